@@ -2,3 +2,5 @@
 #![allow(dead_code)]
 mod error;
 pub use error::{Error, ErrorKind, Result};
+mod store;
+pub use store::{SimulatedSettings, SimulatedStore};

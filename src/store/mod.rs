@@ -1,0 +1,5 @@
+//! Reading objects, and stores that stand in for others.
+
+mod simulated;
+
+pub use simulated::{SimulatedSettings, SimulatedStore};
