@@ -10,4 +10,4 @@ pub use cache::CacheSettings;
 pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
 pub use split::{Split, SplitAddress};
-pub use store::{StoreSettings, Traffic};
+pub use store::{SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
