@@ -8,13 +8,20 @@
 //! own, so each length and offset is compared with what the object can hold before it is used.
 
 mod composite;
+mod encode;
 mod footer;
 mod hot;
+mod pack;
+mod recording;
+mod touch;
+mod upload;
 mod wire;
 
 pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};
+pub use pack::{PackSettings, PackedSplit, pack, pack_path};
+pub use upload::UploadReport;
 
 #[cfg(test)]
 mod tests;
