@@ -11,17 +11,21 @@ mod composite;
 mod encode;
 mod footer;
 mod hot;
+mod meta;
 mod pack;
 mod recording;
 mod touch;
 mod upload;
+mod verify;
 mod wire;
 
 pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};
+pub(crate) use meta::{MetaSummary, SegmentSummary};
 pub use pack::{PackSettings, PackedSplit, pack, pack_path};
 pub use upload::UploadReport;
+pub use verify::{FileOutcome, FileReport, VerifyReport, verify};
 
 #[cfg(test)]
 mod tests;

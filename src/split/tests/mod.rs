@@ -5,6 +5,7 @@ mod hostile;
 mod layout;
 mod packing;
 mod peers;
+mod verifying;
 
 use std::path::{Path, PathBuf};
 
