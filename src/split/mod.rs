@@ -22,7 +22,7 @@ mod wire;
 pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};
-pub(crate) use meta::{MetaSummary, SegmentSummary};
+pub(crate) use meta::MetaSummary;
 pub use pack::{PackSettings, PackedSplit, pack, pack_path};
 pub use upload::UploadReport;
 pub use verify::{FileOutcome, FileReport, VerifyReport, verify};

@@ -388,9 +388,11 @@ async fn stream_range(
     mut sink: impl FnMut(&Bytes),
 ) -> Result<()> {
     let failed = |error| store_error(path, error);
-    let mut options = GetOptions::default();
-    options.if_match = head.e_tag.clone();
-    options.range = Some(GetRange::Bounded(range.clone()));
+    let options = GetOptions {
+        if_match: head.e_tag.clone(),
+        range: Some(GetRange::Bounded(range.clone())),
+        ..GetOptions::default()
+    };
     let mut body = store
         .get_opts(path, options)
         .await

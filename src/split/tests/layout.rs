@@ -63,9 +63,14 @@ fn u32_before(object: &[u8], end: usize) -> usize {
 struct Read {
     files: BTreeMap<String, (usize, usize)>,
     file_lengths: Vec<(String, u64)>,
-    /// name → total length, slices (start, stop, bytes)
-    blocks: BTreeMap<String, (u64, Vec<(u64, u64, Vec<u8>)>)>,
+    blocks: BTreeMap<String, Block>,
     footer_start: usize,
+}
+
+/// The total length of a file and its slices: start, stop, bytes.
+struct Block {
+    total_len: u64,
+    slices: Vec<(u64, u64, Vec<u8>)>,
 }
 
 fn read_split(object: &[u8], trailer: bool) -> Read {
@@ -122,7 +127,7 @@ fn read_split(object: &[u8], trailer: bool) -> Read {
     }
 }
 
-fn read_block(block: &[u8]) -> (u64, Vec<(u64, u64, Vec<u8>)>) {
+fn read_block(block: &[u8]) -> Block {
     let bytes_len = Reader(&block[block.len() - 8..]).u64() as usize;
     let mut index = Reader(&block[bytes_len..block.len() - 8]);
     let total_len = index.varint();
@@ -137,7 +142,7 @@ fn read_block(block: &[u8]) -> (u64, Vec<(u64, u64, Vec<u8>)>) {
         .collect();
     assert_eq!(expected, bytes_len);
     assert!(index.0.is_empty());
-    (total_len, slices)
+    Block { total_len, slices }
 }
 
 #[test]
@@ -175,7 +180,7 @@ fn an_independent_reader_finds_every_field_of_the_layout() {
 
         let lengths: BTreeMap<_, _> = read.file_lengths.into_iter().collect();
         assert_eq!(lengths.len(), read.files.len() - 1);
-        for (name, (total_len, slices)) in &read.blocks {
+        for (name, Block { total_len, slices }) in &read.blocks {
             let (start, end) = read.files[name];
             assert_eq!(*total_len, (end - start) as u64);
             assert_eq!(lengths[name], *total_len);
@@ -188,7 +193,7 @@ fn an_independent_reader_finds_every_field_of_the_layout() {
             }
         }
         for name in ["meta.json", ".managed.json"] {
-            let (total_len, slices) = &read.blocks[name];
+            let Block { total_len, slices } = &read.blocks[name];
             assert_eq!(
                 (slices.len(), slices[0].1),
                 (1, *total_len),
