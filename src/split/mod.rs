@@ -7,6 +7,7 @@
 //! Everything read from a split is hostile until checked: no structure carries a checksum of its
 //! own, so each length and offset is compared with what the object can hold before it is used.
 
+mod check;
 mod composite;
 mod encode;
 mod footer;
@@ -19,6 +20,7 @@ mod upload;
 mod verify;
 mod wire;
 
+pub(crate) use check::check_segment;
 pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};

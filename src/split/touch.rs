@@ -7,7 +7,8 @@ use tantivy::directory::FileSlice;
 use tantivy::schema::Schema;
 use tantivy::{HasLen, Index, Segment, SegmentReader};
 
-use super::composite::{Composite, DictionaryKind, FileFooter};
+use super::check::{COLUMNAR_TAIL, check_segment};
+use super::composite::{Composite, FileFooter};
 use super::pack::{PackSettings, tantivy_error};
 use super::recording::RecordingDirectory;
 use super::wire::{u32_at, u64_at};
@@ -15,8 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Slices this near to each other become one: a slice of its own costs its readers more.
 const GAP: u64 = 64;
-/// u64 dictionary length, u32 rows, u32 version, 4 bytes of magic.
-const COLUMNAR_TAIL: u64 = 20;
 
 /// Ranges of a file, still unsorted.
 type Touched = BTreeMap<String, Vec<Range<u64>>>;
@@ -36,7 +35,8 @@ pub(crate) fn hot_ranges(
     let mut touched = Touched::new();
     for segment in &segments {
         let prefix = segment.id().uuid_string();
-        // Checked before tantivy opens the segment: its own parsers trust what they read.
+        // What the checks of opening read is hot too.
+        check_segment(segment, "the index")?;
         add_terms(&prefix, files, &index.schema(), settings, &mut touched)?;
         add_columns(&prefix, files, settings, &mut touched)?;
         open_segment(segment)?;
@@ -105,7 +105,6 @@ fn add_terms(
                         .push(range.start..range.start + 8);
                 }
                 "term" => {
-                    check_dictionary(file, range, &name)?;
                     if range.end - range.start <= settings.term_dictionary_budget {
                         touched.entry(name.clone()).or_default().push(range.clone());
                     }
@@ -115,11 +114,6 @@ fn add_terms(
         }
     }
     Ok(())
-}
-
-fn check_dictionary(file: &FileSlice, range: &Range<u64>, name: &str) -> Result<()> {
-    let start = range.end.saturating_sub(4).max(range.start);
-    DictionaryKind::check(&read(file, start..range.end, name)?, name)
 }
 
 /// Adds the dictionary of columns: all of it when it is small, else its first blocks.

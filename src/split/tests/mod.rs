@@ -1,6 +1,7 @@
 //! Tests of the object layout: against splits that other programs wrote, against an independent
 //! reader, and against hostile bytes.
 
+mod checking;
 mod hostile;
 mod layout;
 mod packing;
@@ -111,6 +112,27 @@ fn delete_some(index: &Index) {
     let tag = index.schema().get_field("tag").unwrap();
     writer.delete_term(Term::from_field_text(tag, "tag1"));
     writer.commit().unwrap();
+}
+
+/// An index whose field `large` has a dictionary of many blocks, and `small` one of three terms.
+fn large_dictionary() -> (RamDirectory, Index) {
+    let mut builder = Schema::builder();
+    let large = builder.add_text_field("large", STRING);
+    let small = builder.add_text_field("small", STRING);
+    let directory = RamDirectory::create();
+    let index = Index::create(directory.clone(), builder.build(), Default::default()).unwrap();
+    let mut writer = index
+        .writer_with_num_threads::<TantivyDocument>(1, 50_000_000)
+        .unwrap();
+    for n in 0..20_000_u64 {
+        let scattered = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let term = format!("{scattered:x}{:x}", scattered.rotate_left(17));
+        writer
+            .add_document(doc!(large => term, small => format!("{}", n % 3)))
+            .unwrap();
+    }
+    writer.commit().unwrap();
+    (directory, index)
 }
 
 /// The object of a packed index, its footer and its hot bytes.

@@ -5,10 +5,10 @@ use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tantivy::directory::RamDirectory;
 use tantivy::query::AllQuery;
-use tantivy::schema::{FAST, STRING, Schema, TEXT};
+use tantivy::schema::{FAST, Schema, TEXT};
 use tantivy::{Index, SegmentReader, TantivyDocument, doc};
 
-use super::{delete_some, packed, sample_index, unpacked};
+use super::{delete_some, large_dictionary, packed, sample_index, unpacked};
 use crate::split::recording::RecordingDirectory;
 use crate::split::{Composite, FileFooter, PackSettings, pack, pack_path};
 
@@ -144,22 +144,8 @@ fn small_dictionaries_cost_no_read() {
 
 #[test]
 fn a_large_dictionary_stays_out_of_the_hot_bytes() {
-    let mut builder = Schema::builder();
-    let large = builder.add_text_field("large", STRING);
-    let small = builder.add_text_field("small", STRING);
-    let directory = RamDirectory::create();
-    let index = Index::create(directory.clone(), builder.build(), Default::default()).unwrap();
-    let mut writer = index
-        .writer_with_num_threads::<TantivyDocument>(1, 50_000_000)
-        .unwrap();
-    for n in 0..20_000_u64 {
-        let scattered = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let term = format!("{scattered:x}{:x}", scattered.rotate_left(17));
-        writer
-            .add_document(doc!(large => term, small => format!("{}", n % 3)))
-            .unwrap();
-    }
-    writer.commit().unwrap();
+    let (directory, index) = large_dictionary();
+    let field = |name: &str| index.schema().get_field(name).unwrap();
     let (object, footer, hot) = packed(&directory, &PackSettings::default());
     let (name, range) = footer
         .files
@@ -174,8 +160,8 @@ fn a_large_dictionary_stays_out_of_the_hot_bytes() {
         let range = composite.field(field).unwrap();
         hot.covers(name, range.start as usize..range.end as usize)
     };
-    assert!(covered(small.field_id()));
-    assert!(!covered(large.field_id()));
+    assert!(covered(field("small").field_id()));
+    assert!(!covered(field("large").field_id()));
     let hot_of_terms: usize = hot
         .file(name)
         .unwrap()
