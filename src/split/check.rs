@@ -32,7 +32,7 @@ const STORE_TAIL: u64 = 28;
 /// widths in bits, u16 length.
 const BLOCK_META_LEN: usize = 36;
 /// Every field of an `.idx` file begins with its u64 number of tokens.
-const TOKENS_LEN: u64 = 8;
+pub(crate) const TOKENS_LEN: u64 = 8;
 
 /// One file of a segment without its file footer, and how to speak of it.
 struct Body {

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tantivy::directory::FileSlice;
-use tantivy::schema::Schema;
 use tantivy::{HasLen, Index, Segment, SegmentReader};
 
-use super::check::{COLUMNAR_TAIL, check_segment};
+use super::check::{COLUMNAR_TAIL, TOKENS_LEN, check_segment};
 use super::composite::{Composite, FileFooter};
 use super::pack::{PackSettings, tantivy_error};
 use super::recording::RecordingDirectory;
@@ -20,7 +19,7 @@ const GAP: u64 = 64;
 /// Ranges of a file, still unsorted.
 type Touched = BTreeMap<String, Vec<Range<u64>>>;
 
-/// The hot ranges of each file of `names`, sorted and disjoint. Opens the index over `directory`,
+/// The hot ranges of each file, sorted and disjoint. Opens the index over `directory`,
 /// which notes what that reads.
 pub(crate) fn hot_ranges(
     directory: &RecordingDirectory,
@@ -37,7 +36,7 @@ pub(crate) fn hot_ranges(
         let prefix = segment.id().uuid_string();
         // What the checks of opening read is hot too.
         check_segment(segment, "the index")?;
-        add_terms(&prefix, files, &index.schema(), settings, &mut touched)?;
+        add_terms(&prefix, files, settings, &mut touched)?;
         add_columns(&prefix, files, settings, &mut touched)?;
         open_segment(segment)?;
     }
@@ -78,38 +77,23 @@ fn open_segment(segment: &Segment) -> Result<()> {
 fn add_terms(
     prefix: &str,
     files: &BTreeMap<String, FileSlice>,
-    schema: &Schema,
     settings: &PackSettings,
     touched: &mut Touched,
 ) -> Result<()> {
-    for component in ["idx", "pos", "fieldnorm", "term"] {
+    for component in ["idx", "term"] {
         let name = format!("{prefix}.{component}");
         let Some(file) = files.get(&name) else {
             continue;
         };
-        let body_len = body_len(file, &name)?;
-        let composite = Composite::read(body_len, &name, |range| {
+        let composite = Composite::read(body_len(file, &name)?, &name, |range| {
             file.read_bytes_slice(range.start as usize..range.end as usize)
         })?;
-        for ((field, _), range) in &composite.fields {
-            if *field as usize >= schema.num_fields() {
-                return Err(Error::corrupt(format!(
-                    "{name}: field {field} is not in the schema"
-                )));
-            }
-            match component {
-                "idx" if range.end - range.start >= 8 => {
-                    touched
-                        .entry(name.clone())
-                        .or_default()
-                        .push(range.start..range.start + 8);
-                }
-                "term" => {
-                    if range.end - range.start <= settings.term_dictionary_budget {
-                        touched.entry(name.clone()).or_default().push(range.clone());
-                    }
-                }
-                _ => {}
+        let ranges = touched.entry(name).or_default();
+        for range in composite.fields.into_values() {
+            if component == "idx" {
+                ranges.push(range.start..range.end.min(range.start + TOKENS_LEN));
+            } else if range.end - range.start <= settings.term_dictionary_budget {
+                ranges.push(range);
             }
         }
     }
