@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SeaweedFS and Azurite on free ports of 127.0.0.1: real storage protocols, no account.
 #
 # Sourced by .ci/run, or by hand for tests against them:
