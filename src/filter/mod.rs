@@ -48,3 +48,6 @@ pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
 pub use source::SourceFilter;
 pub use value::FieldValue;
+
+#[cfg(test)]
+mod tests;
