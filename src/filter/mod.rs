@@ -20,6 +20,7 @@ mod field;
 mod filter;
 mod fingerprint;
 mod json;
+mod json_ranges;
 mod numbers;
 mod parse;
 mod path;

@@ -387,8 +387,11 @@ fn within(clause: &RangeClause, value: &Value) -> bool {
         (Kind::Json, Value::String(value))
             if optional_time(value).is_some_and(|_| value.contains('-')) =>
         {
-            all(&|bound| text(bound) && bound.to_string().contains('-') && span(bound).is_some())
-                && dated(value)
+            all(&|bound| {
+                text(bound)
+                    && optional_time(&bound.to_string()).is_some()
+                    && bound.to_string().contains('-')
+            }) && dated(value)
         }
         (Kind::Json, Value::String(value)) => {
             all(&text) && ordered(&|bound| value.as_str().cmp(&bound.to_string()))
