@@ -10,7 +10,7 @@ use tantivy::{DateTime, Term};
 use crate::error::Result;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::RangeClause;
-use crate::filter::coerce::{address, base64, boolean, column, date_span, json_date, wrong_value};
+use crate::filter::coerce::{address, base64, boolean, column, date_span, wrong_value};
 use crate::filter::column_range::ColumnValues;
 use crate::filter::dates::DateFormats;
 use crate::filter::field::Target;

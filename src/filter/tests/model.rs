@@ -321,7 +321,7 @@ fn equal(field: &str, value: &Value, wanted: &FieldValue) -> bool {
             let address = |text: &str| text.parse::<std::net::IpAddr>().unwrap();
             address(value.as_str().unwrap()) == address(&wanted.to_string())
         }
-        Kind::Bool => value.to_string() == wanted.to_string(),
+        Kind::Bool => value.as_bool() == crate::filter::coerce::boolean(wanted),
         Kind::Integer | Kind::Number | Kind::Unsigned => same_number(),
         Kind::Date => {
             let span = span(wanted).unwrap();
