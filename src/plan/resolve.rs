@@ -21,7 +21,7 @@ use crate::store::{TrafficCounter, gaps, normalise};
 
 /// Rounds after which a need that still misses is given up: only opaque queries, which tell one
 /// read at a time, come near.
-pub(crate) const MAX_ROUNDS: usize = 64;
+const MAX_ROUNDS: usize = 64;
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

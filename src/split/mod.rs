@@ -27,7 +27,9 @@ mod wire;
 
 pub use address::SplitAddress;
 pub(crate) use check::check_segment;
-pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
+pub(crate) use composite::FileFooter;
+#[cfg(test)]
+pub(crate) use composite::{Composite, DictionaryKind};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};
 pub use layout::{FileLayout, SegmentLayout, SplitLayout};
