@@ -2,3 +2,4 @@
 #![allow(dead_code)]
 mod error;
 pub use error::{Error, ErrorKind, Result};
+mod split;

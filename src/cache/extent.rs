@@ -1,0 +1,93 @@
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tantivy::directory::OwnedBytes;
+
+use super::budget::Reservation;
+use super::extents::SplitExtents;
+
+/// Memory one extent takes beside its bytes: moka's node, the ordered map's entry, the extent.
+pub(crate) const EXTENT_OVERHEAD_BYTES: u64 = 320;
+
+/// One contiguous run of bytes of one split held in memory, in an allocation of its own.
+pub(crate) struct Extent {
+    range: Range<u64>,
+    bytes: OwnedBytes,
+    home: Arc<SplitExtents>,
+    leases: AtomicU64,
+    _reservation: Reservation,
+}
+
+impl Extent {
+    pub(super) fn new(
+        home: Arc<SplitExtents>,
+        start: u64,
+        bytes: Vec<u8>,
+        reservation: Reservation,
+    ) -> Arc<Self> {
+        let range = start..start + bytes.len() as u64;
+        Arc::new(Self {
+            range,
+            bytes: OwnedBytes::new(bytes),
+            home,
+            leases: AtomicU64::new(0),
+            _reservation: reservation,
+        })
+    }
+
+    /// Where the bytes stand in the split object.
+    pub(crate) fn range(&self) -> &Range<u64> {
+        &self.range
+    }
+
+    /// Bytes this extent takes, bookkeeping included.
+    pub(crate) fn weight(&self) -> u64 {
+        (self.range.end - self.range.start) + EXTENT_OVERHEAD_BYTES
+    }
+
+    pub(crate) fn covers(&self, range: &Range<u64>) -> bool {
+        self.range.start <= range.start && range.end <= self.range.end
+    }
+
+    /// The bytes of `range`, which this extent must [cover](Self::covers), without a copy.
+    pub(crate) fn slice(&self, range: &Range<u64>) -> OwnedBytes {
+        let start = (range.start - self.range.start) as usize;
+        self.bytes.slice(start..start + (range.end - range.start) as usize)
+    }
+
+    pub(super) fn home(&self) -> &Arc<SplitExtents> {
+        &self.home
+    }
+}
+
+impl Drop for Extent {
+    fn drop(&mut self) {
+        self.home.forget_extent(self.range.start);
+    }
+}
+
+/// A strong reference to an extent held by a lease; counted in the gauge of leased bytes once for
+/// each extent, however many leases hold it.
+pub(crate) struct Leased(Arc<Extent>);
+
+impl Leased {
+    pub(super) fn new(extent: Arc<Extent>) -> Self {
+        if extent.leases.fetch_add(1, Ordering::AcqRel) == 0 {
+            extent.home.leased().fetch_add(extent.weight(), Ordering::AcqRel);
+        }
+        Self(extent)
+    }
+
+    pub(crate) fn extent(&self) -> &Arc<Extent> {
+        &self.0
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if self.0.leases.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.home.leased().fetch_sub(self.0.weight(), Ordering::AcqRel);
+        }
+    }
+}

@@ -1,0 +1,486 @@
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use futures_util::future::try_join_all;
+use tokio::runtime::Handle;
+
+use super::budget::{Budget, Reservation};
+use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
+use super::flight::{Flight, Pilot};
+use super::settings::CacheSettings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Batch, Fetcher, ObjectHandle, TrafficCounter, batches, gaps, normalise};
+
+/// How often a range may turn out not to be covered after its fetches have landed. Each time means
+/// that somebody else fetched only other parts of a shared GET.
+const MAX_PASSES: usize = 16;
+
+/// A body is kept whole when at most this share of it (one in so many) was not asked for; of a
+/// more wasteful one only the parts asked for are copied out, so that a short posting list does
+/// not pin the gap beside it.
+const WASTE_ONE_IN: u64 = 4;
+
+type Moka = moka::sync::Cache<(u64, u64), Arc<Extent>>;
+type Registry = Mutex<HashMap<ObjectKey, Weak<SplitExtents>>>;
+
+#[derive(Clone, Eq, Hash, PartialEq)]
+struct ObjectKey {
+    path: object_store::path::Path,
+    version: crate::store::ObjectVersion,
+}
+
+/// All extents of all splits, bounded in bytes.
+#[derive(Clone)]
+pub(crate) struct ExtentCache(Arc<Inner>);
+
+struct Inner {
+    moka: Moka,
+    budget: Budget,
+    capacity: u64,
+    leased: AtomicU64,
+    next_id: AtomicU64,
+    registry: Registry,
+    fetcher: Arc<Fetcher>,
+    runtime: Handle,
+}
+
+impl ExtentCache {
+    pub(crate) fn new(settings: &CacheSettings, fetcher: Arc<Fetcher>, runtime: Handle) -> Self {
+        let moka = Moka::builder()
+            .name("forewarm-extents")
+            .max_capacity(settings.capacity_bytes)
+            .weigher(|_, extent: &Arc<Extent>| u32::try_from(extent.weight()).unwrap_or(u32::MAX))
+            .build();
+        Self(Arc::new(Inner {
+            moka,
+            budget: Budget::new(settings.capacity_bytes.saturating_add(settings.lease_bytes)),
+            capacity: settings.capacity_bytes,
+            leased: AtomicU64::new(0),
+            next_id: AtomicU64::new(1),
+            registry: Registry::default(),
+            fetcher,
+            runtime,
+        }))
+    }
+
+    /// The extents of `object`: the same ones for as long as any of them is alive, so that a split
+    /// opened again finds what was fetched before.
+    pub(crate) fn split(&self, object: &ObjectHandle) -> Arc<SplitExtents> {
+        let key = ObjectKey { path: object.path().clone(), version: object.version().clone() };
+        let mut registry = lock(&self.0.registry);
+        if let Some(split) = registry.get(&key).and_then(Weak::upgrade) {
+            return split;
+        }
+        let split = Arc::new(SplitExtents {
+            id: self.0.next_id.fetch_add(1, Ordering::Relaxed),
+            key: key.clone(),
+            object: object.clone(),
+            cache: self.clone(),
+            state: Mutex::default(),
+        });
+        registry.insert(key, Arc::downgrade(&split));
+        split
+    }
+
+    /// Bytes of cached extents, bookkeeping included.
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        self.0.moka.run_pending_tasks();
+        self.0.moka.weighted_size()
+    }
+
+    /// Number of cached extents.
+    pub(crate) fn cached_extents(&self) -> u64 {
+        self.0.moka.run_pending_tasks();
+        self.0.moka.entry_count()
+    }
+
+    /// Bytes held by leases, each extent counted once.
+    pub(crate) fn leased_bytes(&self) -> u64 {
+        self.0.leased.load(Ordering::Acquire)
+    }
+
+    /// Bytes cached, leased or in flight, each counted once.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        self.0.budget.used()
+    }
+
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        self.0.capacity
+    }
+
+    /// Drops all cached extents; what is leased stays with its leases.
+    pub(crate) fn clear(&self) {
+        self.0.moka.invalidate_all();
+        self.0.moka.run_pending_tasks();
+    }
+
+    pub(crate) fn fetcher(&self) -> &Arc<Fetcher> {
+        &self.0.fetcher
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.0.runtime
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<Reservation> {
+        if let Some(reservation) = self.0.budget.try_reserve(bytes) {
+            return Ok(reservation);
+        }
+        // What moka has decided to evict but not dropped yet still counts.
+        self.0.moka.run_pending_tasks();
+        self.0.budget.try_reserve(bytes).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Budget,
+                format!(
+                    "{bytes} bytes do not fit: {} of {} (capacity_bytes + lease_bytes) are taken; \
+                     raise lease_bytes or warm less at once",
+                    self.0.budget.used(),
+                    self.0.budget.limit()
+                ),
+            )
+        })
+    }
+}
+
+/// The extents of one split object in one version.
+pub(crate) struct SplitExtents {
+    id: u64,
+    key: ObjectKey,
+    object: ObjectHandle,
+    cache: ExtentCache,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By start; cached or leased extents never overlap here.
+    extents: BTreeMap<u64, Weak<Extent>>,
+    /// By start of the GET.
+    flights: BTreeMap<u64, Weak<Flight>>,
+}
+
+/// What a look at the map found for some ranges.
+#[derive(Default)]
+struct Found {
+    extents: Vec<Arc<Extent>>,
+    flights: Vec<Arc<Flight>>,
+    /// Looked at and not wanted; kept only so as not to be dropped under the map's lock.
+    bystanders: Vec<Arc<Flight>>,
+    pilots: Vec<Pilot>,
+}
+
+impl SplitExtents {
+    /// Identifies the split among all of this process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn object(&self) -> &ObjectHandle {
+        &self.object
+    }
+
+    pub(super) fn leased(&self) -> &AtomicU64 {
+        &self.cache.0.leased
+    }
+
+    /// The extent that covers `range`, when one is in memory.
+    pub(crate) fn lookup(&self, range: &Range<u64>) -> Option<Arc<Extent>> {
+        let state = lock(&self.state);
+        let candidate = state.extents.range(..=range.start).next_back()?.1.upgrade();
+        // The reference must not be dropped under the lock.
+        drop(state);
+        candidate.filter(|extent| extent.covers(range))
+    }
+
+    /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs.
+    pub(crate) fn missing(&self, ranges: Vec<Range<u64>>) -> Vec<Batch> {
+        let mut keep = Found::default();
+        let mut state = lock(&self.state);
+        let batches = self.plan(&mut state, &normalise(ranges), &mut keep);
+        drop(state);
+        batches
+    }
+
+    /// Puts bytes in the cache that came without being asked for (the tail of the object that
+    /// opening read). Nothing happens when they overlap what is there or do not fit.
+    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>) {
+        let range = start..start + bytes.len() as u64;
+        if range.is_empty() || !self.missing(vec![range.clone()]).iter().any(|b| b.range == range) {
+            return;
+        }
+        if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
+            let extent = Extent::new(Arc::clone(self), start, bytes, reservation);
+            self.publish(&extent);
+        }
+    }
+
+    /// Brings `ranges` into memory and returns extents such that each range lies inside one of
+    /// them: from the cache, from fetches under way, and by GETs of the gaps only. Answers with
+    /// whether any GET was sent by this call or waited for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the fetch, and `Budget` when the bytes do not fit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up its share in the fetches: see [`Flight`].
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        ranges: Vec<Range<u64>>,
+        traffic: &TrafficCounter,
+    ) -> Result<Acquired> {
+        let wanted = normalise(ranges);
+        let mut held: BTreeMap<u64, Arc<Extent>> = BTreeMap::new();
+        let mut waited = false;
+        for _ in 0..MAX_PASSES {
+            let mut found = Found::default();
+            {
+                let mut state = lock(&self.state);
+                for batch in self.plan(&mut state, &wanted, &mut found) {
+                    let (flight, pilot) = Flight::new(Arc::clone(self), batch);
+                    state.flights.insert(flight.range().start, Arc::downgrade(&flight));
+                    found.flights.push(flight);
+                    found.pilots.push(pilot);
+                }
+            }
+            let Found { extents, flights, pilots, .. } = found;
+            for pilot in pilots {
+                let task = Arc::clone(self).fly(pilot, traffic.clone());
+                self.cache.0.runtime.spawn(task);
+            }
+            for extent in extents {
+                held.insert(extent.range().start, extent);
+            }
+            if flights.is_empty() {
+                return Ok(Acquired { extents: self.joined(&wanted, held)?, waited });
+            }
+            waited = true;
+            for landed in try_join_all(flights.iter().map(|flight| flight.wait())).await? {
+                for extent in landed {
+                    held.insert(extent.range().start, extent);
+                }
+            }
+            let present = normalise(held.values().map(|e| e.range().clone()).collect());
+            if wanted.iter().all(|range| contains(&present, range)) {
+                return Ok(Acquired { extents: self.joined(&wanted, held)?, waited });
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Internal,
+            format!("ranges of {} were not covered after {MAX_PASSES} fetches", self.object),
+        ))
+    }
+
+    /// Looks up what covers `wanted` and returns GETs for the rest.
+    fn plan(&self, state: &mut State, wanted: &[Range<u64>], found: &mut Found) -> Vec<Batch> {
+        let mut missing = Vec::new();
+        for range in wanted {
+            let mut present = Vec::new();
+            for extent in around(&state.extents, range) {
+                present.push(extent.range().clone());
+                found.extents.push(extent);
+            }
+            for flight in around(&state.flights, range) {
+                present.push(flight.range().clone());
+                let overlaps = range.start < flight.range().end;
+                let list = if overlaps { &mut found.flights } else { &mut found.bystanders };
+                list.push(flight);
+            }
+            missing.extend(gaps(range, &normalise(present)));
+        }
+        found.flights.dedup_by_key(|flight| flight.range().start);
+        let merge_gap = self.cache.0.fetcher.settings().merge_gap_bytes;
+        let held = |gap: &Range<u64>| {
+            let within = |starts: &mut dyn Iterator<Item = u64>| starts.next().is_some();
+            within(&mut state.extents.range(gap.clone()).map(|(&start, _)| start))
+                || within(&mut state.flights.range(gap.clone()).map(|(&start, _)| start))
+        };
+        batches(missing, merge_gap, held)
+    }
+
+    /// Fetches one batch and lands it.
+    async fn fly(self: Arc<Self>, pilot: Pilot, traffic: TrafficCounter) {
+        let result = self.fetch(&pilot, &traffic).await;
+        {
+            // Whoever looks from now on finds the extents, or fetches again what failed.
+            let mut state = lock(&self.state);
+            let start = pilot.batch.range.start;
+            if state.flights.get(&start).is_some_and(|flight| pilot.is_of(flight)) {
+                state.flights.remove(&start);
+            }
+        }
+        pilot.land(result);
+    }
+
+    async fn fetch(
+        self: &Arc<Self>,
+        pilot: &Pilot,
+        traffic: &TrafficCounter,
+    ) -> Result<Vec<Arc<Extent>>> {
+        let Batch { range, parts } = &pilot.batch;
+        let fetcher = &self.cache.0.fetcher;
+        let mut reservation = None;
+        let body = fetcher
+            .get_range_when(&self.object, range.clone(), traffic, || {
+                if !pilot.is_awaited() {
+                    return Err(Error::new(ErrorKind::Cancelled, "nobody waits for this fetch"));
+                }
+                let overhead = EXTENT_OVERHEAD_BYTES * parts.len() as u64;
+                reservation = Some(self.cache.reserve((range.end - range.start) + overhead)?);
+                Ok(())
+            })
+            .await?;
+        let Some(mut reservation) = reservation else {
+            return Err(Error::new(ErrorKind::Internal, "a GET was sent without a reservation"));
+        };
+        let whole = pilot.batch.waste() * WASTE_ONE_IN <= range.end - range.start;
+        let extents: Vec<Arc<Extent>> = if whole {
+            let reservation = reservation.split(weight_of(range));
+            vec![Extent::new(Arc::clone(self), range.start, body, reservation)]
+        } else {
+            parts
+                .iter()
+                .map(|part| {
+                    let from = (part.start - range.start) as usize;
+                    let bytes = body[from..from + (part.end - part.start) as usize].to_vec();
+                    let reservation = reservation.split(weight_of(part));
+                    Extent::new(Arc::clone(self), part.start, bytes, reservation)
+                })
+                .collect()
+        };
+        for extent in &extents {
+            self.publish(extent);
+        }
+        Ok(extents)
+    }
+
+    /// Makes an extent known to the map and to moka.
+    fn publish(&self, extent: &Arc<Extent>) {
+        let start = extent.range().start;
+        lock(&self.state).extents.insert(start, Arc::downgrade(extent));
+        self.cache.0.moka.insert((self.id, start), Arc::clone(extent));
+        self.cache.0.moka.run_pending_tasks();
+    }
+
+    /// Each wanted range inside one extent: those that span several are copied into one, which
+    /// takes the place of its parts in the cache.
+    fn joined(
+        self: &Arc<Self>,
+        wanted: &[Range<u64>],
+        held: BTreeMap<u64, Arc<Extent>>,
+    ) -> Result<Vec<Arc<Extent>>> {
+        let mut extents = Vec::new();
+        for range in wanted {
+            let from = held.range(..=range.start).next_back().map_or(range.start, |(&at, _)| at);
+            let parts: Vec<&Arc<Extent>> = held
+                .range(from..range.end)
+                .map(|(_, extent)| extent)
+                .filter(|extent| range.start < extent.range().end)
+                .collect();
+            if let Some(one) = parts.iter().find(|extent| extent.covers(range)) {
+                self.touch(one);
+                extents.push(Arc::clone(one));
+                continue;
+            }
+            extents.push(self.join(&parts)?);
+        }
+        Ok(extents)
+    }
+
+    fn join(self: &Arc<Self>, parts: &[&Arc<Extent>]) -> Result<Arc<Extent>> {
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
+            return Err(Error::new(ErrorKind::Internal, "no extent holds a range just acquired"));
+        };
+        let union = first.range().start..last.range().end;
+        let reservation = self.cache.reserve(weight_of(&union))?;
+        let mut bytes = Vec::with_capacity((union.end - union.start) as usize);
+        for part in parts {
+            let at = union.start + bytes.len() as u64;
+            let from = at.max(part.range().start);
+            if from > at {
+                return Err(Error::new(ErrorKind::Internal, "extents of a range do not touch"));
+            }
+            if from < part.range().end {
+                bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
+            }
+        }
+        for part in parts {
+            self.cache.0.moka.invalidate(&(self.id, part.range().start));
+        }
+        {
+            let mut state = lock(&self.state);
+            for part in parts {
+                state.extents.remove(&part.range().start);
+            }
+        }
+        let extent = Extent::new(Arc::clone(self), union.start, bytes, reservation);
+        self.publish(&extent);
+        Ok(extent)
+    }
+
+    /// Tells moka that the extent was used; brings one back that only leases kept alive.
+    fn touch(&self, extent: &Arc<Extent>) {
+        let key = (self.id, extent.range().start);
+        if self.cache.0.moka.get(&key).is_none() {
+            self.cache.0.moka.insert(key, Arc::clone(extent));
+        }
+    }
+
+    /// Called by an extent that is dropped.
+    pub(super) fn forget_extent(&self, start: u64) {
+        let mut state = lock(&self.state);
+        if state.extents.get(&start).is_some_and(|extent| extent.strong_count() == 0) {
+            state.extents.remove(&start);
+        }
+    }
+
+    /// Called by a flight that is dropped.
+    pub(super) fn forget_flight(&self, start: u64) {
+        let mut state = lock(&self.state);
+        if state.flights.get(&start).is_some_and(|flight| flight.strong_count() == 0) {
+            state.flights.remove(&start);
+        }
+    }
+}
+
+impl Drop for SplitExtents {
+    fn drop(&mut self) {
+        let mut registry = lock(&self.cache.0.registry);
+        if registry.get(&self.key).is_some_and(|split| split.strong_count() == 0) {
+            registry.remove(&self.key);
+        }
+    }
+}
+
+/// What [`SplitExtents::acquire`] brought.
+pub(crate) struct Acquired {
+    pub(crate) extents: Vec<Arc<Extent>>,
+    /// Whether a GET, one's own or another's, had to be waited for.
+    pub(crate) waited: bool,
+}
+
+/// The live entries of `map` that may overlap `range`: those that start inside it, and the last
+/// one before it, which alone can reach into it because entries do not overlap each other.
+fn around<T>(map: &BTreeMap<u64, Weak<T>>, range: &Range<u64>) -> Vec<Arc<T>> {
+    let before = map.range(..range.start).next_back();
+    let inside = map.range(range.start..range.end);
+    before.into_iter().chain(inside).filter_map(|(_, entry)| entry.upgrade()).collect()
+}
+
+/// Whether one of the normalised `present` ranges contains `range`.
+fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
+    let after = present.partition_point(|held| held.start <= range.start);
+    after.checked_sub(1).and_then(|at| present.get(at)).is_some_and(|held| range.end <= held.end)
+}
+
+fn weight_of(range: &Range<u64>) -> u64 {
+    (range.end - range.start) + EXTENT_OVERHEAD_BYTES
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that runs under these locks panics half-way through a change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,76 @@
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::watch;
+
+use super::extent::Extent;
+use super::extents::SplitExtents;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::Batch;
+
+type Landed = Option<Result<Vec<Arc<Extent>>>>;
+
+/// One GET under way, shared by all who wait for any of its bytes.
+///
+/// The waiters hold it strongly, the split's map and the task that fetches only weakly: when the
+/// last waiter goes before the GET has begun, it is given up; what has begun goes on, and what
+/// arrives stays cached.
+pub(crate) struct Flight {
+    range: Range<u64>,
+    landed: watch::Receiver<Landed>,
+    home: Arc<SplitExtents>,
+}
+
+/// The end of a flight that brings the bytes.
+pub(super) struct Pilot {
+    pub(super) batch: Batch,
+    flight: Weak<Flight>,
+    landing: watch::Sender<Landed>,
+}
+
+impl Flight {
+    pub(super) fn new(home: Arc<SplitExtents>, batch: Batch) -> (Arc<Self>, Pilot) {
+        let (landing, landed) = watch::channel(None);
+        let flight = Arc::new(Self { range: batch.range.clone(), landed, home });
+        let pilot = Pilot { batch, flight: Arc::downgrade(&flight), landing };
+        (flight, pilot)
+    }
+
+    pub(super) fn range(&self) -> &Range<u64> {
+        &self.range
+    }
+
+    /// Waits until the bytes have arrived and returns their extents.
+    pub(super) async fn wait(&self) -> Result<Vec<Arc<Extent>>> {
+        let mut landed = self.landed.clone();
+        let outcome = landed.wait_for(Option::is_some).await.map_err(|_| {
+            Error::new(ErrorKind::Cancelled, "a fetch was given up with its runtime")
+        })?;
+        match &*outcome {
+            Some(result) => result.clone(),
+            None => Err(Error::new(ErrorKind::Internal, "a flight landed without a result")),
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.home.forget_flight(self.range.start);
+    }
+}
+
+impl Pilot {
+    /// Whether `flight` is the one this brings down.
+    pub(super) fn is_of(&self, flight: &Weak<Flight>) -> bool {
+        self.flight.ptr_eq(flight)
+    }
+
+    /// Whether anybody still waits.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.flight.strong_count() > 0
+    }
+
+    pub(super) fn land(self, result: Result<Vec<Arc<Extent>>>) {
+        self.landing.send_replace(Some(result));
+    }
+}

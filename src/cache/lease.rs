@@ -1,0 +1,90 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tantivy::directory::OwnedBytes;
+
+use super::extent::{Extent, Leased};
+
+/// Keeps the extents of one warmup alive, whatever the cache evicts, until it is dropped.
+///
+/// Reading from it takes no lock and, inside one extent, copies nothing.
+pub(crate) struct Lease {
+    /// Sorted by start; none lies inside another.
+    extents: Box<[Leased]>,
+    bytes: u64,
+}
+
+impl Lease {
+    /// Bytes held, bookkeeping included.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The bytes of `range`, when the lease holds all of them.
+    pub(crate) fn read(&self, range: &Range<u64>) -> Option<OwnedBytes> {
+        if range.start >= range.end {
+            return Some(OwnedBytes::empty());
+        }
+        let first = self.last_at(range.start)?;
+        if first.covers(range) {
+            return Some(first.slice(range));
+        }
+        // Several extents in a row: one copy.
+        let mut joined = Vec::with_capacity((range.end - range.start) as usize);
+        let mut at = range.start;
+        while at < range.end {
+            let extent = self.last_at(at)?;
+            let end = extent.range().end.min(range.end);
+            if end <= at {
+                return None;
+            }
+            joined.extend_from_slice(&extent.slice(&(at..end)));
+            at = end;
+        }
+        Some(OwnedBytes::new(joined))
+    }
+
+    /// The last extent that starts at or before `offset`.
+    fn last_at(&self, offset: u64) -> Option<&Extent> {
+        let after = self.extents.partition_point(|leased| leased.extent().range().start <= offset);
+        let leased = self.extents.get(after.checked_sub(1)?)?;
+        Some(leased.extent())
+    }
+}
+
+/// A lease that still grows, round by round.
+#[derive(Default)]
+pub(crate) struct LeaseBuilder {
+    extents: BTreeMap<u64, Arc<Extent>>,
+}
+
+impl LeaseBuilder {
+    /// Adds an extent; those inside it are no longer needed.
+    pub(crate) fn add(&mut self, extent: Arc<Extent>) {
+        let range = extent.range().clone();
+        if let Some((_, before)) = self.extents.range(..=range.start).next_back()
+            && before.covers(&range)
+        {
+            return;
+        }
+        let inside: Vec<u64> = self
+            .extents
+            .range(range.start..range.end)
+            .filter(|(_, held)| extent.covers(held.range()))
+            .map(|(&start, _)| start)
+            .collect();
+        for start in inside {
+            self.extents.remove(&start);
+        }
+        self.extents.insert(range.start, extent);
+    }
+
+    /// The lease over what was added so far.
+    pub(crate) fn build(&self) -> Lease {
+        Lease {
+            bytes: self.extents.values().map(|extent| extent.weight()).sum(),
+            extents: self.extents.values().cloned().map(Leased::new).collect(),
+        }
+    }
+}

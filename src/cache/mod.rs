@@ -1,0 +1,22 @@
+//! Extents of splits in memory: in moka, looked up by sub-range, fetched once, leased.
+//!
+//! moka holds strong references to extents, weighed in bytes with their bookkeeping. Beside it
+//! each split keeps an ordered map from start offset to weak references, which answers "which
+//! extent covers this range?" in O(log n). Leases hold strong references too, so eviction is
+//! moka's business alone and a leased extent outlives it.
+//!
+//! Lock order: moka's own locks, then a split's map. moka is never called with the map locked, and
+//! an extent is never dropped with the map locked (its `Drop` takes that lock).
+
+mod budget;
+mod extent;
+mod extents;
+mod flight;
+mod lease;
+mod settings;
+
+pub(crate) use budget::Budget;
+pub(crate) use extent::Extent;
+pub(crate) use extents::{ExtentCache, SplitExtents};
+pub(crate) use lease::{Lease, LeaseBuilder};
+pub use settings::CacheSettings;

@@ -1,0 +1,18 @@
+//! Reading object storage: ranged, conditional, coalesced, budgeted, retried and counted GETs.
+//!
+//! Every byte forewarm reads comes through [`Fetcher`]: it sends a GET only under a slot (how many
+//! at once) and a reservation of in-flight bytes, checks version and length of each body, retries
+//! what is worth retrying under one deadline, and counts.
+
+mod fetcher;
+mod object;
+mod ranges;
+mod settings;
+mod traffic;
+
+pub(crate) use fetcher::Fetcher;
+pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
+pub(crate) use ranges::{Batch, batches, gaps, normalise};
+pub use settings::StoreSettings;
+pub use traffic::Traffic;
+pub(crate) use traffic::TrafficCounter;

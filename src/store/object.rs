@@ -1,0 +1,73 @@
+use std::fmt;
+use std::sync::Arc;
+
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+/// Which version of an object was seen when it was opened.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct ObjectVersion {
+    /// Length of the object in bytes.
+    pub(crate) size: u64,
+    pub(crate) e_tag: Option<String>,
+    pub(crate) version: Option<String>,
+}
+
+impl ObjectVersion {
+    pub(crate) fn of(meta: &ObjectMeta) -> Self {
+        Self { size: meta.size, e_tag: meta.e_tag.clone(), version: meta.version.clone() }
+    }
+
+    /// Whether what a later response says of the object is still the version seen at open. What
+    /// either side does not tell is not compared.
+    pub(crate) fn agrees_with(&self, meta: &ObjectMeta) -> bool {
+        let same = |ours: &Option<String>, theirs: &Option<String>| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        self.size == meta.size && same(&self.e_tag, &meta.e_tag)
+    }
+}
+
+/// One object in one version: what every GET after opening is addressed to.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectHandle(Arc<Object>);
+
+#[derive(Debug)]
+struct Object {
+    path: Path,
+    version: ObjectVersion,
+}
+
+impl ObjectHandle {
+    pub(crate) fn new(path: Path, version: ObjectVersion) -> Self {
+        Self(Arc::new(Object { path, version }))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    pub(crate) fn version(&self) -> &ObjectVersion {
+        &self.0.version
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.0.version.size
+    }
+}
+
+impl fmt::Display for ObjectHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.path.fmt(f)
+    }
+}
+
+/// The last bytes of an object, and which version they belong to.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) bytes: Vec<u8>,
+    /// Offset of the first of `bytes` in the object.
+    pub(crate) start: u64,
+    pub(crate) version: ObjectVersion,
+}

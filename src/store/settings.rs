@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How the object store is read: plain data, every default chosen for a service that has about
+/// 4 GiB of memory to spare and reads a cloud object store.
+///
+/// ```
+/// let settings = forewarm::StoreSettings::default().with_max_concurrent_gets(16);
+/// assert_eq!(settings.max_concurrent_gets, 16);
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct StoreSettings {
+    /// GETs under way at once, over all splits and requests. Default 64: object stores serve
+    /// hundreds a prefix, and 64 connections at 90 MB/s saturate most network cards.
+    pub max_concurrent_gets: usize,
+    /// Bytes of bodies under way at once. Default 256 MiB. A GET waits for its bytes before it is
+    /// sent, in the order of asking; one larger than this waits for all of it.
+    pub in_flight_bytes: u64,
+    /// Two ranges are fetched by one GET when no more than this many bytes lie between them.
+    /// Default 64 KiB: at 90 MB/s reading the gap takes under a millisecond, far less than another
+    /// request.
+    pub merge_gap_bytes: u64,
+    /// First guess of a split's footer length, when the caller does not know it. Default 128 KiB.
+    /// Adapts per folder to the footers seen there.
+    pub footer_guess_bytes: u64,
+    /// From asking for a GET to its last byte, retries included. Default 30 s.
+    #[serde(with = "millis")]
+    pub get_deadline: Duration,
+    /// The longest silence inside one GET before it is given up and retried. Default 5 s:
+    /// `object_store` has no read timeout of its own, so a stalled body would hang.
+    #[serde(with = "millis")]
+    pub read_timeout: Duration,
+    /// Attempts at one GET, the first included. Default 4. They come on top of the retries that
+    /// the store's own client makes for a refused request.
+    pub max_attempts: u32,
+    /// Pause before the second attempt; doubles each time, with jitter. Default 50 ms.
+    #[serde(with = "millis")]
+    pub retry_pause: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            max_concurrent_gets: 64,
+            in_flight_bytes: 256 << 20,
+            merge_gap_bytes: 64 << 10,
+            footer_guess_bytes: 128 << 10,
+            get_deadline: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(5),
+            max_attempts: 4,
+            retry_pause: Duration::from_millis(50),
+        }
+    }
+}
+
+impl StoreSettings {
+    /// Sets [`max_concurrent_gets`](Self::max_concurrent_gets).
+    pub fn with_max_concurrent_gets(mut self, gets: usize) -> Self {
+        self.max_concurrent_gets = gets;
+        self
+    }
+
+    /// Sets [`in_flight_bytes`](Self::in_flight_bytes).
+    pub fn with_in_flight_bytes(mut self, bytes: u64) -> Self {
+        self.in_flight_bytes = bytes;
+        self
+    }
+
+    /// Sets [`merge_gap_bytes`](Self::merge_gap_bytes).
+    pub fn with_merge_gap_bytes(mut self, bytes: u64) -> Self {
+        self.merge_gap_bytes = bytes;
+        self
+    }
+
+    /// Sets [`footer_guess_bytes`](Self::footer_guess_bytes).
+    pub fn with_footer_guess_bytes(mut self, bytes: u64) -> Self {
+        self.footer_guess_bytes = bytes;
+        self
+    }
+
+    /// Sets [`get_deadline`](Self::get_deadline).
+    pub fn with_get_deadline(mut self, deadline: Duration) -> Self {
+        self.get_deadline = deadline;
+        self
+    }
+
+    /// Sets [`read_timeout`](Self::read_timeout).
+    pub fn with_read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_attempts`](Self::max_attempts).
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// What is wrong with these settings, one line each; empty when they can be used.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut at_least_one = |name: &str, value: u64| {
+            if value == 0 {
+                problems.push(format!("store.{name} is 0: it must be at least 1"));
+            }
+        };
+        at_least_one("max_concurrent_gets", self.max_concurrent_gets as u64);
+        at_least_one("in_flight_bytes", self.in_flight_bytes);
+        at_least_one("footer_guess_bytes", self.footer_guess_bytes);
+        at_least_one("max_attempts", u64::from(self.max_attempts));
+        at_least_one("get_deadline", self.get_deadline.as_millis() as u64);
+        at_least_one("read_timeout", self.read_timeout.as_millis() as u64);
+        problems
+    }
+}
+
+/// Durations as whole milliseconds in settings files.
+pub(crate) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+}
