@@ -164,7 +164,7 @@ pub(crate) struct PackArgs {
     pub(crate) from: Option<String>,
 
     /// Pack the tantivy index in this folder as it is
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["schema", "skip_bad_lines", "docs_per_split"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["schema", "skip_bad_lines"])]
     pub(crate) index: Option<String>,
 
     /// The fields, as a JSON file in tantivy's own form
@@ -195,6 +195,10 @@ pub(crate) struct PackArgs {
     /// Close a split early when its index outgrows this much memory
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_bytes)]
     pub(crate) memory: u64,
+
+    /// Put dictionaries of up to this many bytes into the hot bytes, where they cost no round
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = parse_bytes)]
+    pub(crate) dictionary_budget: u64,
 
     /// End the splits with the 16-byte trailer, which older readers do not understand
     #[arg(long)]

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use crate::failure::{Failure, Outcome};
-use crate::uploads::Unfinished;
+use crate::uploads::Written;
 
 /// How long work may take before a progress bar appears.
 const QUIET: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ impl Interrupt {
 pub(crate) struct Session {
     json: bool,
     interrupt: Interrupt,
-    unfinished: Unfinished,
+    written: Written,
     folders: Mutex<Vec<TempDir>>,
 }
 
@@ -62,9 +62,9 @@ impl Session {
         &self.interrupt
     }
 
-    /// Where uploads that nobody finished are gathered.
-    pub(crate) fn unfinished(&self) -> &Unfinished {
-        &self.unfinished
+    /// What the command wrote so far.
+    pub(crate) fn written(&self) -> &Written {
+        &self.written
     }
 
     /// Makes a temporary folder, removed by [`remove_folders`](Self::remove_folders).

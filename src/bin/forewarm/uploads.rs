@@ -1,29 +1,43 @@
-//! A store that remembers multipart uploads nobody finished.
+//! A store that remembers what a command wrote, so that a command that fails half-way can take it
+//! back.
 //!
 //! When a command is interrupted or fails, its future is dropped, and with it any upload under way.
 //! Object stores keep (and bill) the parts of such an upload until somebody aborts it, and a
 //! destructor cannot wait for a request. So the destructor hands the upload over to a list, and the
-//! program aborts what is in the list before it exits.
+//! program aborts what is in the list before it exits. Objects that were written whole are in a
+//! second list: half of a set of splits would look like all of it, so they are removed too.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
-/// The uploads that were begun and neither completed nor aborted.
+/// What a command wrote and did not yet declare done.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Unfinished(Arc<Mutex<Vec<Box<dyn MultipartUpload>>>>);
+pub(crate) struct Written(Arc<Mutex<Records>>);
 
-impl Unfinished {
-    /// Aborts every unfinished upload; answers how many could not be aborted.
-    pub(crate) async fn abort_all(&self) -> usize {
-        let uploads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+#[derive(Debug, Default)]
+struct Records {
+    /// Uploads that were begun and neither completed nor aborted.
+    uploads: Vec<Box<dyn MultipartUpload>>,
+    objects: Vec<(Arc<dyn ObjectStore>, Path)>,
+}
+
+impl Written {
+    /// The command is done: its objects stay.
+    pub(crate) fn keep(&self) {
+        self.records().objects.clear();
+    }
+
+    /// Aborts unfinished uploads and removes objects; answers how many could not be.
+    pub(crate) async fn undo(&self) -> usize {
+        let Records { uploads, objects } = std::mem::take(&mut *self.records());
         let mut failures = 0;
         for mut upload in uploads {
             if let Err(error) = upload.abort().await {
@@ -31,24 +45,33 @@ impl Unfinished {
                 failures += 1;
             }
         }
+        for (store, path) in objects {
+            match store.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => {
+                    tracing::warn!(%path, %error, "an object could not be removed");
+                    failures += 1;
+                }
+            }
+        }
         failures
     }
 
-    fn push(&self, upload: Box<dyn MultipartUpload>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(upload);
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Passes everything on to `inner`, except that unfinished uploads are remembered.
+/// Passes everything on to `inner` and remembers what is written.
 #[derive(Debug)]
 pub(crate) struct TidyStore {
     inner: Arc<dyn ObjectStore>,
-    unfinished: Unfinished,
+    written: Written,
 }
 
 impl TidyStore {
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>, unfinished: Unfinished) -> Self {
-        Self { inner, unfinished }
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>, written: Written) -> Self {
+        Self { inner, written }
     }
 }
 
@@ -66,7 +89,9 @@ impl ObjectStore for TidyStore {
         payload: PutPayload,
         opts: PutOptions,
     ) -> Result<PutResult> {
-        self.inner.put_opts(location, payload, opts).await
+        let result = self.inner.put_opts(location, payload, opts).await?;
+        self.written.records().objects.push((self.inner.clone(), location.clone()));
+        Ok(result)
     }
 
     async fn put_multipart_opts(
@@ -75,7 +100,11 @@ impl ObjectStore for TidyStore {
         opts: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         let upload = self.inner.put_multipart_opts(location, opts).await?;
-        Ok(Box::new(TidyUpload { inner: Some(upload), unfinished: self.unfinished.clone() }))
+        Ok(Box::new(TidyUpload {
+            inner: Some(upload),
+            object: (self.inner.clone(), location.clone()),
+            written: self.written.clone(),
+        }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -106,7 +135,8 @@ impl ObjectStore for TidyStore {
 struct TidyUpload {
     /// `None` once the upload was completed or aborted.
     inner: Option<Box<dyn MultipartUpload>>,
-    unfinished: Unfinished,
+    object: (Arc<dyn ObjectStore>, Path),
+    written: Written,
 }
 
 fn finished() -> object_store::Error {
@@ -125,6 +155,7 @@ impl MultipartUpload for TidyUpload {
     async fn complete(&mut self) -> Result<PutResult> {
         let result = self.inner.as_mut().ok_or_else(finished)?.complete().await?;
         self.inner = None;
+        self.written.records().objects.push(self.object.clone());
         Ok(result)
     }
 
@@ -138,7 +169,7 @@ impl MultipartUpload for TidyUpload {
 impl Drop for TidyUpload {
     fn drop(&mut self) {
         if let Some(upload) = self.inner.take() {
-            self.unfinished.push(upload);
+            self.written.records().uploads.push(upload);
         }
     }
 }
@@ -146,28 +177,49 @@ impl Drop for TidyUpload {
 #[cfg(test)]
 mod tests {
     use object_store::local::LocalFileSystem;
-    use object_store::{ObjectStoreExt, WriteMultipart};
+    use object_store::WriteMultipart;
 
     use super::*;
 
-    #[tokio::test]
-    async fn an_upload_that_was_dropped_leaves_nothing_behind_once_aborted() {
-        let folder = tempfile::tempdir().unwrap();
-        let unfinished = Unfinished::default();
+    fn store_in(folder: &tempfile::TempDir) -> (TidyStore, Written) {
+        let written = Written::default();
         let local = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
-        let store = TidyStore::new(Arc::new(local), unfinished.clone());
+        (TidyStore::new(Arc::new(local), written.clone()), written)
+    }
 
+    fn files(folder: &tempfile::TempDir) -> usize {
+        std::fs::read_dir(folder.path()).unwrap().count()
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_was_dropped_leaves_nothing_behind_once_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, written) = store_in(&folder);
         let mut upload = store.put_multipart(&Path::from("a.split")).await.unwrap();
         upload.put_part(vec![1; 1000].into()).await.unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(files(&folder), 1);
         drop(upload);
-        assert_eq!(unfinished.abort_all().await, 0);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(written.undo().await, 0);
+        assert_eq!(files(&folder), 0);
+    }
 
-        let upload = store.put_multipart(&Path::from("b.split")).await.unwrap();
-        let mut writer = WriteMultipart::new(upload);
-        writer.write(b"whole");
-        writer.finish().await.unwrap();
-        assert!(unfinished.0.lock().unwrap().is_empty(), "a completed upload is nobody's orphan");
+    #[tokio::test]
+    async fn objects_are_removed_unless_they_were_declared_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, written) = store_in(&folder);
+        let put = async |name: &str| {
+            store.put(&Path::from(name), "whole".into()).await.unwrap();
+            let upload = store.put_multipart(&Path::from(format!("{name}-parts"))).await.unwrap();
+            let mut writer = WriteMultipart::new(upload);
+            writer.write(b"whole");
+            writer.finish().await.unwrap();
+        };
+        put("a").await;
+        written.keep();
+        put("b").await;
+        assert_eq!(files(&folder), 4);
+        assert_eq!(written.undo().await, 0);
+        assert_eq!(files(&folder), 2);
+        assert!(folder.path().join("a-parts").exists());
     }
 }
