@@ -2,8 +2,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use tantivy::directory::OwnedBytes;
 use tokio::runtime::Handle;
 
 use super::budget::{Budget, Reservation};
@@ -179,6 +181,40 @@ impl SplitExtents {
 
     pub(crate) fn object(&self) -> &ObjectHandle {
         &self.object
+    }
+
+    /// The runtime that fetches.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.cache.0.runtime
+    }
+
+    /// How long one fetch may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.cache.0.fetcher.settings().get_deadline
+    }
+
+    /// Reads `range`, from memory or the store. When the budget has no room for an extent the
+    /// bytes are fetched all the same and not kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of the fetch.
+    pub(crate) async fn read(
+        self: &Arc<Self>,
+        range: Range<u64>,
+        traffic: &TrafficCounter,
+    ) -> Result<OwnedBytes> {
+        match self.acquire(vec![range.clone()], traffic).await {
+            Ok(Acquired { extents, .. }) => match extents.first() {
+                Some(extent) => Ok(extent.slice(&range)),
+                None => Ok(OwnedBytes::empty()),
+            },
+            Err(error) if error.kind() == ErrorKind::Budget => {
+                let bytes = self.cache.0.fetcher.get_range(&self.object, range, traffic).await?;
+                Ok(OwnedBytes::new(bytes))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn leased(&self) -> &AtomicU64 {

@@ -7,14 +7,21 @@
 //! Everything read from a split is hostile until checked: no structure carries a checksum of its
 //! own, so each length and offset is compared with what the object can hold before it is used.
 
+mod address;
 mod composite;
 mod footer;
 mod hot;
+mod open;
+#[expect(clippy::module_inception, reason = "the noun of this room")]
+mod split;
 mod wire;
 
+pub use address::SplitAddress;
 pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};
+pub(crate) use open::Opener;
+pub use split::Split;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt};
 use rand::Rng;
@@ -92,7 +93,7 @@ impl Fetcher {
         object: &ObjectHandle,
         range: Range<u64>,
         traffic: &TrafficCounter,
-        begin: impl FnOnce() -> Result<()>,
+        begin: impl FnOnce() -> Result<()> + Send,
     ) -> Result<Vec<u8>> {
         let version = object.version();
         if range.start >= range.end || range.end > version.size {
@@ -101,27 +102,64 @@ impl Fetcher {
                 format!("range {range:?} lies outside of {object} ({} bytes)", version.size),
             ));
         }
-        let options = || GetOptions {
-            range: Some(GetRange::Bounded(range.clone())),
-            if_match: version.e_tag.clone(),
-            version: version.version.clone(),
-            ..GetOptions::default()
+        let attempt = || {
+            let options = GetOptions {
+                range: Some(GetRange::Bounded(range.clone())),
+                if_match: version.e_tag.clone(),
+                version: version.version.clone(),
+                ..GetOptions::default()
+            };
+            self.exact(object.path(), options, range.clone(), Some(version), traffic)
+                .map(|answer| answer.map(|(body, _)| body))
+                .boxed()
         };
-        let expected = range.clone();
-        self.with_retries(object.path(), range.end - range.start, begin, async || {
-            let result = self.send(object.path(), options(), Some(version), traffic).await?;
-            if result.range != expected {
-                return Err(Failure::Retry(Error::new(
-                    ErrorKind::Store,
-                    format!(
-                        "GET of {object} asked for bytes {expected:?} and was answered with {:?}",
-                        result.range
-                    ),
-                )));
-            }
-            self.body(result, object.path(), traffic).await
-        })
-        .await
+        self.with_retries(object.path(), range.end - range.start, begin, attempt).await
+    }
+
+    /// Reads `range` of the object at `path`, of which nothing else is known yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_range`](Self::get_range).
+    pub(crate) async fn get_first(
+        &self,
+        path: &Path,
+        range: Range<u64>,
+        traffic: &TrafficCounter,
+    ) -> Result<Tail> {
+        let attempt = || {
+            let options = GetOptions {
+                range: Some(GetRange::Bounded(range.clone())),
+                ..GetOptions::default()
+            };
+            self.exact(path, options, range.clone(), None, traffic).boxed()
+        };
+        traffic.count_round();
+        let length = range.end.saturating_sub(range.start);
+        let (bytes, version) = self.with_retries(path, length, || Ok(()), attempt).await?;
+        Ok(Tail { bytes, start: range.start, version })
+    }
+
+    async fn exact(
+        &self,
+        path: &Path,
+        options: GetOptions,
+        expected: Range<u64>,
+        version: Option<&ObjectVersion>,
+        traffic: &TrafficCounter,
+    ) -> Result<(Vec<u8>, ObjectVersion), Failure> {
+        let result = self.send(path, options, version, traffic).await?;
+        if result.range != expected {
+            return Err(Failure::Retry(Error::new(
+                ErrorKind::Store,
+                format!(
+                    "GET of {path} asked for bytes {expected:?} and was answered with {:?}",
+                    result.range
+                ),
+            )));
+        }
+        let version = ObjectVersion::of(&result.meta);
+        Ok((self.body(result, path, traffic).await?, version))
     }
 
     /// Reads the last `length` bytes of the object at `path` (all of it when it is shorter), by a
@@ -136,33 +174,37 @@ impl Fetcher {
         length: u64,
         traffic: &TrafficCounter,
     ) -> Result<Tail> {
-        let attempt = async || {
-            let options = GetOptions {
-                range: Some(GetRange::Suffix(length)),
-                ..GetOptions::default()
-            };
-            let result = self.send(path, options, None, traffic).await?;
-            let version = ObjectVersion::of(&result.meta);
-            let start = result.range.start;
-            let whole = start..version.size;
-            if result.range != whole || version.size.saturating_sub(start) > length {
-                return Err(Failure::Retry(Error::new(
-                    ErrorKind::Store,
-                    format!(
-                        "GET of the last {length} bytes of {path} ({} bytes) was answered with {:?}",
-                        version.size, result.range
-                    ),
-                )));
-            }
-            let bytes = self.body(result, path, traffic).await?;
-            Ok(Tail { bytes, start, version })
-        };
+        let attempt = || self.suffix(path, length, traffic).boxed();
         traffic.count_round();
         let deadline = Instant::now() + self.settings.get_deadline;
         match self.retry_until(path, length, deadline, || Ok(()), attempt).await {
             Err(Failure::NoSuffix) => self.tail_by_head(path, length, traffic).await,
             other => other.map_err(Failure::into_error),
         }
+    }
+
+    async fn suffix(
+        &self,
+        path: &Path,
+        length: u64,
+        traffic: &TrafficCounter,
+    ) -> Result<Tail, Failure> {
+        let options =
+            GetOptions { range: Some(GetRange::Suffix(length)), ..GetOptions::default() };
+        let result = self.send(path, options, None, traffic).await?;
+        let version = ObjectVersion::of(&result.meta);
+        let start = result.range.start;
+        if result.range.end != version.size || version.size.saturating_sub(start) > length {
+            return Err(Failure::Retry(Error::new(
+                ErrorKind::Store,
+                format!(
+                    "GET of the last {length} bytes of {path} ({} bytes) was answered with {:?}",
+                    version.size, result.range
+                ),
+            )));
+        }
+        let bytes = self.body(result, path, traffic).await?;
+        Ok(Tail { bytes, start, version })
     }
 
     async fn tail_by_head(
@@ -183,12 +225,15 @@ impl Fetcher {
 
     /// Learns size and version of the object at `path`. Counted as a GET.
     pub(crate) async fn head(&self, path: &Path, traffic: &TrafficCounter) -> Result<ObjectHandle> {
-        self.with_retries(path, 1, || Ok(()), async || {
-            self.count_get(traffic);
-            let meta = self.store.head(path).await.map_err(|error| classify(path, error))?;
-            Ok(ObjectHandle::new(path.clone(), ObjectVersion::of(&meta)))
-        })
-        .await
+        let attempt = || {
+            async {
+                self.count_get(traffic);
+                let meta = self.store.head(path).await.map_err(|error| classify(path, error))?;
+                Ok(ObjectHandle::new(path.clone(), ObjectVersion::of(&meta)))
+            }
+            .boxed()
+        };
+        self.with_retries(path, 1, || Ok(()), attempt).await
     }
 
     fn count_get(&self, traffic: &TrafficCounter) {
@@ -269,24 +314,24 @@ impl Fetcher {
         if body.len() as u64 == expected { Ok(body) } else { Err(wrong_length(body.len() as u64)) }
     }
 
-    async fn with_retries<T>(
-        &self,
-        path: &Path,
+    async fn with_retries<'a, T>(
+        &'a self,
+        path: &'a Path,
         bytes: u64,
-        begin: impl FnOnce() -> Result<()>,
-        attempt: impl AsyncFn() -> Result<T, Failure>,
+        begin: impl FnOnce() -> Result<()> + Send,
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T> {
         let deadline = Instant::now() + self.settings.get_deadline;
         self.retry_until(path, bytes, deadline, begin, attempt).await.map_err(Failure::into_error)
     }
 
-    async fn retry_until<T>(
-        &self,
-        path: &Path,
+    async fn retry_until<'a, T>(
+        &'a self,
+        path: &'a Path,
         bytes: u64,
         deadline: Instant,
-        begin: impl FnOnce() -> Result<()>,
-        attempt: impl AsyncFn() -> Result<T, Failure>,
+        begin: impl FnOnce() -> Result<()> + Send,
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
         let attempts = async {
             let permits = (bytes.div_ceil(PERMIT_BYTES)).min(u64::from(self.in_flight_permits));

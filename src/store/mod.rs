@@ -8,11 +8,13 @@ mod fetcher;
 mod object;
 mod ranges;
 mod settings;
+mod simulated;
 mod traffic;
 
 pub(crate) use fetcher::Fetcher;
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
 pub(crate) use ranges::{Batch, batches, gaps, normalise};
 pub use settings::StoreSettings;
+pub use simulated::{SimulatedSettings, SimulatedStore};
 pub use traffic::Traffic;
 pub(crate) use traffic::TrafficCounter;

@@ -62,6 +62,13 @@ impl TrafficCounter {
         self.0.rounds.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts what was counted elsewhere.
+    pub(crate) fn add(&self, traffic: Traffic) {
+        self.0.gets.fetch_add(traffic.gets, Ordering::Relaxed);
+        self.0.bytes.fetch_add(traffic.bytes, Ordering::Relaxed);
+        self.0.rounds.fetch_add(traffic.rounds, Ordering::Relaxed);
+    }
+
     pub(crate) fn gets(&self) -> u64 {
         self.0.gets.load(Ordering::Relaxed)
     }

@@ -1,0 +1,354 @@
+//! Opening: one suffix GET, or an exact range; then tantivy's own readers over the hot bytes.
+//!
+//! Opening is probed like everything else: whatever a reader touches that is not in the hot bytes
+//! (a split written by a program that puts less there) is fetched, and opening tried again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use object_store::path::Path;
+use rayon::ThreadPool;
+use tantivy::directory::error::OpenReadError;
+use tantivy::directory::{CompositeFile, FileSlice, OwnedBytes};
+use tantivy::index::SegmentComponent;
+use tantivy::{HasLen, Index, ReloadPolicy};
+use tracing::Instrument;
+
+use super::split::{Readers, SegmentFiles};
+use super::{Composite, DictionaryKind, Footer, FooterParse, HotBytes, Split, SplitAddress};
+use crate::cache::{ExtentCache, LeaseBuilder};
+use crate::directory::{Probe, ReadScope, SplitDirectory, SplitFiles};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pool;
+use crate::store::{ObjectHandle, Tail, TrafficCounter};
+
+/// How often opening may find that something more is missing.
+const MAX_OPEN_ROUNDS: usize = 32;
+
+/// A footer is found in two reads, or in three when the first tail did not even hold its lengths.
+const MAX_FOOTER_READS: usize = 4;
+
+/// Decompressed document store blocks that a segment keeps, of 16 KiB by default.
+const STORE_CACHE_BLOCKS: usize = 4;
+
+/// A guess never exceeds this, whatever was seen in a folder.
+const MAX_GUESS_BYTES: u64 = 4 << 20;
+
+/// Opens splits, one at a time each, and keeps them open.
+pub(crate) struct Opener {
+    cache: ExtentCache,
+    pool: Arc<ThreadPool>,
+    opened: moka::future::Cache<Path, Arc<Split>>,
+    /// The longest footer seen in each folder: the next guess there.
+    guesses: Mutex<HashMap<String, u64>>,
+}
+
+impl Opener {
+    pub(crate) fn new(cache: ExtentCache, pool: Arc<ThreadPool>, opened_bytes: u64) -> Self {
+        let opened = moka::future::Cache::builder()
+            .name("forewarm-opened")
+            .max_capacity(opened_bytes)
+            .weigher(|_, split: &Arc<Split>| u32::try_from(split.weight()).unwrap_or(u32::MAX))
+            .build();
+        Self { cache, pool, opened, guesses: Mutex::default() }
+    }
+
+    /// The split at `address`: the one already open, or opened now; any number of callers at once
+    /// share one opening.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `Corrupt`, `Unsupported` (the other kind of dictionary) and those of a GET.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the opening to the next caller that waits for it.
+    pub(crate) async fn open(
+        &self,
+        address: &SplitAddress,
+        traffic: &TrafficCounter,
+    ) -> Result<Arc<Split>> {
+        if let Some(split) = self.opened.get(address.path()).await {
+            return Ok(split);
+        }
+        let span = tracing::info_span!(
+            "open", split = %address, gets = tracing::field::Empty,
+            bytes = tracing::field::Empty, rounds = tracing::field::Empty,
+            outcome = tracing::field::Empty
+        );
+        let record = span.clone();
+        let open = async {
+            let counter = TrafficCounter::default();
+            let opened = self.open_now(address, &counter).await;
+            let spent = counter.snapshot();
+            traffic.add(spent);
+            record.record("gets", spent.gets).record("bytes", spent.bytes);
+            record.record("rounds", spent.rounds);
+            record.record("outcome", if opened.is_ok() { "opened" } else { "failed" });
+            metrics::counter!("forewarm_splits_opened_total").increment(u64::from(opened.is_ok()));
+            opened.map(Arc::new)
+        };
+        self.opened
+            .try_get_with(address.path().clone(), open.instrument(span))
+            .await
+            .map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    /// Forgets that the split at `path` is open: its object was replaced.
+    pub(crate) async fn forget(&self, path: &Path) {
+        self.opened.invalidate(path).await;
+    }
+
+    /// Closes everything.
+    pub(crate) async fn clear(&self) {
+        self.opened.invalidate_all();
+        self.opened.run_pending_tasks().await;
+    }
+
+    /// Number and weight in bytes of the open splits.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        (self.opened.entry_count(), self.opened.weighted_size())
+    }
+
+    async fn open_now(&self, address: &SplitAddress, traffic: &TrafficCounter) -> Result<Split> {
+        let started = Instant::now();
+        let (object, footer, tail) = self.read_footer(address, traffic).await?;
+        let what = address.path().as_ref();
+        let hot = HotBytes::parse(footer.hot.clone(), &footer.files, what)?;
+        let extents = self.cache.split(&object);
+        // Body bytes that came along are fetched for good.
+        if tail.start < footer.footer_range.start {
+            let body = (footer.footer_range.start - tail.start) as usize;
+            extents.insert(tail.start, tail.bytes[..body].to_vec());
+        }
+        let files = footer.files.into_iter().collect();
+        let files = Arc::new(SplitFiles::new(files, hot, extents));
+        let readers = self.readers(&files, traffic).await?;
+        Ok(Split {
+            address: address.clone(),
+            object,
+            footer: footer.footer_range,
+            has_trailer: footer.has_trailer,
+            files,
+            readers,
+            traffic: traffic.snapshot(),
+            opening: started.elapsed(),
+        })
+    }
+
+    async fn read_footer(
+        &self,
+        address: &SplitAddress,
+        traffic: &TrafficCounter,
+    ) -> Result<(ObjectHandle, Footer, Body)> {
+        let fetcher = self.cache.fetcher();
+        let path = address.path();
+        let what = path.as_ref();
+        if let Some(range) = address.footer() {
+            if range.start >= range.end {
+                return Err(Error::invalid(format!("{what}: the footer offsets {range:?} are empty")));
+            }
+            let Tail { bytes, start, version } =
+                fetcher.get_first(path, range.clone(), traffic).await?;
+            if version.size != range.end {
+                return Err(Error::invalid(format!(
+                    "{what}: the footer was said to end at {}, the object ends at {}",
+                    range.end, version.size
+                )));
+            }
+            let bytes = OwnedBytes::new(bytes);
+            let footer = Footer::parse_exact(bytes.clone(), range.clone(), what)?;
+            return Ok((ObjectHandle::new(path.clone(), version), footer, Body { start, bytes }));
+        }
+        let Tail { mut bytes, mut start, version } =
+            fetcher.get_tail(path, self.guess(path), traffic).await?;
+        let object = ObjectHandle::new(path.clone(), version);
+        for _ in 0..MAX_FOOTER_READS {
+            let tail = OwnedBytes::new(bytes);
+            match Footer::parse(tail.clone(), start, object.size(), what)? {
+                FooterParse::Complete(footer) => {
+                    self.learn(path, footer.footer_range.end - footer.footer_range.start);
+                    return Ok((object, footer, Body { start, bytes: tail }));
+                }
+                FooterParse::NeedMore { from } => {
+                    traffic.count_round();
+                    bytes = fetcher.get_range(&object, from..start, traffic).await?;
+                    bytes.extend_from_slice(&tail);
+                    start = from;
+                }
+            }
+        }
+        Err(Error::corrupt(format!("{what}: the footer's lengths lead nowhere")))
+    }
+
+    fn guess(&self, path: &Path) -> u64 {
+        let guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let default = self.cache.fetcher().settings().footer_guess_bytes;
+        guesses.get(folder(path)).copied().unwrap_or(default)
+    }
+
+    /// The next guess in this folder: a quarter more than the longest footer seen there, so that
+    /// splits a little larger still open in one round, and no more, so that small ones are cheap.
+    fn learn(&self, path: &Path, footer_len: u64) {
+        let with_room = (footer_len + footer_len / 4).next_multiple_of(4096).min(MAX_GUESS_BYTES);
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let guess = guesses.entry(folder(path).to_owned()).or_insert(with_room);
+        *guess = (*guess).max(with_room);
+    }
+
+    /// Opens tantivy's readers, fetching what they miss, a round at a time.
+    async fn readers(
+        &self,
+        files: &Arc<SplitFiles>,
+        traffic: &TrafficCounter,
+    ) -> Result<Readers> {
+        let mut builder = LeaseBuilder::default();
+        for _ in 0..MAX_OPEN_ROUNDS {
+            let probe = Arc::new(Probe::default());
+            let lease = Arc::new(builder.build());
+            let scope =
+                ReadScope::probe(Arc::clone(&probe), [(files.extents().id(), lease)].into());
+            let attempt = Arc::clone(files);
+            let opened =
+                pool::run(&self.pool, move || scope.enter(|| open_readers(&attempt))).await;
+            let misses = probe.take();
+            if misses.is_empty() {
+                return opened.map_err(|error| broken(files, error))?;
+            }
+            let acquired = files.extents().acquire(misses.index, traffic).await?;
+            if acquired.waited {
+                traffic.count_round();
+            }
+            acquired.extents.into_iter().for_each(|extent| builder.add(extent));
+        }
+        Err(Error::corrupt(format!(
+            "{}: opening still misses bytes after {MAX_OPEN_ROUNDS} rounds",
+            files.extents().object()
+        )))
+    }
+}
+
+/// The tail that held the footer, and where it starts in the object.
+struct Body {
+    start: u64,
+    bytes: OwnedBytes,
+}
+
+fn folder(path: &Path) -> &str {
+    path.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A reader that panicked at open met bytes that are not an index.
+fn broken(files: &SplitFiles, error: Error) -> Error {
+    Error::with_source(
+        ErrorKind::Corrupt,
+        format!("{}: the index in the split cannot be opened", files.extents().object()),
+        error,
+    )
+}
+
+fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
+    let failed = |error: tantivy::TantivyError| match error {
+        tantivy::TantivyError::IncompatibleIndex(_) => Error::with_source(
+            ErrorKind::Unsupported,
+            format!("{}: written in an index format this tantivy does not read", what(files)),
+            error,
+        ),
+        error => Error::with_source(
+            ErrorKind::Corrupt,
+            format!("{}: the index in the split cannot be opened", what(files)),
+            error,
+        ),
+    };
+    let index = Index::open(SplitDirectory::new(Arc::clone(files))).map_err(failed)?;
+    for segment in index.searchable_segments().map_err(failed)? {
+        check_segment(files, &segment)?;
+    }
+    let searcher = index
+        .reader_builder()
+        .reload_policy(ReloadPolicy::Manual)
+        .doc_store_cache_num_blocks(STORE_CACHE_BLOCKS)
+        .try_into()
+        .map_err(failed)?
+        .searcher();
+    let segments = searcher
+        .segment_readers()
+        .iter()
+        .map(|reader| {
+            let open = |component| match reader.open_read(component) {
+                Ok(file) => CompositeFile::open(&file).map_err(Into::into),
+                Err(OpenReadError::FileDoesNotExist(_)) => Ok(CompositeFile::empty()),
+                Err(error) => Err(tantivy::TantivyError::from(error)),
+            };
+            Ok(SegmentFiles {
+                postings: open(SegmentComponent::Postings)?,
+                positions: open(SegmentComponent::Positions)?,
+            })
+        })
+        .collect::<tantivy::Result<_>>()
+        .map_err(failed)?;
+    Ok(Readers { index, searcher, segments })
+}
+
+fn what(files: &SplitFiles) -> String {
+    files.extents().object().to_string()
+}
+
+/// Checks what tantivy would assert: the footers of the files divided by field, and which kind of
+/// dictionary this is.
+fn check_segment(files: &SplitFiles, segment: &tantivy::Segment) -> Result<()> {
+    let id = segment.id().uuid_string();
+    for (component, extension, required) in [
+        (SegmentComponent::Terms, "term", true),
+        (SegmentComponent::Postings, "idx", true),
+        (SegmentComponent::Positions, "pos", false),
+        (SegmentComponent::FieldNorms, "fieldnorm", true),
+    ] {
+        let name = format!("{id}.{extension}");
+        let what = format!("{}/{name}", files.extents().object());
+        let body = match segment.open_read(component) {
+            Ok(body) => body,
+            Err(OpenReadError::FileDoesNotExist(_)) if !required => continue,
+            Err(OpenReadError::IncompatibleIndex(error)) => {
+                return Err(Error::new(ErrorKind::Unsupported, format!("{what}: {error:?}")));
+            }
+            Err(error) => {
+                return Err(Error::with_source(
+                    ErrorKind::Corrupt,
+                    format!("{what}: cannot be opened"),
+                    error,
+                ));
+            }
+        };
+        let composite = Composite::read(body.len() as u64, &what, |range| {
+            body.read_bytes_slice(range.start as usize..range.end as usize)
+        })?;
+        if extension == "term" {
+            check_dictionaries(files, &name, &body, &composite, &what)?;
+        }
+    }
+    Ok(())
+}
+
+/// All dictionaries of a split are of one kind: looks at those whose last bytes are hot, or reads
+/// the last bytes of the first.
+fn check_dictionaries(
+    files: &SplitFiles,
+    name: &str,
+    body: &FileSlice,
+    composite: &Composite,
+    what: &str,
+) -> Result<()> {
+    let mut tails = composite
+        .fields
+        .values()
+        .filter(|field| field.end - field.start >= 4)
+        .map(|field| field.end as usize - 4..field.end as usize);
+    let hot = tails.clone().find(|tail| files.hot().covers(name, tail.clone()));
+    let Some(tail) = hot.or_else(|| tails.next()) else { return Ok(()) };
+    let bytes = body.read_bytes_slice(tail).map_err(|error| {
+        Error::with_source(ErrorKind::Corrupt, format!("{what}: cannot be read"), error)
+    })?;
+    DictionaryKind::check(&bytes, what)
+}

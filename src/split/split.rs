@@ -1,0 +1,150 @@
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tantivy::directory::CompositeFile;
+use tantivy::schema::Schema;
+use tantivy::{Index, Searcher};
+
+use super::SplitAddress;
+use crate::directory::SplitFiles;
+use crate::store::{ObjectHandle, Traffic};
+
+/// An opened split: parsed once, shared by every request.
+///
+/// Its readers read through forewarm: use [`Warmer::search_with`](crate::Warmer::search_with) to
+/// run a query on it.
+pub struct Split {
+    pub(super) address: SplitAddress,
+    pub(super) object: ObjectHandle,
+    pub(super) footer: Range<u64>,
+    pub(super) has_trailer: bool,
+    pub(super) files: Arc<SplitFiles>,
+    pub(super) readers: Readers,
+    pub(super) traffic: Traffic,
+    pub(super) opening: Duration,
+}
+
+/// What tantivy opened.
+pub(crate) struct Readers {
+    pub(crate) index: Index,
+    pub(crate) searcher: Searcher,
+    pub(crate) segments: Vec<SegmentFiles>,
+}
+
+/// The files of one segment that are divided by field.
+pub(crate) struct SegmentFiles {
+    pub(crate) postings: CompositeFile,
+    pub(crate) positions: CompositeFile,
+}
+
+impl Split {
+    /// Where the split is; its footer offsets are known now.
+    pub fn address(&self) -> SplitAddress {
+        self.address.clone().with_footer(self.footer.clone())
+    }
+
+    /// The path in the store.
+    pub fn path(&self) -> &object_store::path::Path {
+        self.address.path()
+    }
+
+    /// Length of the object in bytes.
+    pub fn size(&self) -> u64 {
+        self.object.size()
+    }
+
+    /// The ETag seen at open, which every later GET requires.
+    pub fn e_tag(&self) -> Option<&str> {
+        self.object.version().e_tag.as_deref()
+    }
+
+    /// From the start of the bundle metadata to the end of the object, in bytes.
+    pub fn footer(&self) -> Range<u64> {
+        self.footer.clone()
+    }
+
+    /// Whether the object ends in a `QWFT` trailer.
+    pub fn has_trailer(&self) -> bool {
+        self.has_trailer
+    }
+
+    /// Bytes of hot bytes: what the split keeps in memory while it is open.
+    pub fn hot_bytes(&self) -> u64 {
+        self.files.hot().len() as u64
+    }
+
+    /// Documents that are not deleted.
+    pub fn num_docs(&self) -> u64 {
+        self.readers.searcher.num_docs()
+    }
+
+    /// Number of segments.
+    pub fn num_segments(&self) -> usize {
+        self.readers.searcher.segment_readers().len()
+    }
+
+    /// The schema of the index in the split.
+    pub fn schema(&self) -> &Schema {
+        self.readers.searcher.schema()
+    }
+
+    /// The index in the split: its schema, settings and tokenizers.
+    pub fn index(&self) -> &Index {
+        &self.readers.index
+    }
+
+    /// tantivy's view of the split.
+    pub fn searcher(&self) -> &Searcher {
+        &self.readers.searcher
+    }
+
+    /// What opening it cost, the first time.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// How long opening it took, the first time.
+    pub fn opening(&self) -> Duration {
+        self.opening
+    }
+
+    pub(crate) fn files(&self) -> &Arc<SplitFiles> {
+        &self.files
+    }
+
+    /// Identifies the split, in this version, among all of this process.
+    pub(crate) fn id(&self) -> u64 {
+        self.files.extents().id()
+    }
+
+    pub(crate) fn segments(&self) -> &[SegmentFiles] {
+        &self.readers.segments
+    }
+
+    /// Bytes that the split keeps alive while it is open.
+    pub(super) fn weight(&self) -> u64 {
+        /// tantivy's readers of one segment, the decompressed blocks of its document store
+        /// included.
+        const SEGMENT_BYTES: u64 = 96 << 10;
+        let mut weight = self.hot_bytes() + SEGMENT_BYTES * self.num_segments() as u64;
+        if cfg!(not(feature = "sstable")) {
+            // An FST is read whole when its field's reader opens, and stays.
+            let terms = self.files.ranges().iter().filter(|(name, _)| name.ends_with(".term"));
+            weight += terms.map(|(_, range)| range.end - range.start).sum::<u64>();
+        }
+        weight
+    }
+}
+
+impl fmt::Debug for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Split")
+            .field("path", &self.path().as_ref())
+            .field("size", &self.size())
+            .field("num_docs", &self.num_docs())
+            .field("segments", &self.num_segments())
+            .finish_non_exhaustive()
+    }
+}
