@@ -86,7 +86,12 @@ struct Proof {
 
 impl Proof {
     fn of(requests: &[Measured]) -> Self {
-        let joined = || requests.iter().flat_map(|request| &request.runs).filter(|run| run.how != COLD);
+        let joined = || {
+            requests
+                .iter()
+                .flat_map(|request| &request.runs)
+                .filter(|run| run.how != COLD)
+        };
         let warm = joined().filter(|run| run.how == WARM);
         Self {
             joined: requests.len() as u64 * (1 + WARM_RUNS as u64),
@@ -140,7 +145,11 @@ pub(crate) async fn run(session: &Session, args: &DemoArgs) -> Outcome {
         "the promise was broken: {}, {} of warm searches, answers {}",
         units::counted(report.proven.late_reads, "late read"),
         units::counted(report.proven.warm_gets, "GET"),
-        if report.proven.identical { "identical" } else { "different" }
+        if report.proven.identical {
+            "identical"
+        } else {
+            "different"
+        }
     )))
 }
 
@@ -151,7 +160,11 @@ fn announce(session: &Session, args: &DemoArgs, made: &Made, folder: &FilePath) 
         units::counted(made.splits, "split"),
         units::bytes(made.bytes),
         units::duration(Duration::from_millis(made.took_ms)),
-        if args.keep.is_some() { format!(", kept in {}", folder.display()) } else { String::new() }
+        if args.keep.is_some() {
+            format!(", kept in {}", folder.display())
+        } else {
+            String::new()
+        }
     ))?;
     session.print(format!(
         "read through a store with {} to the first byte (median, with a tail) and {}/s a connection\n",
@@ -196,7 +209,10 @@ async fn make(
         bytes: packed.iter().map(|(_, bytes)| bytes).sum(),
         took_ms: start.elapsed().as_millis() as u64,
     };
-    Ok((made, packed.into_iter().map(|(address, _)| address).collect()))
+    Ok((
+        made,
+        packed.into_iter().map(|(address, _)| address).collect(),
+    ))
 }
 
 /// The requests, by what they are there to show.
@@ -210,7 +226,10 @@ fn requests(corpus: &Corpus) -> Vec<(&'static str, Value)> {
     };
     let prefix: String = corpus.word(4321).chars().take(4).collect();
     vec![
-        ("term", json!({"query": {"term": {"body": corpus.word(900)}}})),
+        (
+            "term",
+            json!({"query": {"term": {"body": corpus.word(900)}}}),
+        ),
         (
             "match, two words",
             json!({"query": {"match": {"title": format!("{} {}", corpus.word(60), corpus.word(700))}}}),
@@ -294,7 +313,9 @@ async fn measure(
 ) -> Outcome<Measured> {
     let request = SearchRequest::from_json(&body.to_string())?;
     let start = Instant::now();
-    let response = warmer()?.search_without_warming(addresses, &request).await?;
+    let response = warmer()?
+        .search_without_warming(addresses, &request)
+        .await?;
     let cold_time = start.elapsed();
     let expected = answer(&response)?;
     let mut runs = vec![row(COLD, cold_time, cold_time, Cost::of(&response.report))];
@@ -302,7 +323,12 @@ async fn measure(
     let warmer = warmer()?;
     let start = Instant::now();
     let response = warmer.search(addresses, &request).await?;
-    runs.push(row(WARMED, start.elapsed(), cold_time, Cost::of(&response.report)));
+    runs.push(row(
+        WARMED,
+        start.elapsed(),
+        cold_time,
+        Cost::of(&response.report),
+    ));
     let mut identical = answer(&response)? == expected;
 
     let mut times = Vec::new();
@@ -315,9 +341,20 @@ async fn measure(
         identical &= answer(&response)? == expected;
     }
     times.sort_unstable();
-    runs.push(row(WARM, times[WARM_RUNS / 2], cold_time, Cost::sum(&costs)));
+    runs.push(row(
+        WARM,
+        times[WARM_RUNS / 2],
+        cold_time,
+        Cost::sum(&costs),
+    ));
     let hits = expected["total"]["value"].as_u64().unwrap_or_default();
-    Ok(Measured { name, request: body, hits, identical, runs })
+    Ok(Measured {
+        name,
+        request: body,
+        hits,
+        identical,
+        runs,
+    })
 }
 
 /// What must not depend on how it was read: hits, order, scores and counts.
@@ -327,7 +364,12 @@ fn answer(response: &forewarm::SearchResponse) -> Outcome<Value> {
 
 fn row(how: &'static str, time: Duration, cold: Duration, cost: Cost) -> Run {
     let ratio = cold.as_secs_f64() / time.as_secs_f64().max(1e-9);
-    Run { how, time_us: time.as_micros() as u64, ratio, cost }
+    Run {
+        how,
+        time_us: time.as_micros() as u64,
+        ratio,
+        cost,
+    }
 }
 
 fn print(session: &Session, report: &Report) -> Outcome {
@@ -347,8 +389,16 @@ fn print(session: &Session, report: &Report) -> Outcome {
         for (position, run) in request.runs.iter().enumerate() {
             let first = position == 0;
             table.add_row([
-                if first { request.name.to_owned() } else { String::new() },
-                if first { units::count(request.hits) } else { String::new() },
+                if first {
+                    request.name.to_owned()
+                } else {
+                    String::new()
+                },
+                if first {
+                    units::count(request.hits)
+                } else {
+                    String::new()
+                },
                 run.how.to_owned(),
                 units::count(run.cost.gets),
                 units::bytes(run.cost.bytes),
@@ -379,7 +429,10 @@ fn print(session: &Session, report: &Report) -> Outcome {
 
 fn median_ratio(report: &Report, how: &str) -> f64 {
     let runs = report.requests.iter().flat_map(|request| &request.runs);
-    let mut ratios: Vec<f64> = runs.filter(|run| run.how == how).map(|run| run.ratio).collect();
+    let mut ratios: Vec<f64> = runs
+        .filter(|run| run.how == how)
+        .map(|run| run.ratio)
+        .collect();
     ratios.sort_unstable_by(f64::total_cmp);
     ratios.get(ratios.len() / 2).copied().unwrap_or(1.0)
 }

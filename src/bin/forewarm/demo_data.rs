@@ -33,8 +33,16 @@ pub(crate) const FIRST_SECOND: i64 = 1_704_067_200;
 /// The documents are spread over two years.
 pub(crate) const SECONDS: i64 = 2 * 365 * 24 * 3600;
 
-const COLOURS: [&str; 8] =
-    ["red", "green", "blue", "black", "white", "orange", "violet", "turquoise"];
+const COLOURS: [&str; 8] = [
+    "red",
+    "green",
+    "blue",
+    "black",
+    "white",
+    "orange",
+    "violet",
+    "turquoise",
+];
 const MATERIALS: [&str; 6] = ["oak", "steel", "glass", "linen", "leather", "paper"];
 
 /// What documents are made of.
@@ -123,7 +131,10 @@ impl Corpus {
     fn document(&self, number: u64, rng: &mut StdRng) -> TantivyDocument {
         let fields = &self.fields;
         let mut document = TantivyDocument::new();
-        document.add_text(fields.sku, format!("{:08x}", number.wrapping_mul(0x9e37_79b1)));
+        document.add_text(
+            fields.sku,
+            format!("{:08x}", number.wrapping_mul(0x9e37_79b1)),
+        );
         document.add_text(fields.title, self.sentence(rng, 3..9));
         document.add_text(fields.body, self.sentence(rng, 30..110));
         document.add_text(fields.category, &self.categories[self.category.draw(rng)]);
@@ -145,7 +156,10 @@ impl Corpus {
         ];
         document.add_object(
             fields.attributes,
-            attributes.map(|(key, value)| (key.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>(),
+            attributes
+                .map(|(key, value)| (key.to_owned(), value))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
         );
         document
     }
@@ -159,8 +173,7 @@ impl Corpus {
 
     fn sentence(&self, rng: &mut StdRng, lengths: std::ops::Range<usize>) -> String {
         let length = rng.random_range(lengths);
-        let phrase_at =
-            (rng.random_bool(PHRASE_SHARE)).then(|| rng.random_range(0..length.max(1)));
+        let phrase_at = (rng.random_bool(PHRASE_SHARE)).then(|| rng.random_range(0..length.max(1)));
         let mut text = String::with_capacity(length * 8);
         for position in 0..length {
             if position > 0 {
@@ -189,7 +202,9 @@ fn schema() -> (Schema, Fields) {
         .set_fast()
         .set_stored()
         .set_precision(DateTimePrecision::Seconds);
-    let json = JsonObjectOptions::from(TEXT | STORED).set_fast(None).set_expand_dots_enabled();
+    let json = JsonObjectOptions::from(TEXT | STORED)
+        .set_fast("raw")
+        .set_expand_dots_enabled();
     let fields = Fields {
         sku: builder.add_text_field("sku", STRING | STORED),
         title: builder.add_text_field("title", TEXT | STORED),
@@ -201,7 +216,10 @@ fn schema() -> (Schema, Fields) {
         created: builder.add_date_field("created", date),
         client: builder.add_ip_addr_field(
             "client",
-            IpAddrOptions::default().set_indexed().set_fast().set_stored(),
+            IpAddrOptions::default()
+                .set_indexed()
+                .set_fast()
+                .set_stored(),
         ),
         in_stock: builder.add_bool_field("in_stock", INDEXED | STORED | FAST),
         attributes: builder.add_json_field("attributes", json),
@@ -249,10 +267,14 @@ struct Zipf {
 impl Zipf {
     /// Rank r has the weight `1 / (r + 1)^exponent`.
     fn new(count: usize, exponent: f64) -> Self {
-        let weights: Vec<f64> = (1..=count).map(|rank| (rank as f64).powf(-exponent)).collect();
+        let weights: Vec<f64> = (1..=count)
+            .map(|rank| (rank as f64).powf(-exponent))
+            .collect();
         let total: f64 = weights.iter().sum();
-        let mut keep: Vec<f64> =
-            weights.iter().map(|weight| weight * count as f64 / total).collect();
+        let mut keep: Vec<f64> = weights
+            .iter()
+            .map(|weight| weight * count as f64 / total)
+            .collect();
         let mut alias: Vec<usize> = (0..count).collect();
         let (mut small, mut large): (Vec<usize>, Vec<usize>) =
             (0..count).partition(|rank| keep[*rank] < 1.0);
@@ -273,7 +295,11 @@ impl Zipf {
 
     fn draw(&self, rng: &mut StdRng) -> usize {
         let slot = rng.random_range(0..self.keep.len());
-        if rng.random::<f64>() < self.keep[slot] { slot } else { self.alias[slot] }
+        if rng.random::<f64>() < self.keep[slot] {
+            slot
+        } else {
+            self.alias[slot]
+        }
     }
 }
 
@@ -318,7 +344,10 @@ mod tests {
     fn a_range_of_documents_becomes_one_segment() {
         let corpus = Corpus::new(42, 100);
         let directory = corpus.index(10..60, &Interrupt::default()).unwrap();
-        let metas = tantivy::Index::open(directory).unwrap().searchable_segment_metas().unwrap();
+        let metas = tantivy::Index::open(directory)
+            .unwrap()
+            .searchable_segment_metas()
+            .unwrap();
         assert_eq!(metas.len(), 1);
         assert_eq!(metas[0].num_docs(), 50);
     }

@@ -37,7 +37,11 @@ pub(crate) async fn request(args: &RequestArgs) -> Outcome<SearchRequest> {
 }
 
 fn body_name(body: &str) -> String {
-    if body == "-" { "standard input".to_owned() } else { body.to_owned() }
+    if body == "-" {
+        "standard input".to_owned()
+    } else {
+        body.to_owned()
+    }
 }
 
 async fn read_body(body: &str) -> Outcome<String> {

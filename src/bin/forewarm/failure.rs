@@ -105,7 +105,10 @@ mod tests {
     fn a_failure_is_one_line_whatever_its_cause_says() {
         let cause = std::io::Error::other("connection\n  reset");
         let failure = Failure::caused("cannot read docs.ndjson", &cause);
-        assert_eq!(failure.to_string(), "cannot read docs.ndjson: connection reset");
+        assert_eq!(
+            failure.to_string(),
+            "cannot read docs.ndjson: connection reset"
+        );
         assert_eq!(failure.code(), 1);
         assert_eq!(Failure::usage("no such option").code(), 2);
     }

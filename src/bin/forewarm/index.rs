@@ -79,7 +79,12 @@ impl Indexer {
             let schema = &self.schema;
             let documents: Vec<(u64, Result<TantivyDocument, String>)> = batch
                 .into_par_iter()
-                .map(|line| (line.number, line.text.and_then(|text| document(schema, &text))))
+                .map(|line| {
+                    (
+                        line.number,
+                        line.text.and_then(|text| document(schema, &text)),
+                    )
+                })
                 .collect();
             for (number, document) in documents {
                 self.interrupt.check()?;
@@ -134,7 +139,8 @@ impl Indexer {
             return Err(Failure::failed(format!("bad line {message}")));
         }
         indexing.bad_lines += 1;
-        self.bar.set_message(format!("indexing, {} bad lines", indexing.bad_lines));
+        self.bar
+            .set_message(format!("indexing, {} bad lines", indexing.bad_lines));
         if indexing.examples.len() < EXAMPLES {
             indexing.examples.push(message);
         }
@@ -153,7 +159,11 @@ impl OpenIndex {
     fn new(schema: &Schema) -> Outcome<Self> {
         let directory = RamDirectory::create();
         let writer = segment_writer(schema, &directory)?;
-        Ok(Self { directory, writer, docs: 0 })
+        Ok(Self {
+            directory,
+            writer,
+            docs: 0,
+        })
     }
 
     /// Bytes held by postings, columns and what is already written.
@@ -163,7 +173,11 @@ impl OpenIndex {
 
     fn finish(self, early: bool) -> Outcome<Indexed> {
         self.writer.finalize()?;
-        Ok(Indexed { directory: self.directory, docs: self.docs, early })
+        Ok(Indexed {
+            directory: self.directory,
+            docs: self.docs,
+            early,
+        })
     }
 }
 
@@ -189,13 +203,19 @@ fn document(schema: &Schema, text: &str) -> Result<TantivyDocument, String> {
     object.retain(|_, value| !value.is_null());
     for value in object.values_mut() {
         if let Value::Array(items) = value {
-            *items = mem::take(items).into_iter().filter(|item| !item.is_null()).collect();
+            *items = mem::take(items)
+                .into_iter()
+                .filter(|item| !item.is_null())
+                .collect();
         }
     }
     TantivyDocument::from_json_object(schema, object).map_err(|error| match error {
         DocParsingError::ValueError(field, cause) => {
             let cause = cause.to_string();
-            format!("field `{field}`: {}", shortened(&cause).replacen(". Expected", ": expected", 1))
+            format!(
+                "field `{field}`: {}",
+                shortened(&cause).replacen(". Expected", ": expected", 1)
+            )
         }
         other => shortened(&other.to_string()),
     })

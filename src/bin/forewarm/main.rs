@@ -39,7 +39,10 @@ const SETTLE: Duration = Duration::from_secs(3);
 fn main() -> ExitCode {
     let cli = Cli::parse();
     trace();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             report(&Failure::caused("cannot start", &error));

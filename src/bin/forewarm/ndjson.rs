@@ -44,11 +44,19 @@ impl Lines {
         let mut plain = BufReader::with_capacity(1 << 18, input);
         let reader: Box<dyn BufRead + Send> = if plain.fill_buf()?.starts_with(&GZIP_MAGIC) {
             // Several gzip members one after another are one stream, as `cat a.gz b.gz` makes it.
-            Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(plain)))
+            Box::new(BufReader::with_capacity(
+                1 << 18,
+                MultiGzDecoder::new(plain),
+            ))
         } else {
             Box::new(plain)
         };
-        Ok(Self { reader, number: 0, max_line, buffer: Vec::new() })
+        Ok(Self {
+            reader,
+            number: 0,
+            max_line,
+            buffer: Vec::new(),
+        })
     }
 
     /// The next line that is not blank; `None` at the end.
@@ -61,7 +69,9 @@ impl Lines {
             self.buffer.clear();
             // One byte more than the longest line and its end, to tell "too long" from "just fits".
             let limit = self.max_line as u64 + 2;
-            let read = (&mut self.reader).take(limit).read_until(b'\n', &mut self.buffer)?;
+            let read = (&mut self.reader)
+                .take(limit)
+                .read_until(b'\n', &mut self.buffer)?;
             if read == 0 {
                 return Ok(None);
             }
@@ -78,7 +88,10 @@ impl Lines {
                 if !complete {
                     self.skip_line()?;
                 }
-                return Ok(Some(Line { number: self.number, text }));
+                return Ok(Some(Line {
+                    number: self.number,
+                    text,
+                }));
             }
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -87,7 +100,10 @@ impl Lines {
                 Ok(text) => Ok(text.to_owned()),
                 Err(error) => Err(format!("not UTF-8 at byte {}", error.valid_up_to() + 1)),
             };
-            return Ok(Some(Line { number: self.number, text }));
+            return Ok(Some(Line {
+                number: self.number,
+                text,
+            }));
         }
     }
 
@@ -149,8 +165,13 @@ mod tests {
     fn a_line_that_is_too_long_is_skipped_without_its_neighbours() {
         let too_long = || Err("longer than 4 bytes".to_owned());
         let found = all(b"1234\n12345\n1234567890\n1234\r\n123456789", 4);
-        let expected =
-            [text(1, "1234"), (2, too_long()), (3, too_long()), text(4, "1234"), (5, too_long())];
+        let expected = [
+            text(1, "1234"),
+            (2, too_long()),
+            (3, too_long()),
+            text(4, "1234"),
+            (5, too_long()),
+        ];
         assert_eq!(found, expected);
     }
 
@@ -162,7 +183,10 @@ mod tests {
             encoder.write_all(part.as_bytes()).unwrap();
             compressed.extend(encoder.finish().unwrap());
         }
-        assert_eq!(all(&compressed, 100), [text(1, "{\"a\":1}"), text(2, "{\"a\":2}")]);
+        assert_eq!(
+            all(&compressed, 100),
+            [text(1, "{\"a\":1}"), text(2, "{\"a\":2}")]
+        );
     }
 
     #[test]

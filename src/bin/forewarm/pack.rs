@@ -53,7 +53,9 @@ pub(crate) async fn run(session: &Session, args: &PackArgs) -> Outcome {
     let place = Place::to_write(&args.to, &args.store.option)?;
     let target = Target::new(session, place, args).await?;
     let (splits, indexing) = match (&args.from, &args.index, schema) {
-        (Some(from), _, Some(schema)) => pack_documents(session, args, from, schema, &target).await?,
+        (Some(from), _, Some(schema)) => {
+            pack_documents(session, args, from, schema, &target).await?
+        }
         (_, Some(index), _) => (vec![pack_index(index, &target).await?], Indexing::default()),
         // clap asks for one of them; `--from` requires `--schema`.
         _ => return Err(Failure::usage("give --from and --schema, or --index")),
@@ -67,7 +69,11 @@ pub(crate) async fn run(session: &Session, args: &PackArgs) -> Outcome {
         took_ms: start.elapsed().as_millis() as u64,
         splits,
     };
-    if session.json() { session.print_json(&report) } else { print(session, &report) }
+    if session.json() {
+        session.print_json(&report)
+    } else {
+        print(session, &report)
+    }
 }
 
 fn print(session: &Session, report: &Report) -> Outcome {
@@ -79,7 +85,11 @@ fn print(session: &Session, report: &Report) -> Outcome {
             units::bytes(split.bytes),
             split.footer[0],
             split.footer[1],
-            if split.closed_early { "  closed early: --memory" } else { "" }
+            if split.closed_early {
+                "  closed early: --memory"
+            } else {
+                ""
+            }
         ))?;
     }
     session.print(format!(
@@ -123,7 +133,11 @@ impl Target {
         let naming = if place.is_split() {
             Naming::Single
         } else {
-            let source = args.from.as_deref().or(args.index.as_deref()).unwrap_or_default();
+            let source = args
+                .from
+                .as_deref()
+                .or(args.index.as_deref())
+                .unwrap_or_default();
             Naming::Numbered(args.name.clone().unwrap_or_else(|| default_name(source)))
         };
         let mut target = Self {
@@ -171,9 +185,10 @@ impl Target {
                 self.prefix
             ))),
             Naming::Single => Ok(self.prefix.clone()),
-            Naming::Numbered(name) => {
-                Ok(self.prefix.clone().join(format!("{name}-{number:05}{SPLIT_SUFFIX}")))
-            }
+            Naming::Numbered(name) => Ok(self
+                .prefix
+                .clone()
+                .join(format!("{name}-{number:05}{SPLIT_SUFFIX}"))),
         }
     }
 
@@ -225,7 +240,9 @@ fn is_numbered(file: &str, name: &str) -> bool {
 
 /// `logs/wiki.ndjson.gz` → `wiki`.
 fn default_name(source: &str) -> String {
-    let file = FilePath::new(source).file_name().and_then(|name| name.to_str());
+    let file = FilePath::new(source)
+        .file_name()
+        .and_then(|name| name.to_str());
     let stem = file.and_then(|name| name.split('.').find(|part| !part.is_empty()));
     match stem {
         Some(stem) if source != "-" => stem.to_owned(),
@@ -264,32 +281,50 @@ async fn pack_documents(
         };
         // The receiver is gone when an upload failed: then that failure is the one to report.
         indexer.run(|indexed| {
-            sender.blocking_send(indexed).map_err(|_| Failure::failed("upload stopped"))
+            sender
+                .blocking_send(indexed)
+                .map_err(|_| Failure::failed("upload stopped"))
         })
     });
     let mut splits = Vec::new();
     while let Some(indexed) = receiver.recv().await {
         let packed = pack_directory(indexed.directory, target.settings.clone()).await?;
         let number = splits.len();
-        splits.push(target.upload(number, &packed, indexed.docs, indexed.early).await?);
+        splits.push(
+            target
+                .upload(number, &packed, indexed.docs, indexed.early)
+                .await?,
+        );
     }
     let indexing = worker.await??;
     drop(progress);
     for example in &indexing.examples {
         session.note(format!("skipped {example}"));
     }
-    let unseen = indexing.bad_lines.saturating_sub(indexing.examples.len() as u64);
+    let unseen = indexing
+        .bad_lines
+        .saturating_sub(indexing.examples.len() as u64);
     if unseen > 0 {
-        session.note(format!("skipped {} more", units::counted(unseen, "bad line")));
+        session.note(format!(
+            "skipped {} more",
+            units::counted(unseen, "bad line")
+        ));
     }
     if splits.is_empty() {
-        return Err(Failure::failed(format!("{} holds no documents", source_name(from))));
+        return Err(Failure::failed(format!(
+            "{} holds no documents",
+            source_name(from)
+        )));
     }
     Ok((splits, indexing))
 }
 
 fn source_name(from: &str) -> String {
-    if from == "-" { "standard input".to_owned() } else { from.to_owned() }
+    if from == "-" {
+        "standard input".to_owned()
+    } else {
+        from.to_owned()
+    }
 }
 
 /// The input and its size in bytes where it has one.
@@ -325,7 +360,11 @@ async fn pack_index(index: &str, target: &Target) -> Outcome<Uploaded> {
     let (packed, docs) = tokio::task::spawn_blocking(move || {
         let packed = forewarm::pack_path(&path, &settings)?;
         let metas = tantivy::Index::open_in_dir(&path)?.load_metas()?;
-        let docs = metas.segments.iter().map(|segment| u64::from(segment.num_docs())).sum();
+        let docs = metas
+            .segments
+            .iter()
+            .map(|segment| u64::from(segment.num_docs()))
+            .sum();
         Outcome::Ok((packed, docs))
     })
     .await??;
@@ -351,7 +390,12 @@ mod tests {
     fn only_numbered_splits_of_the_same_name_are_replaced() {
         assert!(is_numbered("wiki-00012.split", "wiki"));
         assert!(is_numbered("wiki-100000.split", "wiki"));
-        for other in ["wiki-x.split", "wiki-00012.split.bak", "wiki2-00012.split", "wiki-1.split"] {
+        for other in [
+            "wiki-x.split",
+            "wiki-00012.split.bak",
+            "wiki2-00012.split",
+            "wiki-1.split",
+        ] {
             assert!(!is_numbered(other, "wiki"), "{other}");
         }
     }

@@ -43,12 +43,20 @@ mod tests {
     #[test]
     fn a_list_of_fields_and_a_meta_json_are_schemas() {
         assert_eq!(parse(&format!("[{TITLE}]")).unwrap().num_fields(), 1);
-        assert_eq!(parse(&format!("{{\"schema\": [{TITLE}]}}")).unwrap().num_fields(), 1);
+        assert_eq!(
+            parse(&format!("{{\"schema\": [{TITLE}]}}"))
+                .unwrap()
+                .num_fields(),
+            1
+        );
     }
 
     #[test]
     fn a_schema_that_tantivy_would_panic_on_is_an_error() {
-        assert_eq!(parse(&format!("[{TITLE},{TITLE}]")), Err("field `title` comes twice".into()));
+        assert_eq!(
+            parse(&format!("[{TITLE},{TITLE}]")),
+            Err("field `title` comes twice".into())
+        );
         assert!(parse(r#"[{"name": "-x", "type": "text", "options": {}}]"#).is_err());
         assert!(parse(r#"[{"name": "x", "type": "prose", "options": {}}]"#).is_err());
         assert!(parse(r#"[{"type": "text"}]"#).is_err());

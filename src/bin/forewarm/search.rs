@@ -22,7 +22,9 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     if let Some(size) = args.size {
         request = request.size(size);
     }
-    let splits = Place::to_read(&args.url, &args.store.option)?.splits().await?;
+    let splits = Place::to_read(&args.url, &args.store.option)?
+        .splits()
+        .await?;
     let store = engine::simulate(splits.store, args.simulate);
     let warmer = engine::warmer(store, args.strict, args.deadline)?;
 
@@ -32,7 +34,9 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     for _ in 0..args.repeat {
         let start = Instant::now();
         let response = if args.no_warm {
-            warmer.search_without_warming(&splits.addresses, &request).await?
+            warmer
+                .search_without_warming(&splits.addresses, &request)
+                .await?
         } else {
             warmer.search(&splits.addresses, &request).await?
         };
@@ -44,7 +48,11 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     // clap asks for one run at least.
     let response = last.ok_or_else(|| Failure::usage("--repeat is at least 1"))?;
     let answer = engine::value(&response)?;
-    if session.json() { print_json(session, answer, &runs) } else { print(session, &answer, &runs) }
+    if session.json() {
+        print_json(session, answer, &runs)
+    } else {
+        print(session, &answer, &runs)
+    }
 }
 
 /// The response, with the cost of all runs; each run's own beside it when there are several.
@@ -59,21 +67,39 @@ fn print_json(session: &Session, mut answer: Value, runs: &[(Duration, Cost)]) -
 }
 
 fn print(session: &Session, answer: &Value, runs: &[(Duration, Cost)]) -> Outcome {
-    let hits = answer["hits"]["hits"].as_array().map_or(&[][..], Vec::as_slice);
+    let hits = answer["hits"]["hits"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     if !hits.is_empty() {
         let sorted = hits.iter().any(|hit| hit["sort"].is_array());
         let by = if sorted { "sort" } else { "score" };
-        let columns = [(by, Lean::Right), ("split", Lean::Left), ("document", Lean::Left)];
+        let columns = [
+            (by, Lean::Right),
+            ("split", Lean::Left),
+            ("document", Lean::Left),
+        ];
         let mut table = table::table(&columns);
         for hit in hits {
-            let rank = if sorted { plain(&hit["sort"]) } else { score(&hit["_score"]) };
-            table.add_row([rank, plain(&hit["_index"]), shortened(&plain(&hit["_source"]))]);
+            let rank = if sorted {
+                plain(&hit["sort"])
+            } else {
+                score(&hit["_score"])
+            };
+            table.add_row([
+                rank,
+                plain(&hit["_index"]),
+                shortened(&plain(&hit["_source"])),
+            ]);
         }
         session.print(table::text(&table))?;
     }
     if let Some(total) = answer["hits"]["total"]["value"].as_u64() {
         let relation = answer["hits"]["total"]["relation"].as_str();
-        let at_least = if relation == Some("gte") { "at least " } else { "" };
+        let at_least = if relation == Some("gte") {
+            "at least "
+        } else {
+            ""
+        };
         session.print(format!("{at_least}{} in all", units::counted(total, "hit")))?;
     }
     print_runs(session, runs)
@@ -114,7 +140,9 @@ fn print_runs(session: &Session, runs: &[(Duration, Cost)]) -> Outcome {
 }
 
 fn score(value: &Value) -> String {
-    value.as_f64().map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"))
+    value
+        .as_f64()
+        .map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"))
 }
 
 /// A value as people read it: text without its quotes, a list of one as what is in it.

@@ -49,7 +49,10 @@ pub(crate) struct Session {
 impl Session {
     /// A run that answers in JSON, or for people.
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, ..Self::default() }
+        Self {
+            json,
+            ..Self::default()
+        }
     }
 
     /// Whether the answer is to be JSON.
@@ -74,7 +77,10 @@ impl Session {
             .tempdir()
             .map_err(|error| Failure::caused("cannot make a temporary folder", &error))?;
         let path = folder.path().to_owned();
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+        self.folders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(folder);
         Ok(path)
     }
 
@@ -93,9 +99,12 @@ impl Session {
     /// Writes text and a line end to standard output.
     pub(crate) fn print(&self, text: impl AsRef<str>) -> Outcome {
         let mut output = io::stdout().lock();
-        let written =
-            output.write_all(text.as_ref().as_bytes()).and_then(|()| output.write_all(b"\n"));
-        written.and_then(|()| output.flush()).map_err(output_failure)
+        let written = output
+            .write_all(text.as_ref().as_bytes())
+            .and_then(|()| output.write_all(b"\n"));
+        written
+            .and_then(|()| output.flush())
+            .map_err(output_failure)
     }
 
     /// Writes a value as JSON: indented on a terminal, else on one line, as programs like it.
@@ -149,12 +158,20 @@ impl Progress {
 
     /// A bar over a number of things.
     pub(crate) fn over_items(message: &str, total: u64) -> Self {
-        Self::start(ProgressBar::new(total), message, "{msg} {wide_bar} {human_pos}/{human_len}")
+        Self::start(
+            ProgressBar::new(total),
+            message,
+            "{msg} {wide_bar} {human_pos}/{human_len}",
+        )
     }
 
     /// A spinner for work whose length nobody knows.
     pub(crate) fn spinner(message: &str) -> Self {
-        Self::start(ProgressBar::new_spinner(), message, "{spinner} {msg} {elapsed}")
+        Self::start(
+            ProgressBar::new_spinner(),
+            message,
+            "{spinner} {msg} {elapsed}",
+        )
     }
 
     fn start(bar: ProgressBar, message: &str, template: &str) -> Self {

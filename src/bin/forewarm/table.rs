@@ -26,7 +26,11 @@ pub(crate) fn table(columns: &[(&str, Lean)]) -> Table {
 
 /// A table as text, without blanks at the ends of its lines.
 pub(crate) fn text(table: &Table) -> String {
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -37,6 +41,6 @@ mod tests {
     fn numbers_lean_right() {
         let mut table = table(&[("name", Lean::Left), ("bytes", Lean::Right)]);
         table.add_row(["a", "1"]);
-        assert!(text(&table).contains(" a        1"), "{}", text(&table));
+        assert!(text(&table).contains(" a          1"), "{}", text(&table));
     }
 }

@@ -35,7 +35,11 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
         "m" | "mib" => KIB.powi(2),
         "g" | "gib" => KIB.powi(3),
         "t" | "tib" => KIB.powi(4),
-        _ => return Err(format!("unknown unit `{unit}`: use B, kB, MB, GB, KiB, MiB or GiB")),
+        _ => {
+            return Err(format!(
+                "unknown unit `{unit}`: use B, kB, MB, GB, KiB, MiB or GiB"
+            ));
+        }
     };
     let bytes = (number * factor).round();
     // 2^63 and above: no object is that large, and the conversion below would be lossy.
@@ -57,7 +61,9 @@ pub(crate) fn parse_bandwidth(text: &str) -> Result<u64, String> {
 /// Splits `30 ms` into 30 and `ms`.
 fn split_unit(text: &str) -> Result<(f64, &str), String> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     match number.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok((value, unit.trim())),
@@ -122,7 +128,16 @@ mod tests {
         assert_eq!(parse_duration("250us"), Ok(Duration::from_micros(250)));
         assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
-        for bad in ["30", "", "ms", "-1s", "1.2.3s", "5 parsecs", "1e3s", "99999999999999999999h"] {
+        for bad in [
+            "30",
+            "",
+            "ms",
+            "-1s",
+            "1.2.3s",
+            "5 parsecs",
+            "1e3s",
+            "99999999999999999999h",
+        ] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -90,7 +90,10 @@ impl ObjectStore for TidyStore {
         opts: PutOptions,
     ) -> Result<PutResult> {
         let result = self.inner.put_opts(location, payload, opts).await?;
-        self.written.records().objects.push((self.inner.clone(), location.clone()));
+        self.written
+            .records()
+            .objects
+            .push((self.inner.clone(), location.clone()));
         Ok(result)
     }
 
@@ -140,7 +143,10 @@ struct TidyUpload {
 }
 
 fn finished() -> object_store::Error {
-    object_store::Error::Generic { store: "upload", source: "the upload is finished".into() }
+    object_store::Error::Generic {
+        store: "upload",
+        source: "the upload is finished".into(),
+    }
 }
 
 #[async_trait]
@@ -176,8 +182,8 @@ impl Drop for TidyUpload {
 
 #[cfg(test)]
 mod tests {
-    use object_store::local::LocalFileSystem;
     use object_store::WriteMultipart;
+    use object_store::local::LocalFileSystem;
 
     use super::*;
 
@@ -209,7 +215,10 @@ mod tests {
         let (store, written) = store_in(&folder);
         let put = async |name: &str| {
             store.put(&Path::from(name), "whole".into()).await.unwrap();
-            let upload = store.put_multipart(&Path::from(format!("{name}-parts"))).await.unwrap();
+            let upload = store
+                .put_multipart(&Path::from(format!("{name}-parts")))
+                .await
+                .unwrap();
             let mut writer = WriteMultipart::new(upload);
             writer.write(b"whole");
             writer.finish().await.unwrap();

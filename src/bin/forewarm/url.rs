@@ -62,7 +62,11 @@ impl Place {
                 reject_options(options)?;
                 let metadata = std::fs::metadata(&path)
                     .map_err(|error| Failure::caused(format!("cannot read {text}"), &error))?;
-                if metadata.is_dir() { local_folder(&path, text) } else { local_file(&path, text) }
+                if metadata.is_dir() {
+                    local_folder(&path, text)
+                } else {
+                    local_file(&path, text)
+                }
             }
             Parsed::Remote(url) => remote(&url, text, options),
         }
@@ -81,7 +85,11 @@ impl Place {
                 let folder = if single { parent(&path) } else { path.clone() };
                 std::fs::create_dir_all(&folder)
                     .map_err(|error| Failure::caused(format!("cannot make {text}"), &error))?;
-                if single { local_file(&path, text) } else { local_folder(&path, text) }
+                if single {
+                    local_file(&path, text)
+                } else {
+                    local_folder(&path, text)
+                }
             }
             Parsed::Remote(url) => remote(&url, text, options),
         }
@@ -100,7 +108,10 @@ impl Place {
     pub(crate) async fn splits(self) -> Outcome<Splits> {
         let Self { store, path, text } = self;
         if text.ends_with(SPLIT_SUFFIX) && !path.as_ref().is_empty() {
-            return Ok(Splits { store, addresses: vec![SplitAddress::new(path)] });
+            return Ok(Splits {
+                store,
+                addresses: vec![SplitAddress::new(path)],
+            });
         }
         let prefix = (!path.as_ref().is_empty()).then_some(&path);
         let mut paths: Vec<Path> = store
@@ -121,7 +132,10 @@ impl Place {
             paths.push(path);
         }
         paths.sort_unstable();
-        Ok(Splits { store, addresses: paths.into_iter().map(SplitAddress::new).collect() })
+        Ok(Splits {
+            store,
+            addresses: paths.into_iter().map(SplitAddress::new).collect(),
+        })
     }
 }
 
@@ -140,7 +154,9 @@ fn parse(text: &str) -> Outcome<Parsed> {
         return Ok(Parsed::Local(PathBuf::from(text)));
     };
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     if !is_scheme {
         return Ok(Parsed::Local(PathBuf::from(text)));
     }
@@ -148,7 +164,9 @@ fn parse(text: &str) -> Outcome<Parsed> {
         .map_err(|error| Failure::usage(format!("`{text}` is not a URL: {error}")))?;
     if url.scheme() == "file" {
         let path = url.to_file_path().map_err(|()| {
-            Failure::usage(format!("`{text}` is not a local path: write file:///folder/name"))
+            Failure::usage(format!(
+                "`{text}` is not a local path: write file:///folder/name"
+            ))
         })?;
         return Ok(Parsed::Local(path));
     }
@@ -159,7 +177,11 @@ fn local_folder(path: &FilePath, text: &str) -> Outcome<Place> {
     // Rooted at the folder, so that odd names above it never matter, and nothing outside is read.
     let store = LocalFileSystem::new_with_prefix(path)
         .map_err(|error| Failure::caused(format!("cannot open {text}"), &error))?;
-    Ok(Place { store: Arc::new(store), path: Path::default(), text: text.to_owned() })
+    Ok(Place {
+        store: Arc::new(store),
+        path: Path::default(),
+        text: text.to_owned(),
+    })
 }
 
 fn local_file(path: &FilePath, text: &str) -> Outcome<Place> {
@@ -195,7 +217,11 @@ fn remote(url: &Url, text: &str, options: &[(String, String)]) -> Outcome<Place>
         let path = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
         let path = Path::from_url_path(path)
             .map_err(|error| Failure::usage(format!("`{text}`: {error}")))?;
-        return Ok(Place { store: Arc::new(InMemory::new()), path, text: text.to_owned() });
+        return Ok(Place {
+            store: Arc::new(InMemory::new()),
+            path,
+            text: text.to_owned(),
+        });
     }
     let (scheme, _) = ObjectStoreScheme::parse(url).map_err(|_| {
         Failure::usage(format!(
@@ -212,7 +238,11 @@ fn remote(url: &Url, text: &str, options: &[(String, String)]) -> Outcome<Place>
     }
     let (store, path) = object_store::parse_url_opts(url, settings)
         .map_err(|error| Failure::caused(format!("cannot open {text}"), &error))?;
-    Ok(Place { store: Arc::from(store), path, text: text.to_owned() })
+    Ok(Place {
+        store: Arc::from(store),
+        path,
+        text: text.to_owned(),
+    })
 }
 
 /// The settings that object_store's own `from_env` would read for a store of this kind.
@@ -222,9 +252,10 @@ fn environment(
 ) -> Vec<(String, String)> {
     let (prefix, alias) = match scheme {
         ObjectStoreScheme::AmazonS3 => ("AWS_", None),
-        ObjectStoreScheme::GoogleCloudStorage => {
-            ("GOOGLE_", Some(("SERVICE_ACCOUNT", "google_service_account_path")))
-        }
+        ObjectStoreScheme::GoogleCloudStorage => (
+            "GOOGLE_",
+            Some(("SERVICE_ACCOUNT", "google_service_account_path")),
+        ),
         ObjectStoreScheme::MicrosoftAzure => {
             ("AZURE_", Some(("IDENTITY_ENDPOINT", "azure_msi_endpoint")))
         }
@@ -232,7 +263,9 @@ fn environment(
     };
     let mut settings = Vec::new();
     for (key, value) in variables {
-        let (Some(key), Some(value)) = (key.to_str(), value.to_str()) else { continue };
+        let (Some(key), Some(value)) = (key.to_str(), value.to_str()) else {
+            continue;
+        };
         let key = match alias {
             Some((variable, setting)) if variable == key => setting.to_owned(),
             _ if key.starts_with(prefix) => key.to_ascii_lowercase(),
@@ -278,7 +311,10 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn file_urls_are_decoded() {
-        assert_eq!(local("file:///tmp/a%20b.split"), PathBuf::from("/tmp/a b.split"));
+        assert_eq!(
+            local("file:///tmp/a%20b.split"),
+            PathBuf::from("/tmp/a b.split")
+        );
         assert_eq!(parse("file://host/x").unwrap_err().code(), 2);
     }
 
@@ -291,8 +327,14 @@ mod tests {
 
     #[test]
     fn options_are_checked_against_the_store() {
-        assert_eq!(parse_option("region = x"), Ok(("region".to_owned(), " x".to_owned())));
-        assert_eq!(parse_option("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(
+            parse_option("region = x"),
+            Ok(("region".to_owned(), " x".to_owned()))
+        );
+        assert_eq!(
+            parse_option("a=b=c"),
+            Ok(("a".to_owned(), "b=c".to_owned()))
+        );
         assert!(parse_option("region").is_err());
         assert!(parse_option("=x").is_err());
 
@@ -317,10 +359,16 @@ mod tests {
             ("SERVICE_ACCOUNT", "key.json"),
         ];
         let read = |scheme| {
-            environment(&scheme, variables.map(|(key, value)| (key.into(), value.into())))
+            environment(
+                &scheme,
+                variables.map(|(key, value)| (key.into(), value.into())),
+            )
         };
         let pair = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
-        assert_eq!(read(ObjectStoreScheme::AmazonS3), pair("aws_region", "eu-central-1"));
+        assert_eq!(
+            read(ObjectStoreScheme::AmazonS3),
+            pair("aws_region", "eu-central-1")
+        );
         assert_eq!(
             read(ObjectStoreScheme::GoogleCloudStorage),
             pair("google_service_account_path", "key.json")
@@ -343,10 +391,16 @@ mod tests {
         let found = async |path: PathBuf| {
             let place = Place::to_read(path.to_str().unwrap(), &[]).unwrap();
             let splits = place.splits().await?;
-            let paths = splits.addresses.iter().map(|split| split.path().to_string());
+            let paths = splits
+                .addresses
+                .iter()
+                .map(|split| split.path().to_string());
             Ok::<_, Failure>(paths.collect::<Vec<_>>())
         };
-        assert_eq!(found(root.clone()).await.unwrap(), ["a.split", "b.split", "day=2/c.split"]);
+        assert_eq!(
+            found(root.clone()).await.unwrap(),
+            ["a.split", "b.split", "day=2/c.split"]
+        );
         assert_eq!(found(root.join("a.split")).await.unwrap(), ["a.split"]);
         assert_eq!(found(root.join("plain")).await.unwrap(), ["plain"]);
 

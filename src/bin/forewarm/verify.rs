@@ -36,15 +36,17 @@ struct Verified {
 
 impl Verified {
     fn problems(&self) -> Vec<String> {
-        let found = self.report.iter().flat_map(|report| report.problems());
-        found.map(ToString::to_string).chain(self.error.clone()).collect()
+        let found = self.report.iter().flat_map(|report| &report.problems);
+        found.cloned().chain(self.error.clone()).collect()
     }
 }
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Outcome {
     let start = Instant::now();
-    let splits = Place::to_read(&args.url, &args.store.option)?.splits().await?;
+    let splits = Place::to_read(&args.url, &args.store.option)?
+        .splits()
+        .await?;
     let progress = Progress::over_items("verifying", splits.addresses.len() as u64);
     let store = &splits.store;
     let bar = progress.bar();
@@ -59,7 +61,10 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Outcome {
         .await;
     drop(progress);
     let report = Report {
-        problems: verified.iter().map(|split| split.problems().len() as u64).sum(),
+        problems: verified
+            .iter()
+            .map(|split| split.problems().len() as u64)
+            .sum(),
         splits: verified,
         took_ms: start.elapsed().as_millis() as u64,
     };
@@ -81,10 +86,18 @@ pub(crate) async fn run(session: &Session, args: &VerifyArgs) -> Outcome {
 
 fn verdict(path: String, result: forewarm::Result<VerifyReport>) -> Verified {
     match result {
-        Ok(report) => {
-            Verified { path, ok: report.problems().is_empty(), error: None, report: Some(report) }
-        }
-        Err(error) => Verified { path, ok: false, error: Some(error.chain()), report: None },
+        Ok(report) => Verified {
+            path,
+            ok: report.is_sound(),
+            error: None,
+            report: Some(report),
+        },
+        Err(error) => Verified {
+            path,
+            ok: false,
+            error: Some(error.chain()),
+            report: None,
+        },
     }
 }
 

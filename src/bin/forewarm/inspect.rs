@@ -1,0 +1,25 @@
+//! `forewarm inspect`: what is in a split.
+
+use serde_json::json;
+
+use crate::args::InspectArgs;
+use crate::engine;
+use crate::failure::Outcome;
+use crate::session::{Progress, Session};
+use crate::url::Place;
+
+/// Runs the command.
+pub(crate) async fn run(session: &Session, args: &InspectArgs) -> Outcome {
+    let splits = Place::to_read(&args.url, &args.store.option)?
+        .splits()
+        .await?;
+    let warmer = engine::warmer(splits.store, false, None)?;
+    let progress = Progress::over_items("opening", splits.addresses.len() as u64);
+    let mut layouts = Vec::new();
+    for address in &splits.addresses {
+        layouts.push(engine::value(&warmer.open(address).await?.layout())?);
+        progress.bar().inc(1);
+    }
+    drop(progress);
+    session.print_json(&json!({ "splits": layouts }))
+}
