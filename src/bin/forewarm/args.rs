@@ -89,15 +89,15 @@ Examples:
     version,
     about,
     long_about = "Warms tantivy splits in object storage before anyone searches them.\n\n\
-        A split is one immutable object that holds a whole tantivy index. Before a search, forewarm \
-        works out which bytes of each split it will read, fetches just those in as few round trips \
+        A split is one immutable object that holds a whole tantivy index. Before a search, forewarm\n\
+        works out which bytes of each split it will read, fetches just those in as few round trips\n\
         as it can, and proves afterwards that nothing else was read.",
     after_help = MAIN_EXAMPLES,
     max_term_width = 100
 )]
 pub(crate) struct Cli {
     /// Answer in JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub(crate) json: bool,
 
     #[command(subcommand)]
@@ -118,7 +118,7 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StoreArgs {
     /// Set an option of the object store, e.g. region=eu-central-1; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_option)]
+    #[arg(long, value_name = "KEY=VALUE", display_order = 800, value_parser = parse_option)]
     pub(crate) option: Vec<(String, String)>,
 }
 
@@ -154,6 +154,7 @@ pub(crate) struct RequestArgs {
 /// is interrupted half-way is not left behind.
 #[derive(Args, Debug)]
 #[command(
+    verbatim_doc_comment,
     after_help = PACK_EXAMPLES,
     after_long_help = format!("{PACK_EXAMPLES}\n{PLACES}"),
     group = ArgGroup::new("source").required(true).args(["from", "index"])
@@ -214,6 +215,7 @@ pub(crate) struct PackArgs {
 /// hot bytes: what opening a split fetches.
 #[derive(Args, Debug)]
 #[command(
+    verbatim_doc_comment,
     after_help = INSPECT_EXAMPLES,
     after_long_help = format!("{INSPECT_EXAMPLES}\n{PLACES}")
 )]
@@ -232,6 +234,7 @@ pub(crate) struct InspectArgs {
 /// anything is wrong with any split.
 #[derive(Args, Debug)]
 #[command(
+    verbatim_doc_comment,
     after_help = VERIFY_EXAMPLES,
     after_long_help = format!("{VERIFY_EXAMPLES}\n{PLACES}")
 )]
@@ -250,6 +253,7 @@ pub(crate) struct VerifyArgs {
 /// up: no data beyond dictionaries is fetched.
 #[derive(Args, Debug)]
 #[command(
+    verbatim_doc_comment,
     after_help = EXPLAIN_EXAMPLES,
     after_long_help = format!("{EXPLAIN_EXAMPLES}\n{PLACES}")
 )]
@@ -274,6 +278,7 @@ pub(crate) struct ExplainArgs {
 /// _search response, with the cost of the whole command under the key "forewarm".
 #[derive(Args, Debug)]
 #[command(
+    verbatim_doc_comment,
     after_help = SEARCH_EXAMPLES,
     after_long_help = format!("{SEARCH_EXAMPLES}\n{PLACES}")
 )]
@@ -319,7 +324,7 @@ pub(crate) struct SearchArgs {
 /// searches them through a store that behaves like S3: each request cold without warming, cold
 /// with warming, and warm.
 #[derive(Args, Debug)]
-#[command(after_help = DEMO_EXAMPLES)]
+#[command(verbatim_doc_comment, after_help = DEMO_EXAMPLES)]
 pub(crate) struct DemoArgs {
     /// Make this many documents
     #[arg(long, value_name = "N", default_value_t = 200_000,

@@ -10,6 +10,7 @@ use crate::url::Place;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &ExplainArgs) -> Outcome {
+    let place = Place::to_read(&args.url, &args.store.option)?;
     let request = engine::request(&args.request).await?;
     let splits = Place::to_read(&args.url, &args.store.option)?
         .splits()

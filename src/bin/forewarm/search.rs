@@ -18,6 +18,7 @@ const SHOWN: usize = 120;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
+    let place = Place::to_read(&args.url, &args.store.option)?;
     let mut request = engine::request(&args.request).await?;
     if let Some(size) = args.size {
         request = request.size(size);
