@@ -1,5 +1,6 @@
 //! The command line from the outside: what it prints, what it leaves behind, how it exits.
 #![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::fs;
 use std::io::Write;
@@ -43,14 +44,18 @@ impl Run {
 
     #[track_caller]
     fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forewarm"));
     command.args(arguments).env_remove("RUST_LOG");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -68,7 +73,11 @@ fn start_with_input(arguments: &[&str], input: &[u8]) -> Child {
 
 fn forewarm_with_input(arguments: &[&str], input: &[u8]) -> Run {
     // `wait_with_output` closes the input first.
-    Run::of(start_with_input(arguments, input).wait_with_output().unwrap())
+    Run::of(
+        start_with_input(arguments, input)
+            .wait_with_output()
+            .unwrap(),
+    )
 }
 
 /// A folder with a schema, documents and room for splits.
@@ -94,14 +103,19 @@ impl Room {
 
     fn pack(&self, from: &str, more: &[&str]) -> Run {
         let (schema, to) = (self.path("schema.json"), self.path("splits"));
-        let arguments = ["pack", "--from", from, "--schema", &schema, "--to", &to, "--json"];
+        let arguments = [
+            "pack", "--from", from, "--schema", &schema, "--to", &to, "--json",
+        ];
         forewarm(&[&arguments, more].concat())
     }
 
     fn files(&self, name: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.folder.path().join(name)) else { return Vec::new() };
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let Ok(entries) = fs::read_dir(self.folder.path().join(name)) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort_unstable();
         names
     }
@@ -112,7 +126,11 @@ fn documents(count: u64) -> String {
     let line = |id: u64| {
         let word = |n: u64| WORDS[(n % 5) as usize];
         let title = format!("{} {} number{id}", word(id), word(id / 5));
-        let kind = if id % 3 == 0 { "third" } else { "other" };
+        let kind = if id.is_multiple_of(3) {
+            "third"
+        } else {
+            "other"
+        };
         json!({"id": id, "title": title, "kind": kind, "price": id as f64 / 4.0}).to_string() + "\n"
     };
     (0..count).map(line).collect()
@@ -131,7 +149,12 @@ fn documents_are_packed_inspected_explained_searched_and_verified() {
 
     let inspected = forewarm(&["inspect", &splits, "--json"]).ok().json();
     assert_eq!(inspected["splits"].as_array().unwrap().len(), 3);
-    assert!(forewarm(&["inspect", &splits]).ok().stdout.contains("title"));
+    assert!(
+        forewarm(&["inspect", &splits])
+            .ok()
+            .stdout
+            .contains("title")
+    );
 
     let body = room.write(
         "body.json",
@@ -145,9 +168,16 @@ fn documents_are_packed_inspected_explained_searched_and_verified() {
         })
         .to_string(),
     );
-    let explained = forewarm(&["explain", &splits, "--body", &body, "--json"]).ok().json();
+    let explained = forewarm(&["explain", &splits, "--body", &body, "--json"])
+        .ok()
+        .json();
     assert_eq!(explained["splits"].as_array().unwrap().len(), 3);
-    assert!(forewarm(&["explain", &splits, "--body", &body]).ok().stdout.contains("rounds"));
+    assert!(
+        forewarm(&["explain", &splits, "--body", &body])
+            .ok()
+            .stdout
+            .contains("rounds")
+    );
 
     let arguments = ["search", &splits, "--body", &body, "--strict", "--json"];
     let found = forewarm(&arguments).ok().json();
@@ -194,8 +224,17 @@ fn a_second_search_of_the_same_warmer_gets_nothing() {
     let docs = room.write("docs.ndjson", documents(300));
     room.pack(&docs, &[]).ok();
     let splits = room.path("splits");
-    let arguments =
-        ["search", &splits, "--query", "title:alpha", "--size", "3", "--repeat", "2", "--json"];
+    let arguments = [
+        "search",
+        &splits,
+        "--query",
+        "title:alpha",
+        "--size",
+        "3",
+        "--repeat",
+        "2",
+        "--json",
+    ];
     let warmed = forewarm(&arguments).ok().json();
     assert_eq!(warmed["hits"]["hits"].as_array().unwrap().len(), 3);
     let runs = warmed["forewarm"]["runs"].as_array().unwrap();
@@ -203,12 +242,19 @@ fn a_second_search_of_the_same_warmer_gets_nothing() {
     assert_eq!(runs[1]["gets"], 0);
     assert_eq!(warmed["forewarm"]["gets"], runs[0]["gets"]);
 
-    let plain = forewarm(&[&arguments[..], &["--no-warm"]].concat()).ok().json();
+    let plain = forewarm(&[&arguments[..], &["--no-warm"]].concat())
+        .ok()
+        .json();
     assert!(plain["forewarm"]["late_reads"].as_u64().unwrap() > 0);
     assert_eq!(plain["hits"], warmed["hits"]);
 
-    let printed = forewarm(&["search", &splits, "--query", "title:alpha"]).ok().stdout;
-    assert!(printed.contains("hits in all") && printed.contains("late reads"), "{printed}");
+    let printed = forewarm(&["search", &splits, "--query", "title:alpha"])
+        .ok()
+        .stdout;
+    assert!(
+        printed.contains("hits in all") && printed.contains("late reads"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -229,7 +275,14 @@ fn an_index_that_exists_becomes_one_split() {
     let (from, to) = (room.path("index"), room.path("one.split"));
     let packed = forewarm(&["pack", "--index", &from, "--to", &to, "--trailer", "--json"]);
     assert_eq!(packed.ok().json()["docs"], 50);
-    let found = forewarm(&["search", &to, "--query", "title:number7", "--strict", "--json"]);
+    let found = forewarm(&[
+        "search",
+        &to,
+        "--query",
+        "title:number7",
+        "--strict",
+        "--json",
+    ]);
     assert_eq!(found.ok().json()["hits"]["total"]["value"], 1);
     forewarm(&["verify", &to]).ok();
 }
@@ -241,16 +294,22 @@ fn standard_input_and_gzip_are_read_like_a_file() {
     encoder.write_all(documents(20).as_bytes()).unwrap();
     let compressed = encoder.finish().unwrap();
     let (schema, to) = (room.path("schema.json"), room.path("splits"));
-    let arguments =
-        ["pack", "--from", "-", "--schema", &schema, "--to", &to, "--name", "piped", "--json"];
+    let arguments = [
+        "pack", "--from", "-", "--schema", &schema, "--to", &to, "--name", "piped", "--json",
+    ];
     let packed = forewarm_with_input(&arguments, &compressed).ok().json();
     assert_eq!(packed["docs"], 20);
     let docs = room.write("docs.json.gz", &compressed);
     assert_eq!(room.pack(&docs, &[]).ok().json()["docs"], 20);
-    assert_eq!(room.files("splits"), ["docs-00000.split", "piped-00000.split"]);
+    assert_eq!(
+        room.files("splits"),
+        ["docs-00000.split", "piped-00000.split"]
+    );
 
     let body = br#"{"query": {"match_all": {}}, "size": 1}"#;
-    let found = forewarm_with_input(&["search", &to, "--body", "-", "--json"], body).ok().json();
+    let found = forewarm_with_input(&["search", &to, "--body", "-", "--json"], body)
+        .ok()
+        .json();
     assert_eq!(found["hits"]["total"]["value"], 40);
 }
 
@@ -265,9 +324,21 @@ fn a_bad_line_fails_with_its_number_and_leaves_nothing_behind() {
     assert_eq!(failed.code, 1);
     assert_eq!(failed.stdout, "");
     assert_eq!(failed.stderr.lines().count(), 1, "{}", failed.stderr);
-    assert!(failed.stderr.starts_with("error: bad line "), "{}", failed.stderr);
-    assert!(failed.stderr.contains("docs.ndjson:11: field `id`: "), "{}", failed.stderr);
-    assert!(room.files("splits").is_empty(), "{:?}", room.files("splits"));
+    assert!(
+        failed.stderr.starts_with("error: bad line "),
+        "{}",
+        failed.stderr
+    );
+    assert!(
+        failed.stderr.contains("docs.ndjson:11: field `id`: "),
+        "{}",
+        failed.stderr
+    );
+    assert!(
+        room.files("splits").is_empty(),
+        "{:?}",
+        room.files("splits")
+    );
 }
 
 #[test]
@@ -280,8 +351,18 @@ fn bad_lines_can_be_skipped_and_are_counted() {
     let packed = room.pack(&docs, &["--skip-bad-lines"]).ok();
     assert_eq!(packed.json()["docs"], 11);
     assert_eq!(packed.json()["bad_lines"], 2);
-    assert!(packed.stderr.contains("docs.ndjson:11: not a JSON object"), "{}", packed.stderr);
-    assert!(packed.stderr.contains("docs.ndjson:12: not UTF-8 at byte 1"), "{}", packed.stderr);
+    assert!(
+        packed.stderr.contains("docs.ndjson:11: not a JSON object"),
+        "{}",
+        packed.stderr
+    );
+    assert!(
+        packed
+            .stderr
+            .contains("docs.ndjson:12: not UTF-8 at byte 1"),
+        "{}",
+        packed.stderr
+    );
 }
 
 #[test]
@@ -292,8 +373,12 @@ fn splits_are_replaced_only_when_that_is_asked_for() {
     let refused = room.pack(&docs, &[]);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("--overwrite"), "{}", refused.stderr);
-    room.pack(&docs, &["--overwrite", "--docs-per-split", "5"]).ok();
-    assert_eq!(room.files("splits"), ["docs-00000.split", "docs-00001.split"]);
+    room.pack(&docs, &["--overwrite", "--docs-per-split", "5"])
+        .ok();
+    assert_eq!(
+        room.files("splits"),
+        ["docs-00000.split", "docs-00001.split"]
+    );
 }
 
 #[test]
@@ -303,7 +388,14 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
     for arguments in [
         &["search", &splits][..],
         &["search", &splits, "--query", "a", "--body", "b.json"],
-        &["search", &splits, "--query", "a", "--simulate-latency", "30"],
+        &[
+            "search",
+            &splits,
+            "--query",
+            "a",
+            "--simulate-latency",
+            "30",
+        ],
         &["search", "ftp://host/x", "--query", "a"],
         &["inspect", "s3://bucket/x", "--option", "reigon=x"],
         &["inspect", "s3://bucket/x", "--option", "region"],
@@ -312,7 +404,11 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
     ] {
         let run = forewarm(arguments);
         assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
-        assert!(run.stderr.starts_with("error: "), "{arguments:?}: {}", run.stderr);
+        assert!(
+            run.stderr.starts_with("error: "),
+            "{arguments:?}: {}",
+            run.stderr
+        );
         assert_eq!(run.stdout, "");
     }
     assert!(!Path::new(&splits).exists());
@@ -331,15 +427,37 @@ fn failures_exit_with_1_and_one_line_that_names_the_cause() {
         (&["inspect", &missing][..], "cannot read"),
         (&["search", &splits, "--body", &missing], "cannot read"),
         (&["search", &splits, "--body", &no_json], "body.json: "),
-        (&["search", &splits, "--query", "nosuchfield:x"], "nosuchfield"),
-        (&["pack", "--from", &empty, "--schema", &schema, "--to", &splits], "no documents"),
-        (&["pack", "--from", &docs, "--schema", &no_json, "--to", &splits, "--name", "n"], "schema"),
+        (
+            &["search", &splits, "--query", "nosuchfield:x"],
+            "nosuchfield",
+        ),
+        (
+            &[
+                "pack", "--from", &empty, "--schema", &schema, "--to", &splits,
+            ],
+            "no documents",
+        ),
+        (
+            &[
+                "pack", "--from", &docs, "--schema", &no_json, "--to", &splits, "--name", "n",
+            ],
+            "schema",
+        ),
         (&["pack", "--index", &missing, "--to", &splits], "meta.json"),
     ] {
         let run = forewarm(arguments);
         assert_eq!(run.code, 1, "{arguments:?}: {}", run.stderr);
-        assert_eq!(run.stderr.lines().count(), 1, "{arguments:?}: {}", run.stderr);
-        assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
+        assert_eq!(
+            run.stderr.lines().count(),
+            1,
+            "{arguments:?}: {}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains(expected),
+            "{arguments:?}: {}",
+            run.stderr
+        );
     }
     assert_eq!(room.files("splits"), ["docs-00000.split"]);
 }
@@ -396,22 +514,42 @@ fn an_interrupted_pack_leaves_nothing_behind() {
 
     let room = Room::new();
     let (schema, to) = (room.path("schema.json"), room.path("splits"));
-    let arguments =
-        ["pack", "--from", "-", "--schema", &schema, "--to", &to, "--docs-per-split", "1000"];
+    let arguments = [
+        "pack",
+        "--from",
+        "-",
+        "--schema",
+        &schema,
+        "--to",
+        &to,
+        "--docs-per-split",
+        "1000",
+    ];
     let mut child = start_with_input(&arguments, documents(9000).as_bytes());
     let deadline = Instant::now() + Duration::from_secs(60);
     // The input stays open, so the command cannot end by itself.
-    while !room.files("splits").iter().any(|name| name.ends_with(".split")) {
+    while !room
+        .files("splits")
+        .iter()
+        .any(|name| name.ends_with(".split"))
+    {
         assert!(Instant::now() < deadline, "no split was written");
         assert!(child.try_wait().unwrap().is_none(), "ended early");
         std::thread::yield_now();
     }
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(kill.success());
     let run = Run::of(child.wait_with_output().unwrap());
     assert_eq!(run.code, 130, "{}", run.stderr);
     assert!(run.stderr.contains("interrupted"), "{}", run.stderr);
-    assert!(room.files("splits").is_empty(), "{:?}", room.files("splits"));
+    assert!(
+        room.files("splits").is_empty(),
+        "{:?}",
+        room.files("splits")
+    );
 }
 
 /// Splits that other programs wrote, where they are at hand.
@@ -445,17 +583,27 @@ fn splits_of_other_programs_are_inspected_explained_searched_and_verified() {
         assert_eq!(inspected["splits"][0]["docs"], docs, "{name}");
         forewarm(&["verify", path]).ok();
         forewarm(&["explain", path, "--query", query]).ok();
-        let found = forewarm(&["search", path, "--query", query, "--strict", "--json"]).ok().json();
-        assert!(found["hits"]["total"]["value"].as_u64().unwrap() > 0, "{name}");
+        let found = forewarm(&["search", path, "--query", query, "--strict", "--json"])
+            .ok()
+            .json();
+        assert!(
+            found["hits"]["total"]["value"].as_u64().unwrap() > 0,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn the_help_teaches() {
     for command in ["", "pack", "inspect", "verify", "explain", "search", "demo"] {
-        let arguments: Vec<&str> =
-            [command, "--help"].into_iter().filter(|argument| !argument.is_empty()).collect();
-        let help = forewarm(&arguments).ok().stdout.replace("forewarm.exe", "forewarm");
+        let arguments: Vec<&str> = [command, "--help"]
+            .into_iter()
+            .filter(|argument| !argument.is_empty())
+            .collect();
+        let help = forewarm(&arguments)
+            .ok()
+            .stdout
+            .replace("forewarm.exe", "forewarm");
         let name = if command.is_empty() { "help" } else { command };
         insta::assert_snapshot!(format!("help_{name}"), help);
     }

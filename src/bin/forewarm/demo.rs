@@ -167,9 +167,9 @@ fn announce(session: &Session, args: &DemoArgs, made: &Made, folder: &FilePath) 
         }
     ))?;
     session.print(format!(
-        "read through a store with {} to the first byte (median, with a tail) and {}/s a connection\n",
+        "read through a store with {} to the first byte (median, with a tail) and {} a connection\n",
         units::duration(args.simulate_latency),
-        units::bytes(args.simulate_bandwidth),
+        units::bandwidth(args.simulate_bandwidth),
     ))
 }
 
@@ -217,67 +217,56 @@ async fn make(
 
 /// The requests, by what they are there to show.
 fn requests(corpus: &Corpus) -> Vec<(&'static str, Value)> {
-    let date = |share: f64| {
-        let second = FIRST_SECOND + (SECONDS as f64 * share) as i64;
-        tantivy::DateTime::from_timestamp_secs(second)
-            .into_utc()
-            .format(&time::format_description::well_known::Rfc3339)
-            .unwrap_or_default()
-    };
+    let words = |a, b| format!("{} {}", corpus.word(a), corpus.word(b));
+    let term = |field: &str, value: &str| json!({"term": {field: value}});
+    let range = |field: &str, bounds: Value| json!({"range": {field: bounds}});
+    let of = |query: Value| json!({ "query": query });
     let prefix: String = corpus.word(4321).chars().take(4).collect();
+    let filtered = json!({"bool": {
+        "must": [term("body", corpus.word(300))],
+        "filter": [term("category", corpus.category(2)), range("price", json!({"gte": 20, "lt": 80}))]
+    }});
+    let counted = json!({"bool": {"filter": [
+        range("created", json!({"gte": date(0.25), "lt": date(0.75)})),
+        range("quantity", json!({"lte": 100}))
+    ]}});
+    let categories = [corpus.category(5), corpus.category(9)];
+    let paths = json!({"bool": {"filter": [
+        term("attributes.colour", "turquoise"),
+        term("attributes.material", "oak"),
+        {"term": {"in_stock": true}}
+    ]}});
     vec![
-        (
-            "term",
-            json!({"query": {"term": {"body": corpus.word(900)}}}),
-        ),
+        ("term", of(term("body", corpus.word(900)))),
         (
             "match, two words",
-            json!({"query": {"match": {"title": format!("{} {}", corpus.word(60), corpus.word(700))}}}),
+            of(json!({"match": {"title": words(60, 700)}})),
         ),
-        (
-            "bool with a range filter",
-            json!({"query": {"bool": {
-                "must": [{"term": {"body": corpus.word(300)}}],
-                "filter": [
-                    {"term": {"category": corpus.category(2)}},
-                    {"range": {"price": {"gte": 20, "lt": 80}}}
-                ]
-            }}}),
-        ),
+        ("bool with a range filter", of(filtered)),
         (
             "phrase",
-            json!({"query": {"match_phrase": {
-                "body": format!("{} {}", corpus.word(PHRASE[0]), corpus.word(PHRASE[1]))
-            }}}),
+            of(json!({"match_phrase": {"body": words(PHRASE[0], PHRASE[1])}})),
         ),
-        ("prefix", json!({"query": {"prefix": {"title": prefix}}})),
+        ("prefix", of(json!({"prefix": {"title": prefix}}))),
         (
             "terms, newest first",
-            json!({
-                "query": {"terms": {"category": [corpus.category(5), corpus.category(9)]}},
-                "sort": [{"created": "desc"}]
-            }),
+            json!({"query": {"terms": {"category": categories}}, "sort": [{"created": "desc"}]}),
         ),
         (
             "range, count only",
-            json!({
-                "query": {"bool": {"filter": [
-                    {"range": {"created": {"gte": date(0.25), "lt": date(0.75)}}},
-                    {"range": {"quantity": {"lte": 100}}}
-                ]}},
-                "size": 0,
-                "track_total_hits": true
-            }),
+            json!({"query": counted, "size": 0, "track_total_hits": true}),
         ),
-        (
-            "JSON path",
-            json!({"query": {"bool": {"filter": [
-                {"term": {"attributes.colour": "turquoise"}},
-                {"term": {"attributes.material": "oak"}},
-                {"term": {"in_stock": true}}
-            ]}}}),
-        ),
+        ("JSON paths", of(paths)),
     ]
+}
+
+/// The moment at this share of the time over which the documents are spread, as RFC 3339.
+fn date(share: f64) -> String {
+    let second = FIRST_SECOND + (SECONDS as f64 * share) as i64;
+    tantivy::DateTime::from_timestamp_secs(second)
+        .into_utc()
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap_or_default()
 }
 
 async fn measure_all(

@@ -12,9 +12,7 @@ use crate::url::Place;
 pub(crate) async fn run(session: &Session, args: &ExplainArgs) -> Outcome {
     let place = Place::to_read(&args.url, &args.store.option)?;
     let request = engine::request(&args.request).await?;
-    let splits = Place::to_read(&args.url, &args.store.option)?
-        .splits()
-        .await?;
+    let splits = place.splits().await?;
     let store = engine::simulate(splits.store, args.simulate);
     let warmer = engine::warmer(store, false, None)?;
     let progress = Progress::over_items("explaining", splits.addresses.len() as u64);

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
 use serde_json::Value;
-use tantivy::schema::{Schema, is_valid_field_name};
+use tantivy::schema::{FieldEntry, Schema, is_valid_field_name};
 
 /// Parses a schema: a list of fields, or an object that has one as its `schema` (a `meta.json`).
 ///
@@ -30,6 +31,8 @@ pub(crate) fn parse(json: &str) -> Result<Schema, String> {
         if !seen.insert(name) {
             return Err(format!("field `{name}` comes twice"));
         }
+        // One by one, to say which field is wrong.
+        FieldEntry::deserialize(field).map_err(|error| format!("field `{name}`: {error}"))?;
     }
     serde_json::from_value(value).map_err(|error| error.to_string())
 }
@@ -58,7 +61,8 @@ mod tests {
             Err("field `title` comes twice".into())
         );
         assert!(parse(r#"[{"name": "-x", "type": "text", "options": {}}]"#).is_err());
-        assert!(parse(r#"[{"name": "x", "type": "prose", "options": {}}]"#).is_err());
+        let unknown = parse(r#"[{"name": "x", "type": "prose", "options": {}}]"#).unwrap_err();
+        assert!(unknown.starts_with("field `x`: "), "{unknown}");
         assert!(parse(r#"[{"type": "text"}]"#).is_err());
         assert!(parse("{}").is_err());
         assert!(parse("[]").is_err());

@@ -23,9 +23,7 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     if let Some(size) = args.size {
         request = request.size(size);
     }
-    let splits = Place::to_read(&args.url, &args.store.option)?
-        .splits()
-        .await?;
+    let splits = place.splits().await?;
     let store = engine::simulate(splits.store, args.simulate);
     let warmer = engine::warmer(store, args.strict, args.deadline)?;
 

@@ -86,6 +86,15 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A bandwidth as networks count it, in powers of 1000: `90 MB/s`.
+pub(crate) fn bandwidth(bytes_per_second: u64) -> String {
+    match bytes_per_second {
+        0..1_000_000 => format!("{:.1} kB/s", bytes_per_second as f64 / 1e3),
+        1_000_000..10_000_000 => format!("{:.1} MB/s", bytes_per_second as f64 / 1e6),
+        _ => format!("{:.0} MB/s", bytes_per_second as f64 / 1e6),
+    }
+}
+
 /// A duration as people read it: `1.24 s`, `30.1 ms`, `12 µs`.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
@@ -103,7 +112,7 @@ pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -168,6 +177,8 @@ mod tests {
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1 << 20), "1.0 MiB");
         assert_eq!(bytes((1 << 20) - 1), "1.0 MiB");
+        assert_eq!(bandwidth(90_000_000), "90 MB/s");
+        assert_eq!(bandwidth(1_500_000), "1.5 MB/s");
         assert_eq!(duration(Duration::from_micros(12)), "12 µs");
         assert_eq!(duration(Duration::from_micros(30_100)), "30.1 ms");
         assert_eq!(duration(Duration::from_millis(1240)), "1.24 s");
