@@ -106,6 +106,28 @@ impl Error {
         Self::new(ErrorKind::InvalidRequest, message)
     }
 
+    /// An error of tantivy while it searched `what`. One of ours inside it comes out again.
+    pub(crate) fn from_tantivy(what: impl fmt::Display, error: tantivy::TantivyError) -> Self {
+        use tantivy::TantivyError as Cause;
+        if let Cause::IoError(io) = &error
+            && let Some(ours) = io.get_ref().and_then(|inner| inner.downcast_ref::<Self>())
+        {
+            return ours.clone();
+        }
+        let kind = match &error {
+            Cause::DataCorruption(_) | Cause::DeserializeError(_) | Cause::IoError(_) => {
+                ErrorKind::Corrupt
+            }
+            Cause::AggregationError(_)
+            | Cause::FieldNotFound(_)
+            | Cause::InvalidArgument(_)
+            | Cause::SchemaError(_) => ErrorKind::InvalidRequest,
+            Cause::IncompatibleIndex(_) => ErrorKind::Unsupported,
+            _ => ErrorKind::Internal,
+        };
+        Self::with_source(kind, format!("{what} cannot be searched"), error)
+    }
+
     /// What went wrong, in the terms of what to do next.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

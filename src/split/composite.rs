@@ -133,9 +133,19 @@ impl FileFooter {
             .ok()
             .and_then(|len| tail.len().checked_sub(len))
             .ok_or_else(|| place.corrupt(file_len, "the footer is cut off"))?;
-        let json = &tail[start..tail.len() - FILE_FOOTER_TAIL as usize];
-        let FooterJson { version, crc } = serde_json::from_slice(json)
-            .map_err(|error| place.corrupt_by(file_len - len, "unreadable JSON", error))?;
+        Self::from_json(
+            &tail[start..tail.len() - FILE_FOOTER_TAIL as usize],
+            len,
+            file_len,
+            what,
+        )
+    }
+
+    fn from_json(json: &[u8], len: u64, file_len: u64, what: &str) -> Result<Self> {
+        let FooterJson { version, crc } = serde_json::from_slice(json).map_err(|error| {
+            let place = Place::new(what, "file footer");
+            place.corrupt_by(file_len - len, "unreadable JSON", error)
+        })?;
         Ok(Self {
             crc,
             index_format: version.index_format_version,
@@ -144,7 +154,8 @@ impl FileFooter {
         })
     }
 
-    /// Reads the footer of a file of `file_len` bytes in two reads.
+    /// Reads the footer of a file of `file_len` bytes, in the two reads that tantivy makes: hot bytes
+    /// of other writers hold one slice for each.
     ///
     /// # Errors
     ///
@@ -162,11 +173,8 @@ impl FileFooter {
         let last = read(tail_at..file_len).map_err(failed)?;
         let len = Self::total_len(&last, file_len)
             .ok_or_else(|| place.corrupt(tail_at, "the file does not end in a footer"))?;
-        Self::parse(
-            &read(file_len - len..file_len).map_err(failed)?,
-            file_len,
-            what,
-        )
+        let json = read(file_len - len..tail_at).map_err(failed)?;
+        Self::from_json(&json, len, file_len, what)
     }
 }
 
@@ -194,16 +202,20 @@ impl Composite {
             .and_then(|len| tail.len().checked_sub(len))
             .ok_or_else(|| place.corrupt(body_len, "it is cut off"))?;
         let footer_at = body_len - len;
-        let entries = &tail[start..tail.len() - COMPOSITE_TAIL as usize];
-        let fields =
-            parse_entries(entries, footer_at).map_err(|detail| place.corrupt(footer_at, detail))?;
-        Ok(Self {
-            fields,
-            footer: footer_at..body_len,
-        })
+        Self::from_entries(
+            &tail[start..tail.len() - COMPOSITE_TAIL as usize],
+            footer_at..body_len,
+            what,
+        )
     }
 
-    /// Reads the footer of a body of `body_len` bytes in two reads.
+    fn from_entries(entries: &[u8], footer: Range<u64>, what: &str) -> Result<Self> {
+        let fields = parse_entries(entries, footer.start)
+            .map_err(|detail| Place::new(what, "composite footer").corrupt(footer.start, detail))?;
+        Ok(Self { fields, footer })
+    }
+
+    /// Reads the footer of a body of `body_len` bytes, in the two reads that tantivy makes.
     ///
     /// # Errors
     ///
@@ -221,11 +233,8 @@ impl Composite {
         let last = read(tail_at..body_len).map_err(failed)?;
         let len = Self::total_len(&last, body_len)
             .ok_or_else(|| place.corrupt(tail_at, "its length exceeds the file"))?;
-        Self::parse(
-            &read(body_len - len..body_len).map_err(failed)?,
-            body_len,
-            what,
-        )
+        let entries = read(body_len - len..tail_at).map_err(failed)?;
+        Self::from_entries(&entries, body_len - len..body_len, what)
     }
 
     /// Where a field's bytes lie; nothing when the segment has none.
@@ -275,7 +284,7 @@ fn parse_entries(
 
 /// tantivy's variable-length integer: seven bits a byte, the lowest first, the high bit on the
 /// last byte. (postcard sets it on all but the last.)
-fn read_vint(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn read_vint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for (at, byte) in bytes.iter().take(10).enumerate() {
         let part = u64::from(byte & 0x7f);

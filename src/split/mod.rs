@@ -8,20 +8,33 @@
 //! own, so each length and offset is compared with what the object can hold before it is used.
 
 mod address;
+mod check;
 mod composite;
+mod encode;
 mod footer;
 mod hot;
+mod meta;
 mod open;
+mod pack;
+mod recording;
 #[expect(clippy::module_inception, reason = "the noun of this room")]
 mod split;
+mod touch;
+mod upload;
+mod verify;
 mod wire;
 
 pub use address::SplitAddress;
+pub(crate) use check::check_segment;
 pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};
+pub(crate) use meta::MetaSummary;
 pub(crate) use open::Opener;
+pub use pack::{PackSettings, PackedSplit, pack, pack_path};
 pub use split::Split;
+pub use upload::UploadReport;
+pub use verify::{FileOutcome, FileReport, VerifyReport, verify};
 
 #[cfg(test)]
 mod tests;

@@ -214,7 +214,10 @@ impl Opener {
                 pool::run(&self.pool, move || scope.enter(|| open_readers(&attempt))).await;
             let misses = probe.take();
             if misses.is_empty() {
-                return opened.map_err(|error| broken(files, error))?;
+                return opened.map_err(|error| match error.kind() {
+                    ErrorKind::Internal => broken(files, error),
+                    _ => error,
+                });
             }
             let acquired = files.extents().acquire(misses.index, traffic).await?;
             if acquired.waited {

@@ -15,6 +15,7 @@ pub(crate) use fetcher::Fetcher;
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
 pub(crate) use ranges::{Batch, batches, gaps, normalise};
 pub use settings::StoreSettings;
+pub(crate) use settings::millis;
 pub use simulated::{SimulatedSettings, SimulatedStore};
 pub use traffic::Traffic;
 pub(crate) use traffic::TrafficCounter;

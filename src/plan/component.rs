@@ -1,0 +1,54 @@
+use serde::{Deserialize, Serialize};
+
+/// The parts of an index that a search reads, each a kind of file in a split.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Component {
+    /// Column values and their dictionaries (`.fast`).
+    Columns,
+    /// Which documents are deleted (`.del`).
+    Deletes,
+    /// Field lengths for scoring (`.fieldnorm`).
+    Norms,
+    /// Anything else: `meta.json` and files this version does not know.
+    Other,
+    /// Token positions for phrases (`.pos`).
+    Positions,
+    /// Documents and frequencies of terms (`.idx`).
+    Postings,
+    /// Stored documents (`.store`).
+    Store,
+    /// Term dictionaries (`.term`).
+    Terms,
+}
+
+impl Component {
+    /// The component that a file of a split belongs to.
+    pub(crate) fn of_file(name: &str) -> Self {
+        match name.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("del") => Self::Deletes,
+            Some("fast") => Self::Columns,
+            Some("fieldnorm") => Self::Norms,
+            Some("idx") => Self::Postings,
+            Some("pos") => Self::Positions,
+            Some("store") => Self::Store,
+            Some("term") => Self::Terms,
+            _ => Self::Other,
+        }
+    }
+
+    /// The name in tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Columns => "columns",
+            Self::Deletes => "deletes",
+            Self::Norms => "norms",
+            Self::Other => "other",
+            Self::Positions => "positions",
+            Self::Postings => "postings",
+            Self::Store => "store",
+            Self::Terms => "terms",
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Running one collector over the segments of all splits, on the pool.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use tantivy::collector::{Collector, SegmentCollector};
+use tantivy::query::{EnableScoring, Query, Weight};
+use tantivy::DocAddress;
+
+use super::statistics::GlobalStatistics;
+use crate::directory::ReadScope;
+use crate::error::{Error, Result};
+use crate::pool::guarded;
+use crate::split::Split;
+
+/// One split, ready to be searched.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    pub(super) split: Arc<Split>,
+    pub(super) query: Arc<dyn Query>,
+}
+
+/// Numbers the segments of all splits in a row: the address of a document among all splits has
+/// the number of its segment there, so that ties are broken by split, then segment, then document.
+pub(super) struct SegmentNumbers {
+    /// The number of the first segment of each split, and one past the last.
+    firsts: Vec<u32>,
+}
+
+impl SegmentNumbers {
+    pub(super) fn of(splits: &[Prepared]) -> Self {
+        let mut next = 0;
+        let mut firsts = vec![0];
+        for prepared in splits {
+            next += prepared.split.num_segments() as u32;
+            firsts.push(next);
+        }
+        Self { firsts }
+    }
+
+    /// Which split an address is in, and the address in that split.
+    pub(super) fn locate(&self, address: DocAddress) -> (usize, DocAddress) {
+        let split = self.firsts.partition_point(|&first| first <= address.segment_ord) - 1;
+        let segment = address.segment_ord - self.firsts[split];
+        (split, DocAddress::new(segment, address.doc_id))
+    }
+}
+
+/// Searches all segments of all splits and merges what was collected. Runs on the calling thread,
+/// which must be one of the pool's, and its siblings.
+pub(super) fn collect<C: Collector>(
+    splits: &[Prepared],
+    collector: &C,
+    scope: &Arc<ReadScope>,
+) -> Result<C::Fruit> {
+    let searchers = splits.iter().map(|prepared| prepared.split.searcher().clone()).collect();
+    let statistics = GlobalStatistics::new(searchers);
+    let numbers = SegmentNumbers::of(splits);
+    let in_scope = |split: &Split, work: &mut (dyn FnMut() -> tantivy::Result<()> + Send)| {
+        guarded(|| scope.enter(work))
+            .and_then(|done| done.map_err(|error| Error::from_tantivy(split.path(), error)))
+    };
+
+    let weigh = |prepared: &Prepared| -> Result<Box<dyn Weight>> {
+        let mut weight = None;
+        in_scope(&prepared.split, &mut || {
+            let searcher = prepared.split.searcher();
+            collector.check_schema(searcher.schema())?;
+            let seen = statistics.seen_from(searcher.schema());
+            let scoring = if collector.requires_scoring() {
+                EnableScoring::enabled_from_statistics_provider(&seen, searcher)
+            } else {
+                EnableScoring::disabled_from_searcher(searcher)
+            };
+            weight = Some(prepared.query.weight(scoring)?);
+            Ok(())
+        })?;
+        weight.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a query made no weight"))
+    };
+    let weights: Vec<Box<dyn Weight>> = splits.par_iter().map(weigh).collect::<Result<_>>()?;
+
+    let segments: Vec<(usize, u32)> = splits
+        .iter()
+        .enumerate()
+        .flat_map(|(at, split)| (0..split.split.num_segments() as u32).map(move |seg| (at, seg)))
+        .collect();
+    let search = |&(at, segment): &(usize, u32)| {
+        let split = &splits[at].split;
+        let mut fruit: Option<<C::Child as SegmentCollector>::Fruit> = None;
+        in_scope(split, &mut || {
+            let reader = split.searcher().segment_reader(segment);
+            let number = numbers.firsts[at] + segment;
+            fruit = Some(collector.collect_segment(weights[at].as_ref(), number, reader)?);
+            Ok(())
+        })?;
+        fruit.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a segment gave no fruit"))
+    };
+    let fruits = segments.par_iter().map(search).collect::<Result<Vec<_>>>()?;
+    guarded(|| scope.enter(|| collector.merge_fruits(fruits)))?
+        .map_err(|error| Error::from_tantivy("the fruits of the segments", error))
+}

@@ -1,0 +1,453 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join_all, try_join_all};
+use tantivy::DocAddress;
+use tantivy::collector::{Collector, SegmentCollector};
+use tracing::Instrument;
+
+use super::collect::{Prepared, SegmentNumbers, collect};
+use super::hits::{self, Found, Way};
+use super::report::SearchReport;
+use super::response::{Hit, Hits, SearchResponse, Shards, Total};
+use super::{documents, sort::MAX_SORT_KEYS};
+use crate::cache::Lease;
+use crate::directory::{LateReads, OnMiss, ReadScope};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
+use crate::needs::ProbeCollector;
+use crate::pool;
+use crate::split::{Split, SplitAddress};
+use crate::store::{Traffic, TrafficCounter};
+use crate::warmup::{Outcome, Warmed, Warmer, Work};
+
+/// What a search does about warmups.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Warming {
+    /// Join a warmup that somebody else started; without one, read on demand.
+    JoinOnly,
+    /// Read everything on demand: the baseline that warming is measured against.
+    Off,
+    /// Join the warmup, and start it first when nobody has.
+    #[default]
+    Start,
+}
+
+/// How one search is run; the default is as the [settings](crate::WarmerSettings) say.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SearchOptions {
+    /// What to do about warmups.
+    pub warming: Warming,
+    /// What to do on a miss, instead of what the settings say.
+    pub on_miss: Option<OnMiss>,
+    /// How long to wait for warmups, instead of what the settings say.
+    pub join_deadline: Option<Duration>,
+    /// For [`Warmer::search_with`]: fast fields that the collector reads, so that they are warmed
+    /// in the first round. What is not named is found by probing the collector.
+    pub columns: Vec<String>,
+}
+
+impl SearchOptions {
+    /// Sets [`warming`](Self::warming).
+    pub fn with_warming(mut self, warming: Warming) -> Self {
+        self.warming = warming;
+        self
+    }
+
+    /// Sets [`on_miss`](Self::on_miss).
+    pub fn with_on_miss(mut self, on_miss: OnMiss) -> Self {
+        self.on_miss = Some(on_miss);
+        self
+    }
+
+    /// Sets [`join_deadline`](Self::join_deadline).
+    pub fn with_join_deadline(mut self, deadline: Duration) -> Self {
+        self.join_deadline = Some(deadline);
+        self
+    }
+
+    /// Sets [`columns`](Self::columns).
+    pub fn with_columns(mut self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.columns = columns.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// Splits that have been joined, or opened when there was nothing to join.
+struct Joined {
+    splits: Vec<Prepared>,
+    leases: Vec<Option<Arc<Lease>>>,
+    outcome: Outcome,
+    report: SearchReport,
+}
+
+impl Warmer {
+    /// Searches splits: joins their warmups, starting those that nobody has, then searches all
+    /// segments on the pool, and fetches the documents of the hits in one round.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` when the request does not fit a split's schema, errors of opening a split,
+    /// and those of reads on demand. A warmup that fails is not an error: the search reads on
+    /// demand and the report says so.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops its share in the warmups; what runs on the pool runs to its end.
+    pub async fn search(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+    ) -> Result<SearchResponse> {
+        self.search_with_options(splits, request, &SearchOptions::default()).await
+    }
+
+    /// [`search`](Self::search) that reads everything on demand: the baseline.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`search`](Self::search).
+    pub async fn search_without_warming(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+    ) -> Result<SearchResponse> {
+        let options = SearchOptions::default().with_warming(Warming::Off);
+        self.search_with_options(splits, request, &options).await
+    }
+
+    /// [`search`](Self::search) with options of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`search`](Self::search).
+    pub async fn search_with_options(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+        options: &SearchOptions,
+    ) -> Result<SearchResponse> {
+        let work = Work::of_request(request);
+        let span = search_span(&work, splits.len());
+        let record = span.clone();
+        let search = async {
+            let started = Instant::now();
+            request.validate()?;
+            if request.sorts().len() > MAX_SORT_KEYS {
+                return Err(Error::invalid(format!(
+                    "sort: {} keys, more than {MAX_SORT_KEYS}",
+                    request.sorts().len()
+                )));
+            }
+            let joined = self.joined(splits, &work, options).await?;
+            let way = Way::of(request);
+            let (found, joined, late) =
+                self.run(joined, options, move |splits, scope| found(splits, way, scope)).await?;
+            let mut response = self.respond(request, joined, found, &late, options).await?;
+            response.took = started.elapsed().as_millis() as u64;
+            observe(&response.report, &record);
+            Ok(response)
+        };
+        search.instrument(span).await
+    }
+
+    /// Searches splits with any collector of tantivy's or the caller's. Segments are numbered in a
+    /// row over all splits, in the order given: that is what addresses in the fruit mean.
+    ///
+    /// What the collector reads is found by probing it before the search; columns named in
+    /// [`SearchOptions::columns`] arrive a round earlier.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`search`](Self::search).
+    pub async fn search_with<C>(
+        &self,
+        splits: &[SplitAddress],
+        filter: impl Into<Filter>,
+        collector: C,
+        options: &SearchOptions,
+    ) -> Result<(C::Fruit, SearchReport)>
+    where
+        C: Collector + 'static,
+        <C::Child as SegmentCollector>::Fruit: Send,
+    {
+        let collector = Arc::new(collector);
+        let probe: Arc<dyn ProbeCollector> = Arc::clone(&collector) as _;
+        let scored = collector.requires_scoring();
+        let work = Work::of_collector(filter.into(), scored, options.columns.clone(), probe);
+        let span = search_span(&work, splits.len());
+        let record = span.clone();
+        let search = async {
+            let joined = self.joined(splits, &work, options).await?;
+            let (fruit, joined, late) = self
+                .run(joined, options, move |splits, scope| collect(splits, &*collector, scope))
+                .await?;
+            let mut report = joined.report;
+            report.late_reads = late.count();
+            report.then(late.traffic());
+            observe(&report, &record);
+            Ok((fruit, report))
+        };
+        search.instrument(span).await
+    }
+
+    /// Joins or starts warmups, and opens splits that have none.
+    async fn joined(
+        &self,
+        splits: &[SplitAddress],
+        work: &Work,
+        options: &SearchOptions,
+    ) -> Result<Joined> {
+        let started = Instant::now();
+        let patience = options.join_deadline.unwrap_or(self.settings().join_deadline);
+        let deadline = tokio::time::Instant::now() + patience;
+        let warmups: Vec<_> = splits
+            .iter()
+            .map(|split| match options.warming {
+                Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
+                Warming::Off => None,
+                Warming::Start => Some(self.warm_work(split, work)),
+            })
+            .collect();
+        let joins = warmups.iter().map(|warmup| async {
+            match warmup {
+                Some((warmup, started)) => {
+                    let (outcome, warmed) = warmup.wait(deadline).await;
+                    (outcome, warmed, *started)
+                }
+                None => (Outcome::Missing, None, false),
+            }
+        });
+        let joins = join_all(joins).await;
+        let waited = started.elapsed();
+
+        let mut outcome = Outcome::Ready;
+        let mut traffic = Traffic::default();
+        let (mut opening, mut warming) = (Duration::ZERO, Duration::ZERO);
+        let mut leases = Vec::with_capacity(splits.len());
+        let mut prepared = Vec::with_capacity(splits.len());
+        for ((one, warmed, started), address) in joins.into_iter().zip(splits) {
+            outcome = outcome.worse(one);
+            if let Some(warmed) = &warmed
+                && started
+            {
+                traffic = traffic.beside(warmed.traffic);
+                opening = opening.max(warmed.opening);
+                warming = warming.max(warmed.warming);
+            }
+            leases.push(warmed.as_ref().map(|warmed| Arc::clone(&warmed.lease)));
+            prepared.push(self.prepare(address, warmed, work));
+        }
+        let prepared = try_join_all(prepared).await?;
+        let mut opened = Traffic::default();
+        let mut splits = Vec::with_capacity(prepared.len());
+        for (split, spent, took) in prepared {
+            opened = opened.beside(spent);
+            opening = opening.max(took);
+            splits.push(split);
+        }
+        let mut report = SearchReport::new(splits.len(), &outcome);
+        report.then(traffic);
+        report.then(opened);
+        report.open_us = micros(opening);
+        report.warmup_us = micros(warming);
+        report.join_us = micros(waited);
+        Ok(Joined { splits, leases, outcome, report })
+    }
+
+    /// What a search needs of a split, from its warmup or without one.
+    async fn prepare(
+        &self,
+        address: &SplitAddress,
+        warmed: Option<Arc<Warmed>>,
+        work: &Work,
+    ) -> Result<(Prepared, Traffic, Duration)> {
+        if let Some(warmed) = warmed {
+            let prepared =
+                Prepared { split: Arc::clone(&warmed.split), query: Arc::clone(&warmed.query) };
+            return Ok((prepared, Traffic::default(), Duration::ZERO));
+        }
+        let started = Instant::now();
+        let traffic = TrafficCounter::default();
+        let split = self.open_counted(address, &traffic).await?;
+        let opening = started.elapsed();
+        let (clause, _) = self.compile(&split, work).await?;
+        let prepared = Prepared { split, query: clause.query().into() };
+        Ok((prepared, traffic.snapshot(), opening))
+    }
+
+    /// Runs a search on the pool, in a scope that reads from the leases.
+    async fn run<T: Send + 'static>(
+        &self,
+        mut joined: Joined,
+        options: &SearchOptions,
+        search: impl FnOnce(&[Prepared], &Arc<ReadScope>) -> Result<T> + Send + 'static,
+    ) -> Result<(T, Joined, Arc<LateReads>)> {
+        let started = Instant::now();
+        let late = Arc::new(LateReads::default());
+        let leases = joined
+            .splits
+            .iter()
+            .zip(&joined.leases)
+            .filter_map(|(split, lease)| Some((split.split.id(), Arc::clone(lease.as_ref()?))))
+            .collect();
+        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late));
+        let splits = joined.splits.clone();
+        let result = pool::run(self.pool(), move || search(&splits, &scope)).await;
+        joined.report.search_us = micros(started.elapsed());
+        match result {
+            Ok(found) => Ok((found, joined, late)),
+            // tantivy tells a failed read in many ways; the first one itself says most.
+            Err(error) => {
+                let error = late.failure().cloned().unwrap_or(error);
+                for split in &joined.splits {
+                    let address = split.split.address();
+                    let _ = self.forget_if_changed::<()>(&address, Err(error.clone())).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn on_miss(&self, options: &SearchOptions) -> OnMiss {
+        options.on_miss.unwrap_or(self.settings().on_miss)
+    }
+
+    async fn respond(
+        &self,
+        request: &SearchRequest,
+        joined: Joined,
+        found: Found,
+        late: &Arc<LateReads>,
+        options: &SearchOptions,
+    ) -> Result<SearchResponse> {
+        let Joined { splits, mut report, .. } = joined;
+        let numbers = SegmentNumbers::of(&splits);
+        let opened: Vec<Arc<Split>> = splits.iter().map(|split| Arc::clone(&split.split)).collect();
+        let max_score = found.hits.first().and_then(|hit| hit.score).filter(|_| {
+            request.sorts().is_empty()
+        });
+        let page: Vec<_> = found.hits.into_iter().skip(request.offset()).collect();
+        let addresses: Vec<(usize, DocAddress)> =
+            page.iter().map(|hit| numbers.locate(hit.address)).collect();
+
+        let started = Instant::now();
+        let mut sources = Vec::new();
+        report.then(late.traffic());
+        if *request.source_filter() != SourceFilter::None && !page.is_empty() {
+            let before = late.traffic();
+            let source = request.source_filter();
+            let (documents, traffic) = if options.warming == Warming::Off {
+                let scope =
+                    ReadScope::search([].into(), self.on_miss(options), Arc::clone(late));
+                let found =
+                    documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
+                (found, late.traffic().since(before))
+            } else {
+                documents::fetch(self, &opened, &addresses, source).await?
+            };
+            report.then(traffic);
+            sources = documents.into_iter().map(Some).collect();
+        }
+        report.late_reads = late.count();
+        report.fetch_docs_us = micros(started.elapsed());
+        sources.resize(page.len(), None);
+
+        let hits = page
+            .into_iter()
+            .zip(addresses)
+            .zip(sources)
+            .map(|((hit, (split, address)), source)| Hit {
+                index: opened[split].path().to_string(),
+                id: format!("{}:{}", address.segment_ord, address.doc_id),
+                score: hit.score,
+                source,
+                sort: hit.sort,
+            })
+            .collect();
+        Ok(SearchResponse {
+            took: 0,
+            timed_out: false,
+            shards: Shards {
+                total: opened.len(),
+                successful: opened.len(),
+                skipped: 0,
+                failed: 0,
+            },
+            hits: Hits { total: total(request, found.total), max_score, hits },
+            report,
+        })
+    }
+}
+
+/// Runs the collectors that the request's way of collecting takes.
+fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found> {
+    Ok(match way {
+        Way::Count => {
+            Found { total: Some(collect(splits, &hits::count(), scope)?), hits: Vec::new() }
+        }
+        Way::Score { limit, count: true } => {
+            let collector = (hits::by_score(limit), hits::count());
+            let (scores, total) = collect(splits, &collector, scope)?;
+            Found::from_scores(scores, Some(total))
+        }
+        Way::Score { limit, count: false } => {
+            Found::from_scores(collect(splits, &hits::by_score(limit), scope)?, None)
+        }
+        Way::Sort { limit, count: true, by, score_at } => {
+            let collector = (hits::by_sort(limit, by), hits::count());
+            let (sorted, total) = collect(splits, &collector, scope)?;
+            Found::from_sorted(sorted, score_at, Some(total))
+        }
+        Way::Sort { limit, count: false, by, score_at } => {
+            let sorted = collect(splits, &hits::by_sort(limit, by), scope)?;
+            Found::from_sorted(sorted, score_at, None)
+        }
+    })
+}
+
+fn total(request: &SearchRequest, counted: Option<usize>) -> Option<Total> {
+    let value = counted? as u64;
+    match request.total_hits() {
+        TrackTotalHits::Not => None,
+        TrackTotalHits::UpTo(limit) if value > limit => {
+            Some(Total { value: limit, relation: "gte" })
+        }
+        TrackTotalHits::Exactly | TrackTotalHits::UpTo(_) => Some(Total { value, relation: "eq" }),
+    }
+}
+
+fn search_span(work: &Work, splits: usize) -> tracing::Span {
+    tracing::info_span!(
+        "search", fingerprint = %work.fingerprint(), splits, gets = tracing::field::Empty,
+        bytes = tracing::field::Empty, rounds = tracing::field::Empty,
+        late_reads = tracing::field::Empty, outcome = tracing::field::Empty
+    )
+}
+
+fn observe(report: &SearchReport, span: &tracing::Span) {
+    span.record("gets", report.gets).record("bytes", report.bytes);
+    span.record("rounds", report.rounds).record("late_reads", report.late_reads);
+    span.record("outcome", report.outcome);
+    metrics::counter!("forewarm_searches_total", "outcome" => report.outcome).increment(1);
+    metrics::histogram!("forewarm_search_seconds").record(report.search_us as f64 / 1e6);
+    metrics::histogram!("forewarm_join_seconds").record(report.join_us as f64 / 1e6);
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

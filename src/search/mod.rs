@@ -1,0 +1,16 @@
+//! Searching splits: join their warmups, run tantivy on the pool, merge, fetch the hits'
+//! documents.
+
+mod collect;
+mod documents;
+mod execute;
+mod hits;
+mod report;
+mod response;
+mod sort;
+mod statistics;
+
+pub use execute::{SearchOptions, Warming};
+pub use report::SearchReport;
+pub use response::{Hit, Hits, SearchResponse, Shards, Total};
+pub use sort::SortValue;

@@ -1,0 +1,66 @@
+use serde::Serialize;
+
+use crate::store::Traffic;
+use crate::warmup::Outcome;
+
+/// What one search cost: the promise and its proof.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct SearchReport {
+    /// How joining went, the worst of all splits: `ready`, `waited`, `missing`, `timed_out`,
+    /// `failed`.
+    pub outcome: &'static str,
+    /// Requests sent to the store: opening, warming (what this search started), late reads and
+    /// documents of the hits.
+    pub gets: u64,
+    /// Bytes of bodies received for them.
+    pub bytes: u64,
+    /// Rounds on the longest chain.
+    pub rounds: u64,
+    /// Reads of the store during the search, after its warmup. A warm search has none.
+    pub late_reads: u64,
+    /// Time to open the splits, the slowest one, in microseconds.
+    pub open_us: u64,
+    /// Time to warm them, opening included, the slowest one, in microseconds.
+    pub warmup_us: u64,
+    /// Time this search waited for warmups, in microseconds.
+    pub join_us: u64,
+    /// Time to search and merge, in microseconds.
+    pub search_us: u64,
+    /// Time to fetch and decode the documents of the hits, in microseconds.
+    pub fetch_docs_us: u64,
+    /// Number of splits searched.
+    pub splits: usize,
+    /// Why the warmup of a split failed, when one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+impl SearchReport {
+    pub(super) fn new(splits: usize, outcome: &Outcome) -> Self {
+        Self {
+            outcome: outcome.name(),
+            gets: 0,
+            bytes: 0,
+            rounds: 0,
+            late_reads: 0,
+            open_us: 0,
+            warmup_us: 0,
+            join_us: 0,
+            search_us: 0,
+            fetch_docs_us: 0,
+            splits,
+            failure: match outcome {
+                Outcome::Failed(error) => Some(error.chain()),
+                _ => None,
+            },
+        }
+    }
+
+    /// Adds traffic that waited for what is there.
+    pub(super) fn then(&mut self, traffic: Traffic) {
+        self.gets += traffic.gets;
+        self.bytes += traffic.bytes;
+        self.rounds += traffic.rounds;
+    }
+}

@@ -1,0 +1,84 @@
+use serde::Serialize;
+use serde_json::Value;
+
+use super::report::SearchReport;
+use super::sort::SortValue;
+
+/// The answer to a [`SearchRequest`](crate::SearchRequest), in the shape of an Elasticsearch
+/// `_search` response; what it cost is beside it under `forewarm`.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct SearchResponse {
+    /// Milliseconds from request to response.
+    pub took: u64,
+    /// Always false: a search that runs out of time is an error here, not a part of an answer.
+    pub timed_out: bool,
+    /// The splits searched.
+    #[serde(rename = "_shards")]
+    pub shards: Shards,
+    /// The hits.
+    pub hits: Hits,
+    /// What it cost.
+    #[serde(rename = "forewarm")]
+    pub report: SearchReport,
+}
+
+/// How many splits were searched. None ever fails alone: an answer that lacks a split is not
+/// given.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Shards {
+    /// Splits of the request.
+    pub total: usize,
+    /// Splits searched.
+    pub successful: usize,
+    /// Splits left out.
+    pub skipped: usize,
+    /// Splits failed.
+    pub failed: usize,
+}
+
+/// The best hits and their number.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Hits {
+    /// How many documents match; absent when not tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<Total>,
+    /// The best score, when hits are sorted by it.
+    pub max_score: Option<f32>,
+    /// The hits asked for, best first.
+    pub hits: Vec<Hit>,
+}
+
+/// A number of matches.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Total {
+    /// The number.
+    pub value: u64,
+    /// `eq` when exact, `gte` when there may be more.
+    pub relation: &'static str,
+}
+
+/// One hit.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Hit {
+    /// The path of the split it is in.
+    #[serde(rename = "_index")]
+    pub index: String,
+    /// Number of its segment in the split, and of the document in the segment, as
+    /// `segment:document`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// Its score, when hits are sorted by it.
+    #[serde(rename = "_score")]
+    pub score: Option<f32>,
+    /// Its stored fields, when asked for.
+    #[serde(rename = "_source", skip_serializing_if = "Option::is_none")]
+    pub source: Option<Value>,
+    /// The values it was sorted by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sort: Vec<SortValue>,
+}

@@ -1,0 +1,354 @@
+use std::cmp::Ordering;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use tantivy::collector::sort_key::Comparator;
+use tantivy::collector::{SegmentSortKeyComputer, SortKeyComputer};
+use tantivy::columnar::{
+    BytesColumn, Cardinality, Column, ColumnType, CompactSpaceU64Accessor, MonotonicallyMappableToU64,
+};
+use tantivy::time::format_description::well_known::Rfc3339;
+use tantivy::{DateTime, DocId, Score, SegmentReader, TantivyError};
+
+use crate::filter::{Missing, Sort, SortKey, SortOrder};
+
+/// The most keys that hits can be sorted by: segment keys are compared for every match, so they
+/// live on the stack.
+pub(crate) const MAX_SORT_KEYS: usize = 4;
+
+/// A value that hits are sorted by, as it is returned with each hit.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SortValue {
+    /// A boolean.
+    Bool(bool),
+    /// Bytes, written in hexadecimal.
+    Bytes(Vec<u8>),
+    /// A date, written as RFC 3339.
+    Date(DateTime),
+    /// A floating point number.
+    F64(f64),
+    /// A signed number.
+    I64(i64),
+    /// An address.
+    Ip(Ipv6Addr),
+    /// The document has no value.
+    Null,
+    /// A string.
+    Str(String),
+    /// An unsigned number.
+    U64(u64),
+}
+
+impl SortValue {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Null => 0,
+            Self::Bool(_) => 1,
+            Self::F64(_) | Self::I64(_) | Self::U64(_) => 2,
+            Self::Date(_) => 3,
+            Self::Ip(_) => 4,
+            Self::Str(_) => 5,
+            Self::Bytes(_) => 6,
+        }
+    }
+
+    /// Numbers of different kinds compare by value: one path may be integers in one segment and
+    /// fractions in the next.
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
+            (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
+            (Self::Date(a), Self::Date(b)) => a.cmp(b),
+            (Self::Ip(a), Self::Ip(b)) => a.cmp(b),
+            (Self::Str(a), Self::Str(b)) => a.cmp(b),
+            (Self::F64(a), Self::F64(b)) => a.total_cmp(b),
+            (Self::F64(a), _) if other.rank() == self.rank() => compare_mixed(*a, other),
+            (_, Self::F64(b)) if other.rank() == self.rank() => compare_mixed(*b, self).reverse(),
+            _ => match (self.integer(), other.integer()) {
+                (Some(a), Some(b)) => a.cmp(&b),
+                _ => self.rank().cmp(&other.rank()),
+            },
+        }
+    }
+
+    fn integer(&self) -> Option<i128> {
+        match self {
+            Self::I64(value) => Some(i128::from(*value)),
+            Self::U64(value) => Some(i128::from(*value)),
+            _ => None,
+        }
+    }
+}
+
+/// Compares a fraction with an integer without rounding the integer.
+fn compare_mixed(fraction: f64, integer: &SortValue) -> Ordering {
+    let Some(integer) = integer.integer() else { return Ordering::Equal };
+    if fraction.is_nan() {
+        return Ordering::Greater;
+    }
+    // Saturates at infinities, which no integer of 64 bits reaches.
+    let whole = fraction.floor() as i128;
+    whole.cmp(&integer).then(if fraction > fraction.floor() {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    })
+}
+
+impl Serialize for SortValue {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bool(value) => to.serialize_bool(*value),
+            Self::Bytes(value) => {
+                let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+                to.serialize_str(&hex)
+            }
+            Self::Date(value) => {
+                let text = value.into_utc().format(&Rfc3339);
+                to.serialize_str(&text.map_err(serde::ser::Error::custom)?)
+            }
+            Self::F64(value) => to.serialize_f64(*value),
+            Self::I64(value) => to.serialize_i64(*value),
+            Self::Ip(value) => match value.to_ipv4_mapped() {
+                Some(v4) => to.collect_str(&v4),
+                None => to.collect_str(value),
+            },
+            Self::Null => to.serialize_none(),
+            Self::Str(value) => to.serialize_str(value),
+            Self::U64(value) => to.serialize_u64(*value),
+        }
+    }
+}
+
+/// Sorts hits by columns, score and document order.
+#[derive(Clone, Debug)]
+pub(super) struct SortBy {
+    keys: Arc<[Sort]>,
+}
+
+impl SortBy {
+    pub(super) fn new(keys: &[Sort]) -> Self {
+        Self { keys: keys.into() }
+    }
+}
+
+/// Keys inside one segment: order-preserving codes, ordinals for strings.
+pub(super) type SegmentKey = [Option<u64>; MAX_SORT_KEYS];
+
+/// The better hit is the greater one, as tantivy's top-k wants it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SortComparator {
+    keys: Arc<[Sort]>,
+}
+
+impl SortComparator {
+    fn by_key<T>(
+        &self,
+        at: usize,
+        left: Option<T>,
+        right: Option<T>,
+        compare: impl Fn(T, T) -> Ordering,
+    ) -> Ordering {
+        let key = &self.keys[at];
+        let missing_wins = key.missing == Missing::First;
+        match (left, right) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) if missing_wins => Ordering::Greater,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) if missing_wins => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(left), Some(right)) => match key.order {
+                SortOrder::Ascending => compare(right, left),
+                SortOrder::Descending => compare(left, right),
+            },
+        }
+    }
+}
+
+impl Comparator<SegmentKey> for SortComparator {
+    fn compare(&self, left: &SegmentKey, right: &SegmentKey) -> Ordering {
+        (0..self.keys.len())
+            .map(|at| self.by_key(at, left[at], right[at], |left, right| left.cmp(&right)))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+}
+
+impl Comparator<Vec<SortValue>> for SortComparator {
+    fn compare(&self, left: &Vec<SortValue>, right: &Vec<SortValue>) -> Ordering {
+        let some = |value: &'_ SortValue| !matches!(value, SortValue::Null);
+        (0..self.keys.len())
+            .map(|at| {
+                let left = left.get(at).filter(|value| some(value));
+                let right = right.get(at).filter(|value| some(value));
+                self.by_key(at, left, right, SortValue::compare)
+            })
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+}
+
+impl SortKeyComputer for SortBy {
+    type SortKey = Vec<SortValue>;
+    type Child = SegmentSort;
+    type Comparator = SortComparator;
+
+    fn comparator(&self) -> SortComparator {
+        SortComparator { keys: Arc::clone(&self.keys) }
+    }
+
+    fn requires_scoring(&self) -> bool {
+        self.keys.iter().any(|key| key.key == SortKey::Score)
+    }
+
+    fn segment_sort_key_computer(&self, reader: &SegmentReader) -> tantivy::Result<SegmentSort> {
+        let keys = self
+            .keys
+            .iter()
+            .map(|key| match &key.key {
+                SortKey::Doc => Ok(SegmentValue::Doc),
+                SortKey::Score => Ok(SegmentValue::Score),
+                SortKey::Field(name) => SegmentValue::column(reader, name, key.order),
+            })
+            .collect::<tantivy::Result<_>>()?;
+        Ok(SegmentSort { keys, comparator: self.comparator() })
+    }
+}
+
+pub(super) struct SegmentSort {
+    keys: Vec<SegmentValue>,
+    comparator: SortComparator,
+}
+
+/// Where one key of a segment comes from.
+enum SegmentValue {
+    /// No document of the segment has a value.
+    Absent,
+    Column { column: Column<u64>, decode: Decode, order: SortOrder },
+    Doc,
+    Score,
+}
+
+/// How the code of a column value turns into the value.
+enum Decode {
+    Dictionary(BytesColumn, ColumnType),
+    Ip(Arc<CompactSpaceU64Accessor>),
+    Number(ColumnType),
+}
+
+impl SegmentValue {
+    fn column(reader: &SegmentReader, name: &str, order: SortOrder) -> tantivy::Result<Self> {
+        let columns = reader.fast_fields();
+        let mut found = columns.u64_lenient_for_type_all(None, name)?;
+        let Some((column, kind)) = found.pop() else { return Ok(Self::Absent) };
+        if let Some((_, other)) = found.pop() {
+            return Err(TantivyError::InvalidArgument(format!(
+                "sort: {name} holds values of several types ({other:?} and {kind:?})"
+            )));
+        }
+        let decode = match kind {
+            ColumnType::Str => match columns.str(name)? {
+                Some(strings) => Decode::Dictionary(strings.into(), kind),
+                None => return Ok(Self::Absent),
+            },
+            ColumnType::Bytes => match columns.bytes(name)? {
+                Some(bytes) => Decode::Dictionary(bytes, kind),
+                None => return Ok(Self::Absent),
+            },
+            ColumnType::IpAddr => {
+                let codes = Arc::clone(&column.values).downcast_arc::<CompactSpaceU64Accessor>();
+                Decode::Ip(codes.map_err(|_| {
+                    TantivyError::InternalError(format!("sort: {name} is not an address column"))
+                })?)
+            }
+            _ => Decode::Number(kind),
+        };
+        Ok(Self::Column { column, decode, order })
+    }
+
+    /// The code of a document's value: of several, the least when ascending, the greatest when
+    /// descending, as Elasticsearch does.
+    fn code(&self, doc: DocId, score: Score) -> Option<u64> {
+        match self {
+            Self::Absent => None,
+            Self::Column { column, order, .. } => {
+                if column.get_cardinality() != Cardinality::Multivalued {
+                    return column.first(doc);
+                }
+                let values = column.values_for_doc(doc);
+                match order {
+                    SortOrder::Ascending => values.min(),
+                    SortOrder::Descending => values.max(),
+                }
+            }
+            Self::Doc => Some(u64::from(doc)),
+            Self::Score => Some(f64::from(score).to_u64()),
+        }
+    }
+
+    fn value(&self, code: Option<u64>) -> SortValue {
+        let Some(code) = code else { return SortValue::Null };
+        match self {
+            Self::Absent => SortValue::Null,
+            Self::Column { decode, .. } => decode.value(code),
+            Self::Doc => SortValue::U64(code),
+            Self::Score => SortValue::F64(f64::from_u64(code)),
+        }
+    }
+}
+
+impl Decode {
+    fn value(&self, code: u64) -> SortValue {
+        match self {
+            Self::Dictionary(column, kind) => {
+                let mut bytes = Vec::new();
+                // The dictionary is in memory with its column; a code it lacks means corruption,
+                // which sorts as no value.
+                if !column.ord_to_bytes(code, &mut bytes).unwrap_or(false) {
+                    return SortValue::Null;
+                }
+                match kind {
+                    ColumnType::Str => SortValue::Str(String::from_utf8_lossy(&bytes).into_owned()),
+                    _ => SortValue::Bytes(bytes),
+                }
+            }
+            Self::Ip(codes) => {
+                let code = u32::try_from(code).unwrap_or(u32::MAX);
+                SortValue::Ip(Ipv6Addr::from(codes.compact_to_u128(code)))
+            }
+            Self::Number(ColumnType::Bool) => SortValue::Bool(bool::from_u64(code)),
+            Self::Number(ColumnType::DateTime) => SortValue::Date(DateTime::from_u64(code)),
+            Self::Number(ColumnType::F64) => SortValue::F64(f64::from_u64(code)),
+            Self::Number(ColumnType::I64) => SortValue::I64(i64::from_u64(code)),
+            Self::Number(_) => SortValue::U64(code),
+        }
+    }
+}
+
+impl SegmentSortKeyComputer for SegmentSort {
+    type SortKey = Vec<SortValue>;
+    type SegmentSortKey = SegmentKey;
+    type SegmentComparator = SortComparator;
+
+    fn segment_comparator(&self) -> SortComparator {
+        self.comparator.clone()
+    }
+
+    fn segment_sort_key(&mut self, doc: DocId, score: Score) -> SegmentKey {
+        let mut codes = SegmentKey::default();
+        for (code, key) in codes.iter_mut().zip(&self.keys) {
+            *code = key.code(doc, score);
+        }
+        codes
+    }
+
+    fn compare_segment_sort_key(&self, left: &SegmentKey, right: &SegmentKey) -> Ordering {
+        self.comparator.compare(left, right)
+    }
+
+    fn convert_segment_sort_key(&self, codes: SegmentKey) -> Vec<SortValue> {
+        self.keys.iter().zip(codes).map(|(key, code)| key.value(code)).collect()
+    }
+}

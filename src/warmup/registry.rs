@@ -1,0 +1,121 @@
+//! Which warmups there are.
+//!
+//! Running warmups are known weakly: they live as long as somebody holds a handle. Finished ones
+//! are held for a while, bounded in leased bytes, so that a reader who comes later finds them; the
+//! first reader does not use them up.
+//!
+//! Lock order: the lingering cache's own locks, then `running`. A task is never dropped with
+//! `running` locked, for its `Drop` takes that lock.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::task::{Task, WarmupKey};
+
+/// Bookkeeping of a lingering warmup: its entry, task and query.
+const TASK_BYTES: u64 = 2048;
+
+pub(crate) struct Registry {
+    running: Mutex<HashMap<WarmupKey, Weak<Task>>>,
+    lingering: moka::sync::Cache<WarmupKey, Arc<Task>>,
+    runtime: Handle,
+}
+
+impl Registry {
+    pub(super) fn new(linger: Duration, linger_bytes: u64, runtime: Handle) -> Arc<Self> {
+        let lingering = moka::sync::Cache::builder()
+            .name("forewarm-warmups")
+            .time_to_idle(linger)
+            .max_capacity(linger_bytes)
+            .weigher(|_, task: &Arc<Task>| {
+                u32::try_from(task.leased_bytes() + TASK_BYTES).unwrap_or(u32::MAX)
+            })
+            .eviction_policy(moka::policy::EvictionPolicy::lru())
+            .build();
+        let registry = Arc::new(Self { running: Mutex::default(), lingering, runtime });
+        registry.sweep_every(linger / 2);
+        registry
+    }
+
+    /// Lets go of what has lingered long enough even when nobody asks for anything.
+    fn sweep_every(self: &Arc<Self>, pause: Duration) {
+        let registry = Arc::downgrade(self);
+        let pause = pause.max(Duration::from_millis(100));
+        self.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(registry) = registry.upgrade() else { return };
+                registry.lingering.run_pending_tasks();
+            }
+        });
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// The warmup of `key` that runs or lingers; one that failed is not found.
+    pub(super) fn find(&self, key: &WarmupKey) -> Option<Arc<Task>> {
+        if let Some(task) = self.lingering.get(key) {
+            return Some(task);
+        }
+        let task = self.lock().get(key).and_then(Weak::upgrade);
+        task.filter(|task| !task.has_failed())
+    }
+
+    /// The warmup of `key`, started by `start` when there is none.
+    pub(super) fn find_or_start(
+        &self,
+        key: &WarmupKey,
+        start: impl FnOnce() -> Arc<Task>,
+    ) -> Arc<Task> {
+        if let Some(task) = self.lingering.get(key) {
+            return task;
+        }
+        // Declared before the guard: dropped after it.
+        let stale;
+        let mut running = self.lock();
+        let found = running.get(key).and_then(Weak::upgrade);
+        match found {
+            Some(task) if !task.has_failed() => return task,
+            other => stale = other,
+        }
+        let task = start();
+        running.insert(key.clone(), Arc::downgrade(&task));
+        drop(running);
+        drop(stale);
+        task
+    }
+
+    /// Holds a finished warmup for a while.
+    pub(super) fn keep(&self, task: Arc<Task>) {
+        self.lingering.insert(task.key().clone(), task);
+    }
+
+    /// Called by a task that is dropped.
+    pub(super) fn forget(&self, key: &WarmupKey) {
+        let mut running = self.lock();
+        if running.get(key).is_some_and(|task| task.strong_count() == 0) {
+            running.remove(key);
+        }
+    }
+
+    /// Lets go of all finished warmups.
+    pub(super) fn clear(&self) {
+        self.lingering.invalidate_all();
+        self.lingering.run_pending_tasks();
+    }
+
+    /// Number of warmups that run or are held by somebody.
+    pub(super) fn len(&self) -> u64 {
+        self.lingering.run_pending_tasks();
+        self.lock().len() as u64
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<WarmupKey, Weak<Task>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::CacheSettings;
+use crate::directory::OnMiss;
+use crate::error::{Error, Result};
+use crate::store::{StoreSettings, millis};
+
+/// Everything a [`Warmer`](crate::Warmer) can be told: plain data, to be read from a settings
+/// file. The defaults are meant for a service that has about 4 GiB of memory to spare.
+///
+/// ```
+/// use forewarm::{OnMiss, WarmerSettings};
+///
+/// let settings: WarmerSettings =
+///     serde_json::from_str(r#"{"on_miss": "fail", "cache": {"capacity_bytes": 67108864}}"#)?;
+/// assert_eq!(settings.on_miss, OnMiss::Fail);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct WarmerSettings {
+    /// How the object store is read.
+    pub store: StoreSettings,
+    /// How much memory may be taken.
+    pub cache: CacheSettings,
+    /// What a search does when it reads what was not warmed. Default `fetch`.
+    pub on_miss: OnMiss,
+    /// How long a search waits for its warmup before it goes on without. Default 30 s, in
+    /// milliseconds in settings files.
+    #[serde(with = "millis")]
+    pub join_deadline: Duration,
+    /// How long a finished warmup that nobody holds is kept to be joined. Its leases count
+    /// against half of [`lease_bytes`](CacheSettings::lease_bytes). Default 30 s, in milliseconds
+    /// in settings files.
+    #[serde(with = "millis")]
+    pub linger: Duration,
+}
+
+impl Default for WarmerSettings {
+    fn default() -> Self {
+        Self {
+            store: StoreSettings::default(),
+            cache: CacheSettings::default(),
+            on_miss: OnMiss::default(),
+            join_deadline: Duration::from_secs(30),
+            linger: Duration::from_secs(30),
+        }
+    }
+}
+
+impl WarmerSettings {
+    /// Sets [`store`](Self::store).
+    pub fn with_store(mut self, store: StoreSettings) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Sets [`cache`](Self::cache).
+    pub fn with_cache(mut self, cache: CacheSettings) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Sets [`on_miss`](Self::on_miss).
+    pub fn with_on_miss(mut self, on_miss: OnMiss) -> Self {
+        self.on_miss = on_miss;
+        self
+    }
+
+    /// Sets [`join_deadline`](Self::join_deadline).
+    pub fn with_join_deadline(mut self, deadline: Duration) -> Self {
+        self.join_deadline = deadline;
+        self
+    }
+
+    /// Sets [`linger`](Self::linger).
+    pub fn with_linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Checks everything at once.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` that names every setting which is wrong.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let mut problems = self.store.problems();
+        if self.cache.lease_bytes == 0 {
+            problems.push("cache.lease_bytes is 0: nothing could be fetched".to_owned());
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid(format!("settings: {}", problems.join("; "))))
+        }
+    }
+}

@@ -1,0 +1,200 @@
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use object_store::path::Path;
+use tantivy::query::Query;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
+
+use super::outcome::Outcome;
+use super::registry::Registry;
+use crate::Traffic;
+use crate::cache::Lease;
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Fingerprint;
+use crate::split::Split;
+
+/// Which warmup: of what, in which split.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct WarmupKey {
+    pub(crate) path: Path,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// What a warmup brought: everything that its search reads in its split.
+pub(crate) struct Warmed {
+    pub(crate) split: Arc<Split>,
+    pub(crate) query: Arc<dyn Query>,
+    pub(crate) lease: Arc<Lease>,
+    /// Opening and warming, as far as this warmup paid for it.
+    pub(crate) traffic: Traffic,
+    pub(crate) opening: Duration,
+    pub(crate) warming: Duration,
+}
+
+pub(crate) type Finished = Result<Arc<Warmed>>;
+
+/// A warmup under way, or finished.
+pub(crate) struct Task {
+    key: WarmupKey,
+    finished: watch::Receiver<Option<Finished>>,
+    abort: AbortHandle,
+    registry: Weak<Registry>,
+}
+
+impl Task {
+    /// Starts `work` on `runtime`. The work is given up when the last reference to the task goes.
+    pub(super) fn start(
+        key: WarmupKey,
+        registry: &Arc<Registry>,
+        runtime: &Handle,
+        work: impl Future<Output = Finished> + Send + 'static,
+    ) -> Arc<Self> {
+        let (send, finished) = watch::channel(None);
+        // Work that ends at once must still find its task to be kept by.
+        let (made, is_made) = oneshot::channel::<()>();
+        let task = Arc::new_cyclic(|this: &Weak<Self>| {
+            let this = this.clone();
+            let registry_too = Arc::downgrade(registry);
+            let running = runtime.spawn(async move {
+                let _ = is_made.await;
+                let outcome = work.await;
+                let lingers = outcome.is_ok();
+                send.send_replace(Some(outcome));
+                if let (true, Some(task), Some(registry)) =
+                    (lingers, this.upgrade(), registry_too.upgrade())
+                {
+                    registry.keep(task);
+                }
+            });
+            Self {
+                key,
+                finished,
+                abort: running.abort_handle(),
+                registry: Arc::downgrade(registry),
+            }
+        });
+        let _ = made.send(());
+        task
+    }
+
+    pub(super) fn key(&self) -> &WarmupKey {
+        &self.key
+    }
+
+    pub(super) fn result(&self) -> Option<Finished> {
+        self.finished.borrow().clone()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(&*self.finished.borrow(), Some(Err(_)))
+    }
+
+    /// Bytes that this warmup keeps leased.
+    pub(super) fn leased_bytes(&self) -> u64 {
+        match &*self.finished.borrow() {
+            Some(Ok(warmed)) => warmed.lease.bytes(),
+            _ => 0,
+        }
+    }
+
+    async fn finished(&self) -> Finished {
+        let mut finished = self.finished.clone();
+        let outcome = finished.wait_for(Option::is_some).await;
+        match outcome.as_deref() {
+            Ok(Some(finished)) => finished.clone(),
+            _ => Err(Error::new(ErrorKind::Cancelled, "the warmup's runtime has shut down")),
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.abort.abort();
+        if let Some(registry) = self.registry.upgrade() {
+            registry.forget(&self.key);
+        }
+    }
+}
+
+/// A handle to a warmup, shared by all who asked for the same split and request.
+///
+/// The warmup runs from the moment it is asked for; the handle need not be polled. When the last
+/// handle of an unfinished warmup is dropped, it is given up: fetches not yet begun are not sent,
+/// and what has arrived stays cached. [`detach`](Self::detach) lets it run to its end without a
+/// handle.
+#[derive(Clone)]
+pub struct Warmup {
+    task: Arc<Task>,
+}
+
+impl Warmup {
+    pub(super) fn new(task: Arc<Task>) -> Self {
+        Self { task }
+    }
+
+    /// The split's path.
+    pub fn path(&self) -> &Path {
+        &self.task.key.path
+    }
+
+    /// The fingerprint of the request.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.task.key.fingerprint
+    }
+
+    /// Whether the warmup has ended, well or not.
+    pub fn is_finished(&self) -> bool {
+        self.task.finished.borrow().is_some()
+    }
+
+    /// Waits for the warmup, for at most `deadline`. Any number of readers may join, in any
+    /// order, before and after it ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels nothing while this handle lives.
+    pub async fn join(&self, deadline: Duration) -> Outcome {
+        self.wait(Instant::now() + deadline).await.0
+    }
+
+    /// Waits until `deadline` and hands over what was warmed.
+    pub(crate) async fn wait(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
+        let (outcome, warmed) = match self.task.result() {
+            Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),
+            Some(Err(error)) => (Outcome::Failed(error), None),
+            None => {
+                let started = Instant::now();
+                match timeout_at(deadline, self.task.finished()).await {
+                    Ok(Ok(warmed)) => (Outcome::Waited(started.elapsed()), Some(warmed)),
+                    Ok(Err(error)) => (Outcome::Failed(error), None),
+                    Err(_) => (Outcome::TimedOut, None),
+                }
+            }
+        };
+        metrics::counter!("forewarm_joins_total", "outcome" => outcome.name()).increment(1);
+        (outcome, warmed)
+    }
+
+    /// Lets the warmup run to its end though nobody holds a handle. It can then be joined by
+    /// asking for it again, for as long as [`linger`](crate::WarmerSettings::linger) says.
+    pub fn detach(self) {
+        let Some(registry) = self.task.registry.upgrade() else { return };
+        let task = self.task;
+        registry.runtime().clone().spawn(async move {
+            let _ = task.finished().await;
+        });
+    }
+}
+
+impl std::fmt::Debug for Warmup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Warmup")
+            .field("path", &self.path().as_ref())
+            .field("fingerprint", &self.fingerprint().to_string())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}

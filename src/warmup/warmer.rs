@@ -1,0 +1,406 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use object_store::ObjectStore;
+use rayon::ThreadPool;
+use serde::Serialize;
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use super::outcome::Outcome;
+use super::registry::Registry;
+use super::settings::WarmerSettings;
+use super::task::{Finished, Task, Warmed, Warmup, WarmupKey};
+use super::work::Work;
+use crate::Traffic;
+use crate::cache::ExtentCache;
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{BoundClause, Fingerprint, SearchRequest};
+use crate::needs::Need;
+use crate::plan::{Depth, Explanation, Resolution, resolve};
+use crate::pool;
+use crate::split::{Opener, Split, SplitAddress};
+use crate::store::{Fetcher, TrafficCounter};
+
+/// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
+/// pool that computes. Clones are cheap and share everything.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use forewarm::{Clause, SearchRequest, SplitAddress, Warmer};
+/// # use forewarm::{PackSettings, pack};
+/// # use tantivy::schema::{STORED, Schema, TEXT};
+/// use object_store::memory::InMemory;
+///
+/// # #[tokio::main(flavor = "multi_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Arc::new(InMemory::new());
+/// # let mut schema = Schema::builder();
+/// # let body = schema.add_text_field("body", TEXT | STORED);
+/// # let index = tantivy::Index::create_in_ram(schema.build());
+/// # let mut writer = index.writer_with_num_threads(1, 15_000_000)?;
+/// # writer.add_document(tantivy::doc!(body => "the sea at night"))?;
+/// # writer.commit()?;
+/// # writer.wait_merging_threads()?;
+/// # pack(index.directory(), &PackSettings::default())?
+/// #     .upload(store.as_ref(), &"a.split".into())
+/// #     .await?;
+/// let warmer = Warmer::builder(store).build()?;
+/// let splits = [SplitAddress::new("a.split".into())];
+/// let request = SearchRequest::new(Clause::match_("body", "sea"));
+///
+/// // Before fan-out: returns at once, fetches in the background.
+/// let warmups = warmer.warm_many(&splits, &request);
+///
+/// // In the reader: joins, then searches without I/O.
+/// let response = warmer.search(&splits, &request).await?;
+/// assert_eq!(response.hits.total.map(|total| total.value), Some(1));
+/// assert_eq!(response.report.late_reads, 0);
+/// # drop(warmups);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Warmer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: WarmerSettings,
+    cache: ExtentCache,
+    opener: Opener,
+    registry: Arc<Registry>,
+    runtime: Handle,
+    pool: Arc<ThreadPool>,
+}
+
+/// Builds a [`Warmer`].
+#[must_use]
+pub struct WarmerBuilder {
+    store: Arc<dyn ObjectStore>,
+    settings: WarmerSettings,
+    runtime: Option<Handle>,
+    pool: Option<Arc<ThreadPool>>,
+}
+
+impl WarmerBuilder {
+    /// Sets the settings; default is [`WarmerSettings::default`].
+    pub fn settings(mut self, settings: WarmerSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Sets the runtime that fetches; default is the one that [`build`](Self::build) is called in.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Sets the pool that plans and searches; default is one of a thread a core.
+    pub fn pool(mut self, pool: Arc<ThreadPool>) -> Self {
+        self.pool = Some(pool);
+        self
+    }
+
+    /// Builds the warmer.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` when settings are wrong or no runtime is given and none is current;
+    /// `Internal` when the pool's threads cannot be started.
+    pub fn build(self) -> Result<Warmer> {
+        self.settings.validate()?;
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            None => Handle::try_current().map_err(|error| {
+                Error::with_source(
+                    ErrorKind::InvalidRequest,
+                    "a warmer needs a tokio runtime: build it in one, or give its handle",
+                    error,
+                )
+            })?,
+        };
+        let pool = match self.pool {
+            Some(pool) => pool,
+            None => {
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .thread_name(|number| format!("forewarm-{number}"))
+                    .build()
+                    .map_err(|error| {
+                        let message = "the search pool cannot be started";
+                        Error::with_source(ErrorKind::Internal, message, error)
+                    })?;
+                Arc::new(pool)
+            }
+        };
+        let settings = self.settings;
+        let fetcher = Arc::new(Fetcher::new(self.store, settings.store.clone()));
+        let cache = ExtentCache::new(&settings.cache, fetcher, runtime.clone());
+        let opener =
+            Opener::new(cache.clone(), Arc::clone(&pool), settings.cache.opened_bytes);
+        let registry =
+            Registry::new(settings.linger, settings.cache.lease_bytes / 2, runtime.clone());
+        let inner = Inner { settings, cache, opener, registry, runtime, pool };
+        Ok(Warmer { inner: Arc::new(inner) })
+    }
+}
+
+impl Warmer {
+    /// Begins a warmer over `store`.
+    pub fn builder(store: Arc<dyn ObjectStore>) -> WarmerBuilder {
+        WarmerBuilder { store, settings: WarmerSettings::default(), runtime: None, pool: None }
+    }
+
+    /// The settings it was built with.
+    pub fn settings(&self) -> &WarmerSettings {
+        &self.inner.settings
+    }
+
+    /// Opens a split, or finds it open.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `Corrupt`, `Unsupported` when the split has the other kind of dictionary, and
+    /// those of the store.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the opening to whoever else waits for it.
+    pub async fn open(&self, split: &SplitAddress) -> Result<Arc<Split>> {
+        self.open_counted(split, &TrafficCounter::default()).await
+    }
+
+    pub(crate) async fn open_counted(
+        &self,
+        split: &SplitAddress,
+        traffic: &TrafficCounter,
+    ) -> Result<Arc<Split>> {
+        let opened = self.inner.opener.open(split, traffic).await;
+        self.forget_if_changed(split, opened).await
+    }
+
+    /// Starts to warm `split` for `request`, or finds the warmup that runs or has finished, and
+    /// returns at once. Errors are told by joining.
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`Warmup`]: dropping the last handle of an unfinished warmup gives it up.
+    pub fn warm(&self, split: &SplitAddress, request: &SearchRequest) -> Warmup {
+        self.warm_work(split, &Work::of_request(request)).0
+    }
+
+    /// [`warm`](Self::warm) for several splits.
+    pub fn warm_many(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmup> {
+        let work = Work::of_request(request);
+        splits.iter().map(|split| self.warm_work(split, &work).0).collect()
+    }
+
+    /// Answers with the warmup, and whether it was started now.
+    pub(crate) fn warm_work(&self, split: &SplitAddress, work: &Work) -> (Warmup, bool) {
+        let key = WarmupKey { path: split.path().clone(), fingerprint: work.fingerprint() };
+        let registry = &self.inner.registry;
+        let mut started = false;
+        let task = registry.find_or_start(&key, || {
+            started = true;
+            metrics::counter!("forewarm_warmups_total").increment(1);
+            let span = tracing::info_span!(
+                "warm", split = %split, fingerprint = %work.fingerprint(),
+                gets = tracing::field::Empty, bytes = tracing::field::Empty,
+                rounds = tracing::field::Empty, outcome = tracing::field::Empty
+            );
+            let run = self.clone().run(split.clone(), work.clone(), span.clone());
+            Task::start(key.clone(), registry, &self.inner.runtime, run.instrument(span))
+        });
+        (Warmup::new(task), started)
+    }
+
+    /// Joins the warmup of `split` for `request`, wherever it was started.
+    ///
+    /// Answers [`Outcome::Missing`] when there is none. See [`Warmup::join`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels nothing while another handle lives.
+    pub async fn join(
+        &self,
+        split: &SplitAddress,
+        request: &SearchRequest,
+        deadline: Duration,
+    ) -> Outcome {
+        let fingerprint = Work::of_request(request).fingerprint();
+        match self.find(split, fingerprint) {
+            Some(warmup) => warmup.join(deadline).await,
+            None => {
+                tracing::warn!(%split, %fingerprint, "no such warmup to join");
+                metrics::counter!("forewarm_joins_total", "outcome" => "missing").increment(1);
+                Outcome::Missing
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, split: &SplitAddress, fingerprint: Fingerprint) -> Option<Warmup> {
+        let key = WarmupKey { path: split.path().clone(), fingerprint };
+        self.inner.registry.find(&key).map(Warmup::new)
+    }
+
+    async fn run(self, address: SplitAddress, work: Work, span: tracing::Span) -> Finished {
+        let finished = self.run_once(&address, &work).await;
+        let finished = self.forget_if_changed(&address, finished).await;
+        match &finished {
+            Ok(warmed) => {
+                span.record("gets", warmed.traffic.gets).record("bytes", warmed.traffic.bytes);
+                span.record("rounds", warmed.traffic.rounds).record("outcome", "ready");
+                metrics::histogram!("forewarm_warmup_seconds").record(warmed.warming.as_secs_f64());
+            }
+            Err(error) => {
+                span.record("outcome", "failed");
+                metrics::counter!("forewarm_warmups_failed_total").increment(1);
+                tracing::warn!(split = %address, error = error.chain(), "a warmup failed");
+            }
+        }
+        finished
+    }
+
+    async fn run_once(&self, address: &SplitAddress, work: &Work) -> Finished {
+        let started = Instant::now();
+        let opening_traffic = TrafficCounter::default();
+        let split = self.open_counted(address, &opening_traffic).await?;
+        let opening = started.elapsed();
+        let (query, needs) = self.compile(&split, work).await?;
+        let Resolution { lease, traffic, .. } =
+            resolve(&split, needs, Depth::Data, &self.inner.pool).await?;
+        Ok(Arc::new(Warmed {
+            split,
+            query: query.query().into(),
+            lease: Arc::new(lease),
+            traffic: opening_traffic.snapshot().then(traffic),
+            opening,
+            warming: started.elapsed(),
+        }))
+    }
+
+    /// Binds the work to the split's schema.
+    pub(crate) async fn compile(
+        &self,
+        split: &Arc<Split>,
+        work: &Work,
+    ) -> Result<(BoundClause, Vec<Need>)> {
+        let split = Arc::clone(split);
+        let work = work.clone();
+        pool::run(&self.inner.pool, move || work.bind(split.index())).await
+    }
+
+    /// Finds out what warming `split` for `request` would read, fetching nothing but
+    /// dictionaries.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and `InvalidRequest` when the request does not fit the
+    /// split's schema.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing goes on after the future is dropped.
+    pub async fn explain(
+        &self,
+        split: &SplitAddress,
+        request: &SearchRequest,
+    ) -> Result<Explanation> {
+        let work = Work::of_request(request);
+        let split = self.open(split).await?;
+        let (_, needs) = self.compile(&split, &work).await?;
+        let resolution = resolve(&split, needs, Depth::Dictionaries, &self.inner.pool).await?;
+        Explanation::new(&split, &resolution)
+    }
+
+    /// What it has done and holds.
+    pub fn statistics(&self) -> Statistics {
+        let cache = &self.inner.cache;
+        let (opened_splits, opened_bytes) = self.inner.opener.usage();
+        let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
+        Statistics {
+            gets,
+            bytes,
+            cached_bytes: cache.cached_bytes(),
+            cached_extents: cache.cached_extents(),
+            capacity_bytes: cache.capacity_bytes(),
+            leased_bytes: cache.leased_bytes(),
+            resident_bytes: cache.resident_bytes(),
+            opened_splits,
+            opened_bytes,
+            warmups: self.inner.registry.len(),
+        }
+    }
+
+    /// Lets go of all finished warmups, so that only leases of searches under way remain.
+    pub fn forget_warmups(&self) {
+        self.inner.registry.clear();
+    }
+
+    /// Empties everything: finished warmups, cached extents, opened splits. What is in use stays
+    /// with its users.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves some of it in place.
+    pub async fn clear(&self) {
+        self.inner.registry.clear();
+        self.inner.opener.clear().await;
+        self.inner.cache.clear();
+    }
+
+    /// Passes `result` on; when it says that the object was replaced, the next open starts anew.
+    pub(crate) async fn forget_if_changed<T>(
+        &self,
+        address: &SplitAddress,
+        result: Result<T>,
+    ) -> Result<T> {
+        if let Err(error) = &result
+            && error.kind() == ErrorKind::SplitChanged
+        {
+            self.inner.opener.forget(address.path()).await;
+        }
+        result
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<ThreadPool> {
+        &self.inner.pool
+    }
+}
+
+impl std::fmt::Debug for Warmer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Warmer")
+            .field("store", &self.inner.cache.fetcher().store().to_string())
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`Warmer`] has done since it was built, and holds now. Bytes of memory include
+/// bookkeeping.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Requests sent to the store.
+    pub gets: u64,
+    /// Bytes of bodies received.
+    pub bytes: u64,
+    /// Bytes of cached extents.
+    pub cached_bytes: u64,
+    /// Number of cached extents.
+    pub cached_extents: u64,
+    /// Bytes that extents may take.
+    pub capacity_bytes: u64,
+    /// Bytes held by warmups and searches, whether cached or not.
+    pub leased_bytes: u64,
+    /// Bytes cached, leased or in flight, each counted once.
+    pub resident_bytes: u64,
+    /// Number of splits that are open.
+    pub opened_splits: u64,
+    /// Bytes of splits that are open.
+    pub opened_bytes: u64,
+    /// Warmups that run, or have finished and can be joined.
+    pub warmups: u64,
+}

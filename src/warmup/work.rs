@@ -1,0 +1,87 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::json;
+use tantivy::Index;
+
+use crate::error::Result;
+use crate::filter::{BoundClause, Filter, Fingerprint, SearchRequest};
+use crate::needs::{Need, ProbeCollector, needs_of, needs_of_sort};
+
+/// What a warmup is to do: a filter, and what is collected from its matches.
+#[derive(Clone)]
+pub(crate) struct Work {
+    filter: Filter,
+    collect: Collect,
+    fingerprint: Fingerprint,
+}
+
+#[derive(Clone)]
+enum Collect {
+    /// A collector of the caller.
+    Custom { scored: bool, columns: Vec<String>, collector: Arc<dyn ProbeCollector> },
+    /// The hits of a request.
+    Hits(Arc<SearchRequest>),
+}
+
+impl Work {
+    pub(crate) fn of_request(request: &SearchRequest) -> Self {
+        Self {
+            filter: request.filter().clone(),
+            fingerprint: request.fingerprint(),
+            collect: Collect::Hits(Arc::new(request.clone())),
+        }
+    }
+
+    /// The work of a collector of the caller. What it reads beyond `columns` is found by probing
+    /// it. Nobody else can mean the same one, so its fingerprint is its own.
+    pub(crate) fn of_collector(
+        filter: Filter,
+        scored: bool,
+        columns: Vec<String>,
+        collector: Arc<dyn ProbeCollector>,
+    ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let canonical = json!({
+            "collector": NEXT.fetch_add(1, Ordering::Relaxed),
+            "filter": filter.canonical(),
+        });
+        Self {
+            filter,
+            collect: Collect::Custom { scored, columns, collector },
+            fingerprint: Fingerprint::of(&canonical),
+        }
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Binds the filter to the schema of `index`, and tells what it and the collector read.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest`, naming clause and field.
+    pub(crate) fn bind(&self, index: &Index) -> Result<(BoundClause, Vec<Need>)> {
+        let schema = index.schema();
+        let clause = self.filter.bind(index, "query")?;
+        let (scored, collected) = match &self.collect {
+            Collect::Custom { scored, columns, collector } => {
+                let columns = columns.iter().map(|name| Need::Column {
+                    name: name.clone(),
+                    types: None,
+                    subpaths: false,
+                });
+                let probe = Need::Collector(Arc::clone(collector));
+                (*scored, columns.chain([probe]).collect())
+            }
+            Collect::Hits(request) => {
+                request.validate()?;
+                (request.is_scored(), needs_of_sort(request, &schema)?)
+            }
+        };
+        let mut needs = needs_of(&clause, scored, &schema);
+        needs.extend(collected);
+        Ok((clause, needs))
+    }
+}
