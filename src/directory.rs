@@ -13,7 +13,7 @@
 //! could block a thread of an async runtime.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -50,18 +50,22 @@ pub enum OnMiss {
 
 /// The files of one split, as tantivy's readers see them.
 pub(crate) struct SplitFiles {
-    files: HashMap<String, Range<u64>>,
+    files: BTreeMap<String, Range<u64>>,
     hot: HotBytes,
     extents: Arc<SplitExtents>,
 }
 
 impl SplitFiles {
     pub(crate) fn new(
-        files: HashMap<String, Range<u64>>,
+        files: BTreeMap<String, Range<u64>>,
         hot: HotBytes,
         extents: Arc<SplitExtents>,
     ) -> Self {
-        Self { files, hot, extents }
+        Self {
+            files,
+            hot,
+            extents,
+        }
     }
 
     pub(crate) fn extents(&self) -> &Arc<SplitExtents> {
@@ -73,7 +77,7 @@ impl SplitFiles {
     }
 
     /// Where each file lies in the object.
-    pub(crate) fn ranges(&self) -> &HashMap<String, Range<u64>> {
+    pub(crate) fn ranges(&self) -> &BTreeMap<String, Range<u64>> {
         &self.files
     }
 }
@@ -137,8 +141,14 @@ impl LateReads {
     }
 
     pub(crate) fn traffic(&self) -> Traffic {
-        let by_thread = self.by_thread.lock().unwrap_or_else(PoisonError::into_inner);
-        Traffic { rounds: by_thread.values().copied().max().unwrap_or(0), ..self.traffic.snapshot() }
+        let by_thread = self
+            .by_thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Traffic {
+            rounds: by_thread.values().copied().max().unwrap_or(0),
+            ..self.traffic.snapshot()
+        }
     }
 
     /// The first late read that failed or was refused.
@@ -149,7 +159,10 @@ impl LateReads {
 
 enum Mode {
     Probe(Arc<Probe>),
-    Search { on_miss: OnMiss, late: Arc<LateReads> },
+    Search {
+        on_miss: OnMiss,
+        late: Arc<LateReads>,
+    },
 }
 
 /// What reads of a thread may do: see the [module](self).
@@ -166,7 +179,10 @@ thread_local! {
 impl ReadScope {
     /// A scope in which misses are recorded in `probe`; `lease` holds what came so far.
     pub(crate) fn probe(probe: Arc<Probe>, leases: HashMap<u64, Arc<Lease>>) -> Arc<Self> {
-        Arc::new(Self { leases, mode: Mode::Probe(probe) })
+        Arc::new(Self {
+            leases,
+            mode: Mode::Probe(probe),
+        })
     }
 
     /// A scope that reads from `leases` and counts what they miss in `late`.
@@ -175,7 +191,10 @@ impl ReadScope {
         on_miss: OnMiss,
         late: Arc<LateReads>,
     ) -> Arc<Self> {
-        Arc::new(Self { leases, mode: Mode::Search { on_miss, late } })
+        Arc::new(Self {
+            leases,
+            mode: Mode::Search { on_miss, late },
+        })
     }
 
     /// Runs `work` on this thread inside the scope.
@@ -237,8 +256,9 @@ fn read_only(path: &Path) -> io::Error {
 
 impl Directory for SplitDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
-        let file =
-            self.file(path).ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_path_buf()))?;
+        let file = self
+            .file(path)
+            .ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_path_buf()))?;
         Ok(Arc::new(file))
     }
 
@@ -250,7 +270,9 @@ impl Directory for SplitDirectory {
     }
 
     fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
-        Ok(path.to_str().is_some_and(|name| self.0.files.contains_key(name)))
+        Ok(path
+            .to_str()
+            .is_some_and(|name| self.0.files.contains_key(name)))
     }
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
@@ -261,8 +283,9 @@ impl Directory for SplitDirectory {
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
-        let file =
-            self.file(path).ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_path_buf()))?;
+        let file = self
+            .file(path)
+            .ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_path_buf()))?;
         let bytes = file
             .read_bytes(0..file.len())
             .map_err(|error| OpenReadError::wrap_io_error(error, path.to_path_buf()))?;
@@ -341,13 +364,20 @@ impl FileHandle for SplitFile {
 impl SplitFile {
     fn read_in(&self, scope: &ReadScope, range: Range<u64>) -> io::Result<OwnedBytes> {
         let extents = &self.split.extents;
-        if let Some(bytes) = scope.leases.get(&extents.id()).and_then(|lease| lease.read(&range)) {
+        if let Some(bytes) = scope
+            .leases
+            .get(&extents.id())
+            .and_then(|lease| lease.read(&range))
+        {
             return Ok(bytes);
         }
         match &scope.mode {
             Mode::Probe(probe) => {
                 probe.record(range);
-                Err(io::Error::new(io::ErrorKind::WouldBlock, "not in memory yet"))
+                Err(io::Error::new(
+                    io::ErrorKind::WouldBlock,
+                    "not in memory yet",
+                ))
             }
             Mode::Search { on_miss, late } => {
                 // In memory though not leased: no I/O, so not late.
@@ -391,7 +421,10 @@ impl SplitFile {
     /// Reads from the store and waits for it on this thread, which belongs to the search pool.
     fn fetch(&self, range: Range<u64>, late: &LateReads) -> Result<OwnedBytes> {
         {
-            let mut by_thread = late.by_thread.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut by_thread = late
+                .by_thread
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *by_thread.entry(std::thread::current().id()).or_default() += 1;
         }
         let extents = Arc::clone(&self.split.extents);
@@ -403,11 +436,13 @@ impl SplitFile {
             let _ = send.send(extents.read(wanted, &traffic).await);
         });
         // The fetch has its own deadline; this one is for a runtime that makes no progress.
-        receive.recv_timeout(deadline + Duration::from_secs(5)).map_err(|_| {
-            Error::new(
-                ErrorKind::Timeout,
-                format!("{self:?}: a read of {range:?} got no answer from its runtime"),
-            )
-        })?
+        receive
+            .recv_timeout(deadline + Duration::from_secs(5))
+            .map_err(|_| {
+                Error::new(
+                    ErrorKind::Timeout,
+                    format!("{self:?}: a read of {range:?} got no answer from its runtime"),
+                )
+            })?
     }
 }

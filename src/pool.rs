@@ -35,7 +35,10 @@ pub(crate) async fn run<T: Send + 'static>(
 pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T> {
     // What a panicking reader leaves behind is dropped with its request, never read again.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        Error::new(ErrorKind::Internal, format!("a reader panicked: {}", message(&*panic)))
+        Error::new(
+            ErrorKind::Internal,
+            format!("a reader panicked: {}", message(&*panic)),
+        )
     })
 }
 

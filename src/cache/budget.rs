@@ -20,7 +20,10 @@ pub(crate) struct Reservation {
 
 impl Budget {
     pub(crate) fn new(limit: u64) -> Self {
-        Self(Arc::new(Counts { limit, used: AtomicU64::new(0) }))
+        Self(Arc::new(Counts {
+            limit,
+            used: AtomicU64::new(0),
+        }))
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -37,10 +40,14 @@ impl Budget {
         self.0
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|&total| total <= self.0.limit)
+                used.checked_add(bytes)
+                    .filter(|&total| total <= self.0.limit)
             })
             .ok()?;
-        Some(Reservation { budget: self.clone(), bytes })
+        Some(Reservation {
+            budget: self.clone(),
+            bytes,
+        })
     }
 }
 
@@ -49,7 +56,10 @@ impl Reservation {
     pub(crate) fn split(&mut self, bytes: u64) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Self { budget: self.budget.clone(), bytes }
+        Self {
+            budget: self.budget.clone(),
+            bytes,
+        }
     }
 }
 

@@ -53,7 +53,8 @@ impl Extent {
     /// The bytes of `range`, which this extent must [cover](Self::covers), without a copy.
     pub(crate) fn slice(&self, range: &Range<u64>) -> OwnedBytes {
         let start = (range.start - self.range.start) as usize;
-        self.bytes.slice(start..start + (range.end - range.start) as usize)
+        self.bytes
+            .slice(start..start + (range.end - range.start) as usize)
     }
 
     pub(super) fn home(&self) -> &Arc<SplitExtents> {
@@ -74,7 +75,10 @@ pub(crate) struct Leased(Arc<Extent>);
 impl Leased {
     pub(super) fn new(extent: Arc<Extent>) -> Self {
         if extent.leases.fetch_add(1, Ordering::AcqRel) == 0 {
-            extent.home.leased().fetch_add(extent.weight(), Ordering::AcqRel);
+            extent
+                .home
+                .leased()
+                .fetch_add(extent.weight(), Ordering::AcqRel);
         }
         Self(extent)
     }
@@ -87,7 +91,10 @@ impl Leased {
 impl Drop for Leased {
     fn drop(&mut self) {
         if self.0.leases.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.home.leased().fetch_sub(self.0.weight(), Ordering::AcqRel);
+            self.0
+                .home
+                .leased()
+                .fetch_sub(self.0.weight(), Ordering::AcqRel);
         }
     }
 }

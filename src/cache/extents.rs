@@ -70,7 +70,10 @@ impl ExtentCache {
     /// The extents of `object`: the same ones for as long as any of them is alive, so that a split
     /// opened again finds what was fetched before.
     pub(crate) fn split(&self, object: &ObjectHandle) -> Arc<SplitExtents> {
-        let key = ObjectKey { path: object.path().clone(), version: object.version().clone() };
+        let key = ObjectKey {
+            path: object.path().clone(),
+            version: object.version().clone(),
+        };
         let mut registry = lock(&self.0.registry);
         if let Some(split) = registry.get(&key).and_then(Weak::upgrade) {
             return split;
@@ -210,7 +213,12 @@ impl SplitExtents {
                 None => Ok(OwnedBytes::empty()),
             },
             Err(error) if error.kind() == ErrorKind::Budget => {
-                let bytes = self.cache.0.fetcher.get_range(&self.object, range, traffic).await?;
+                let bytes = self
+                    .cache
+                    .0
+                    .fetcher
+                    .get_range(&self.object, range, traffic)
+                    .await?;
                 Ok(OwnedBytes::new(bytes))
             }
             Err(error) => Err(error),
@@ -243,7 +251,12 @@ impl SplitExtents {
     /// opening read). Nothing happens when they overlap what is there or do not fit.
     pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>) {
         let range = start..start + bytes.len() as u64;
-        if range.is_empty() || !self.missing(vec![range.clone()]).iter().any(|b| b.range == range) {
+        if range.is_empty()
+            || !self
+                .missing(vec![range.clone()])
+                .iter()
+                .any(|b| b.range == range)
+        {
             return;
         }
         if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
@@ -277,12 +290,19 @@ impl SplitExtents {
                 let mut state = lock(&self.state);
                 for batch in self.plan(&mut state, &wanted, &mut found) {
                     let (flight, pilot) = Flight::new(Arc::clone(self), batch);
-                    state.flights.insert(flight.range().start, Arc::downgrade(&flight));
+                    state
+                        .flights
+                        .insert(flight.range().start, Arc::downgrade(&flight));
                     found.flights.push(flight);
                     found.pilots.push(pilot);
                 }
             }
-            let Found { extents, flights, pilots, .. } = found;
+            let Found {
+                extents,
+                flights,
+                pilots,
+                ..
+            } = found;
             for pilot in pilots {
                 let task = Arc::clone(self).fly(pilot, traffic.clone());
                 self.cache.0.runtime.spawn(task);
@@ -291,7 +311,10 @@ impl SplitExtents {
                 held.insert(extent.range().start, extent);
             }
             if flights.is_empty() {
-                return Ok(Acquired { extents: self.joined(&wanted, held)?, waited });
+                return Ok(Acquired {
+                    extents: self.joined(&wanted, held)?,
+                    waited,
+                });
             }
             waited = true;
             for landed in try_join_all(flights.iter().map(|flight| flight.wait())).await? {
@@ -301,12 +324,18 @@ impl SplitExtents {
             }
             let present = normalise(held.values().map(|e| e.range().clone()).collect());
             if wanted.iter().all(|range| contains(&present, range)) {
-                return Ok(Acquired { extents: self.joined(&wanted, held)?, waited });
+                return Ok(Acquired {
+                    extents: self.joined(&wanted, held)?,
+                    waited,
+                });
             }
         }
         Err(Error::new(
             ErrorKind::Internal,
-            format!("ranges of {} were not covered after {MAX_PASSES} fetches", self.object),
+            format!(
+                "ranges of {} were not covered after {MAX_PASSES} fetches",
+                self.object
+            ),
         ))
     }
 
@@ -322,7 +351,11 @@ impl SplitExtents {
             for flight in around(&state.flights, range) {
                 present.push(flight.range().clone());
                 let overlaps = range.start < flight.range().end;
-                let list = if overlaps { &mut found.flights } else { &mut found.bystanders };
+                let list = if overlaps {
+                    &mut found.flights
+                } else {
+                    &mut found.bystanders
+                };
                 list.push(flight);
             }
             missing.extend(gaps(range, &normalise(present)));
@@ -344,7 +377,11 @@ impl SplitExtents {
             // Whoever looks from now on finds the extents, or fetches again what failed.
             let mut state = lock(&self.state);
             let start = pilot.batch.range.start;
-            if state.flights.get(&start).is_some_and(|flight| pilot.is_of(flight)) {
+            if state
+                .flights
+                .get(&start)
+                .is_some_and(|flight| pilot.is_of(flight))
+            {
                 state.flights.remove(&start);
             }
         }
@@ -362,7 +399,10 @@ impl SplitExtents {
         let body = fetcher
             .get_range_when(&self.object, range.clone(), traffic, || {
                 if !pilot.is_awaited() {
-                    return Err(Error::new(ErrorKind::Cancelled, "nobody waits for this fetch"));
+                    return Err(Error::new(
+                        ErrorKind::Cancelled,
+                        "nobody waits for this fetch",
+                    ));
                 }
                 let overhead = EXTENT_OVERHEAD_BYTES * parts.len() as u64;
                 reservation = Some(self.cache.reserve((range.end - range.start) + overhead)?);
@@ -370,12 +410,20 @@ impl SplitExtents {
             })
             .await?;
         let Some(mut reservation) = reservation else {
-            return Err(Error::new(ErrorKind::Internal, "a GET was sent without a reservation"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "a GET was sent without a reservation",
+            ));
         };
         let whole = pilot.batch.waste() * WASTE_ONE_IN <= range.end - range.start;
         let extents: Vec<Arc<Extent>> = if whole {
             let reservation = reservation.split(weight_of(range));
-            vec![Extent::new(Arc::clone(self), range.start, body, reservation)]
+            vec![Extent::new(
+                Arc::clone(self),
+                range.start,
+                body,
+                reservation,
+            )]
         } else {
             parts
                 .iter()
@@ -396,8 +444,13 @@ impl SplitExtents {
     /// Makes an extent known to the map and to moka.
     fn publish(&self, extent: &Arc<Extent>) {
         let start = extent.range().start;
-        lock(&self.state).extents.insert(start, Arc::downgrade(extent));
-        self.cache.0.moka.insert((self.id, start), Arc::clone(extent));
+        lock(&self.state)
+            .extents
+            .insert(start, Arc::downgrade(extent));
+        self.cache
+            .0
+            .moka
+            .insert((self.id, start), Arc::clone(extent));
         self.cache.0.moka.run_pending_tasks();
     }
 
@@ -410,7 +463,10 @@ impl SplitExtents {
     ) -> Result<Vec<Arc<Extent>>> {
         let mut extents = Vec::new();
         for range in wanted {
-            let from = held.range(..=range.start).next_back().map_or(range.start, |(&at, _)| at);
+            let from = held
+                .range(..=range.start)
+                .next_back()
+                .map_or(range.start, |(&at, _)| at);
             let parts: Vec<&Arc<Extent>> = held
                 .range(from..range.end)
                 .map(|(_, extent)| extent)
@@ -428,7 +484,10 @@ impl SplitExtents {
 
     fn join(self: &Arc<Self>, parts: &[&Arc<Extent>]) -> Result<Arc<Extent>> {
         let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-            return Err(Error::new(ErrorKind::Internal, "no extent holds a range just acquired"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "no extent holds a range just acquired",
+            ));
         };
         let union = first.range().start..last.range().end;
         let reservation = self.cache.reserve(weight_of(&union))?;
@@ -437,7 +496,10 @@ impl SplitExtents {
             let at = union.start + bytes.len() as u64;
             let from = at.max(part.range().start);
             if from > at {
-                return Err(Error::new(ErrorKind::Internal, "extents of a range do not touch"));
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    "extents of a range do not touch",
+                ));
             }
             if from < part.range().end {
                 bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
@@ -468,7 +530,11 @@ impl SplitExtents {
     /// Called by an extent that is dropped.
     pub(super) fn forget_extent(&self, start: u64) {
         let mut state = lock(&self.state);
-        if state.extents.get(&start).is_some_and(|extent| extent.strong_count() == 0) {
+        if state
+            .extents
+            .get(&start)
+            .is_some_and(|extent| extent.strong_count() == 0)
+        {
             state.extents.remove(&start);
         }
     }
@@ -476,7 +542,11 @@ impl SplitExtents {
     /// Called by a flight that is dropped.
     pub(super) fn forget_flight(&self, start: u64) {
         let mut state = lock(&self.state);
-        if state.flights.get(&start).is_some_and(|flight| flight.strong_count() == 0) {
+        if state
+            .flights
+            .get(&start)
+            .is_some_and(|flight| flight.strong_count() == 0)
+        {
             state.flights.remove(&start);
         }
     }
@@ -485,7 +555,10 @@ impl SplitExtents {
 impl Drop for SplitExtents {
     fn drop(&mut self) {
         let mut registry = lock(&self.cache.0.registry);
-        if registry.get(&self.key).is_some_and(|split| split.strong_count() == 0) {
+        if registry
+            .get(&self.key)
+            .is_some_and(|split| split.strong_count() == 0)
+        {
             registry.remove(&self.key);
         }
     }
@@ -503,13 +576,20 @@ pub(crate) struct Acquired {
 fn around<T>(map: &BTreeMap<u64, Weak<T>>, range: &Range<u64>) -> Vec<Arc<T>> {
     let before = map.range(..range.start).next_back();
     let inside = map.range(range.start..range.end);
-    before.into_iter().chain(inside).filter_map(|(_, entry)| entry.upgrade()).collect()
+    before
+        .into_iter()
+        .chain(inside)
+        .filter_map(|(_, entry)| entry.upgrade())
+        .collect()
 }
 
 /// Whether one of the normalised `present` ranges contains `range`.
 fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
     let after = present.partition_point(|held| held.start <= range.start);
-    after.checked_sub(1).and_then(|at| present.get(at)).is_some_and(|held| range.end <= held.end)
+    after
+        .checked_sub(1)
+        .and_then(|at| present.get(at))
+        .is_some_and(|held| range.end <= held.end)
 }
 
 fn weight_of(range: &Range<u64>) -> u64 {

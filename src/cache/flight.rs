@@ -31,8 +31,16 @@ pub(super) struct Pilot {
 impl Flight {
     pub(super) fn new(home: Arc<SplitExtents>, batch: Batch) -> (Arc<Self>, Pilot) {
         let (landing, landed) = watch::channel(None);
-        let flight = Arc::new(Self { range: batch.range.clone(), landed, home });
-        let pilot = Pilot { batch, flight: Arc::downgrade(&flight), landing };
+        let flight = Arc::new(Self {
+            range: batch.range.clone(),
+            landed,
+            home,
+        });
+        let pilot = Pilot {
+            batch,
+            flight: Arc::downgrade(&flight),
+            landing,
+        };
         (flight, pilot)
     }
 
@@ -44,11 +52,17 @@ impl Flight {
     pub(super) async fn wait(&self) -> Result<Vec<Arc<Extent>>> {
         let mut landed = self.landed.clone();
         let outcome = landed.wait_for(Option::is_some).await.map_err(|_| {
-            Error::new(ErrorKind::Cancelled, "a fetch was given up with its runtime")
+            Error::new(
+                ErrorKind::Cancelled,
+                "a fetch was given up with its runtime",
+            )
         })?;
         match &*outcome {
             Some(result) => result.clone(),
-            None => Err(Error::new(ErrorKind::Internal, "a flight landed without a result")),
+            None => Err(Error::new(
+                ErrorKind::Internal,
+                "a flight landed without a result",
+            )),
         }
     }
 }

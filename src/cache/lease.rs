@@ -47,7 +47,9 @@ impl Lease {
 
     /// The last extent that starts at or before `offset`.
     fn last_at(&self, offset: u64) -> Option<&Extent> {
-        let after = self.extents.partition_point(|leased| leased.extent().range().start <= offset);
+        let after = self
+            .extents
+            .partition_point(|leased| leased.extent().range().start <= offset);
         let leased = self.extents.get(after.checked_sub(1)?)?;
         Some(leased.extent())
     }

@@ -17,7 +17,11 @@ pub struct CacheSettings {
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        Self { capacity_bytes: 1 << 30, lease_bytes: 512 << 20, opened_bytes: 256 << 20 }
+        Self {
+            capacity_bytes: 1 << 30,
+            lease_bytes: 512 << 20,
+            opened_bytes: 256 << 20,
+        }
     }
 }
 

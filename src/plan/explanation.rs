@@ -59,7 +59,9 @@ impl Explanation {
         files.sort_by_key(|(range, _)| range.start);
         let component_at = |offset: u64| {
             let after = files.partition_point(|(range, _)| range.start <= offset);
-            after.checked_sub(1).map_or(Component::Other, |at| files[at].1)
+            after
+                .checked_sub(1)
+                .map_or(Component::Other, |at| files[at].1)
         };
 
         let mut components: BTreeMap<Component, ComponentCost> = BTreeMap::new();
@@ -72,15 +74,25 @@ impl Explanation {
         }
         let batches = extents.missing(resolution.wanted.clone());
         for batch in &batches {
-            components.entry(component_at(batch.range.start)).or_default().gets += 1;
-            for part in batch.parts.iter().flat_map(|part| split_at_files(part, &files)) {
+            components
+                .entry(component_at(batch.range.start))
+                .or_default()
+                .gets += 1;
+            for part in batch
+                .parts
+                .iter()
+                .flat_map(|part| split_at_files(part, &files))
+            {
                 let cost = components.entry(component_at(part.start)).or_default();
                 cost.missing_bytes += part.end - part.start;
             }
         }
         let data = Traffic {
             gets: batches.len() as u64,
-            bytes: batches.iter().map(|batch| batch.range.end - batch.range.start).sum(),
+            bytes: batches
+                .iter()
+                .map(|batch| batch.range.end - batch.range.start)
+                .sum(),
             rounds: u64::from(!batches.is_empty()),
         };
         let total = split.traffic().then(resolution.predicted);

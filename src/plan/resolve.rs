@@ -53,11 +53,17 @@ impl Resolution {
     fn predict(&mut self, split: &Split, ranges: Vec<Range<u64>>) {
         let before = normalise(std::mem::take(&mut self.ranges));
         let wanted = normalise(ranges);
-        let fresh = wanted.iter().flat_map(|range| gaps(range, &before)).collect();
+        let fresh = wanted
+            .iter()
+            .flat_map(|range| gaps(range, &before))
+            .collect();
         let batches = split.files().extents().missing(fresh);
         self.predicted = self.predicted.then(Traffic {
             gets: batches.len() as u64,
-            bytes: batches.iter().map(|batch| batch.range.end - batch.range.start).sum(),
+            bytes: batches
+                .iter()
+                .map(|batch| batch.range.end - batch.range.start)
+                .sum(),
             rounds: u64::from(!batches.is_empty()),
         });
         self.ranges = before;
@@ -100,7 +106,10 @@ pub(crate) async fn resolve(
         .into_iter()
         .map(Arc::new)
         .flat_map(|need| {
-            (0..split.num_segments()).map(move |segment| Item { segment, need: Arc::clone(&need) })
+            (0..split.num_segments()).map(move |segment| Item {
+                segment,
+                need: Arc::clone(&need),
+            })
         })
         .collect();
     let mut resolution = Resolution {
@@ -132,12 +141,18 @@ pub(crate) async fn resolve(
         if acquired.waited {
             traffic.count_round();
         }
-        acquired.extents.into_iter().for_each(|extent| builder.add(extent));
+        acquired
+            .extents
+            .into_iter()
+            .for_each(|extent| builder.add(extent));
         pending = pass.pending;
     }
     Err(Error::new(
         ErrorKind::Internal,
-        format!("{}: a query still misses bytes after {MAX_ROUNDS} rounds", split.path()),
+        format!(
+            "{}: a query still misses bytes after {MAX_ROUNDS} rounds",
+            split.path()
+        ),
     ))
 }
 
@@ -145,7 +160,11 @@ pub(crate) async fn resolve(
 fn pass(split: &Split, lease: Arc<Lease>, items: Vec<Item>, depth: Depth) -> Result<Pass> {
     let probe = Arc::new(Probe::default());
     let scope = ReadScope::probe(Arc::clone(&probe), [(split.id(), lease)].into());
-    let mut pass = Pass { pending: Vec::new(), misses: Misses::default(), lower_bound: false };
+    let mut pass = Pass {
+        pending: Vec::new(),
+        misses: Misses::default(),
+        lower_bound: false,
+    };
     scope.enter(|| {
         for item in items {
             let outcome = pool::guarded(|| probe_item(split, &item, &probe));
@@ -179,21 +198,30 @@ fn pass(split: &Split, lease: Arc<Lease>, items: Vec<Item>, depth: Depth) -> Res
 fn probe_item(split: &Split, item: &Item, probe: &Probe) -> tantivy::Result<()> {
     let reader = split.searcher().segment_reader(item.segment as u32);
     match &*item.need {
-        Need::Column { name, types, subpaths } => {
+        Need::Column {
+            name,
+            types,
+            subpaths,
+        } => {
             let columns = reader.fast_fields();
             let mut handles = columns.dynamic_column_handles(name)?;
             if *subpaths {
                 handles.extend(columns.dynamic_subpath_column_handles(name)?);
             }
             for handle in handles {
-                if types.as_ref().is_none_or(|types| types.contains(&handle.column_type())) {
+                if types
+                    .as_ref()
+                    .is_none_or(|types| types.contains(&handle.column_type()))
+                {
                     read_data(probe, handle.file_slice())?;
                 }
             }
         }
         Need::Norms { field } => {
             let mut norms = Ok(None);
-            ReadScope::as_data(probe, || norms = reader.fieldnorms_readers().get_field(*field));
+            ReadScope::as_data(probe, || {
+                norms = reader.fieldnorms_readers().get_field(*field)
+            });
             norms?;
         }
         Need::Opaque { query, scored } => {
@@ -211,7 +239,11 @@ fn probe_item(split: &Split, item: &Item, probe: &Probe) -> tantivy::Result<()> 
                 read_postings(split, item.segment, field, &info, *positions, probe)?;
             }
         }
-        Need::TermRange { field, lower, upper } => {
+        Need::TermRange {
+            field,
+            lower,
+            upper,
+        } => {
             for info in terms_between(reader, *field, lower, upper)? {
                 read_postings(split, item.segment, *field, &info, false, probe)?;
             }
@@ -257,11 +289,16 @@ fn read_postings(
     positions: bool,
     probe: &Probe,
 ) -> tantivy::Result<()> {
-    let Some(files) = split.segments().get(segment) else { return Ok(()) };
+    let Some(files) = split.segments().get(segment) else {
+        return Ok(());
+    };
     if let Some(file) = files.postings.open_read(field) {
         let range = &info.postings_range;
         let header = POSTINGS_HEADER_BYTES;
-        read_data(probe, &part(&file, range.start + header..range.end + header)?)?;
+        read_data(
+            probe,
+            &part(&file, range.start + header..range.end + header)?,
+        )?;
     }
     if positions && let Some(file) = files.positions.open_read(field) {
         read_data(probe, &part(&file, info.positions_range.clone())?)?;
@@ -273,9 +310,12 @@ fn part(file: &FileSlice, range: Range<usize>) -> tantivy::Result<FileSlice> {
     if range.start <= range.end && range.end <= file.len() {
         return Ok(file.slice(range));
     }
-    Err(tantivy::TantivyError::DataCorruption(tantivy::error::DataCorruption::comment_only(
-        format!("a term points at {range:?} of a file of {} bytes", file.len()),
-    )))
+    Err(tantivy::TantivyError::DataCorruption(
+        tantivy::error::DataCorruption::comment_only(format!(
+            "a term points at {range:?} of a file of {} bytes",
+            file.len()
+        )),
+    ))
 }
 
 /// Reads what the search will read; in a probe only for the range to be known.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use tantivy::DocAddress;
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::query::{EnableScoring, Query, Weight};
-use tantivy::DocAddress;
 
 use super::statistics::GlobalStatistics;
 use crate::directory::ReadScope;
@@ -40,7 +40,10 @@ impl SegmentNumbers {
 
     /// Which split an address is in, and the address in that split.
     pub(super) fn locate(&self, address: DocAddress) -> (usize, DocAddress) {
-        let split = self.firsts.partition_point(|&first| first <= address.segment_ord) - 1;
+        let split = self
+            .firsts
+            .partition_point(|&first| first <= address.segment_ord)
+            - 1;
         let segment = address.segment_ord - self.firsts[split];
         (split, DocAddress::new(segment, address.doc_id))
     }
@@ -53,7 +56,10 @@ pub(super) fn collect<C: Collector>(
     collector: &C,
     scope: &Arc<ReadScope>,
 ) -> Result<C::Fruit> {
-    let searchers = splits.iter().map(|prepared| prepared.split.searcher().clone()).collect();
+    let searchers = splits
+        .iter()
+        .map(|prepared| prepared.split.searcher().clone())
+        .collect();
     let statistics = GlobalStatistics::new(searchers);
     let numbers = SegmentNumbers::of(splits);
     let in_scope = |split: &Split, work: &mut (dyn FnMut() -> tantivy::Result<()> + Send)| {
@@ -95,7 +101,10 @@ pub(super) fn collect<C: Collector>(
         })?;
         fruit.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a segment gave no fruit"))
     };
-    let fruits = segments.par_iter().map(search).collect::<Result<Vec<_>>>()?;
+    let fruits = segments
+        .par_iter()
+        .map(search)
+        .collect::<Result<Vec<_>>>()?;
     guarded(|| scope.enter(|| collector.merge_fruits(fruits)))?
         .map_err(|error| Error::from_tantivy("the fruits of the segments", error))
 }

@@ -73,7 +73,10 @@ pub(super) async fn read_on_demand(
             let one = [(0, address)];
             let found = scope.enter(|| read_all(split, &one, &source));
             let found = found.map_err(|error| Error::from_tantivy(split.path(), error))?;
-            Ok(found.into_iter().next().map_or(Value::Null, |(_, document)| document))
+            Ok(found
+                .into_iter()
+                .next()
+                .map_or(Value::Null, |(_, document)| document))
         };
         wanted.iter().map(read).collect()
     })
@@ -105,14 +108,24 @@ async fn fetch_in(
             let found = read.map_err(|error| Error::from_tantivy(split.path(), error))?;
             return Ok((found, traffic.snapshot()));
         }
-        let acquired = split.files().extents().acquire(misses.index, &traffic).await;
+        let acquired = split
+            .files()
+            .extents()
+            .acquire(misses.index, &traffic)
+            .await;
         let acquired = warmer.forget_if_changed(&split.address(), acquired).await?;
         if acquired.waited {
             traffic.count_round();
         }
-        acquired.extents.into_iter().for_each(|extent| builder.add(extent));
+        acquired
+            .extents
+            .into_iter()
+            .for_each(|extent| builder.add(extent));
     }
-    Err(Error::new(ErrorKind::Internal, format!("{}: documents still missing", split.path())))
+    Err(Error::new(
+        ErrorKind::Internal,
+        format!("{}: documents still missing", split.path()),
+    ))
 }
 
 /// Reads all documents, so that the misses of all are known, and only then fails.
@@ -140,7 +153,9 @@ fn to_source(
 ) -> Result<Value, TantivyError> {
     let named = serde_json::to_value(document.to_named_doc(schema))
         .map_err(|error| TantivyError::InternalError(error.to_string()))?;
-    let Value::Object(fields) = named else { return Ok(named) };
+    let Value::Object(fields) = named else {
+        return Ok(named);
+    };
     let fields = fields
         .into_iter()
         .filter_map(|(name, value)| {

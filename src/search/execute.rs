@@ -101,7 +101,8 @@ impl Warmer {
         splits: &[SplitAddress],
         request: &SearchRequest,
     ) -> Result<SearchResponse> {
-        self.search_with_options(splits, request, &SearchOptions::default()).await
+        self.search_with_options(splits, request, &SearchOptions::default())
+            .await
     }
 
     /// [`search`](Self::search) that reads everything on demand: the baseline.
@@ -151,8 +152,11 @@ impl Warmer {
             }
             let joined = self.joined(splits, &work, options).await?;
             let way = Way::of(request);
-            let (found, joined, late) =
-                self.run(joined, options, move |splits, scope| found(splits, way, scope)).await?;
+            let (found, joined, late) = self
+                .run_search(joined, options, move |splits, scope| {
+                    found(splits, way, scope)
+                })
+                .await?;
             let mut response = self.respond(request, joined, found, &late, options).await?;
             response.took = started.elapsed().as_millis() as u64;
             observe(&response.report, &record);
@@ -194,7 +198,9 @@ impl Warmer {
         let search = async {
             let joined = self.joined(splits, &work, options).await?;
             let (fruit, joined, late) = self
-                .run(joined, options, move |splits, scope| collect(splits, &*collector, scope))
+                .run_search(joined, options, move |splits, scope| {
+                    collect(splits, &*collector, scope)
+                })
                 .await?;
             let mut report = joined.report;
             report.late_reads = late.count();
@@ -213,7 +219,9 @@ impl Warmer {
         options: &SearchOptions,
     ) -> Result<Joined> {
         let started = Instant::now();
-        let patience = options.join_deadline.unwrap_or(self.settings().join_deadline);
+        let patience = options
+            .join_deadline
+            .unwrap_or(self.settings().join_deadline);
         let deadline = tokio::time::Instant::now() + patience;
         let warmups: Vec<_> = splits
             .iter()
@@ -266,7 +274,12 @@ impl Warmer {
         report.open_us = micros(opening);
         report.warmup_us = micros(warming);
         report.join_us = micros(waited);
-        Ok(Joined { splits, leases, outcome, report })
+        Ok(Joined {
+            splits,
+            leases,
+            outcome,
+            report,
+        })
     }
 
     /// What a search needs of a split, from its warmup or without one.
@@ -277,8 +290,10 @@ impl Warmer {
         work: &Work,
     ) -> Result<(Prepared, Traffic, Duration)> {
         if let Some(warmed) = warmed {
-            let prepared =
-                Prepared { split: Arc::clone(&warmed.split), query: Arc::clone(&warmed.query) };
+            let prepared = Prepared {
+                split: Arc::clone(&warmed.split),
+                query: Arc::clone(&warmed.query),
+            };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
         let started = Instant::now();
@@ -286,12 +301,15 @@ impl Warmer {
         let split = self.open_counted(address, &traffic).await?;
         let opening = started.elapsed();
         let (clause, _) = self.compile(&split, work).await?;
-        let prepared = Prepared { split, query: clause.query().into() };
+        let prepared = Prepared {
+            split,
+            query: clause.query().into(),
+        };
         Ok((prepared, traffic.snapshot(), opening))
     }
 
     /// Runs a search on the pool, in a scope that reads from the leases.
-    async fn run<T: Send + 'static>(
+    async fn run_search<T: Send + 'static>(
         &self,
         mut joined: Joined,
         options: &SearchOptions,
@@ -316,7 +334,9 @@ impl Warmer {
                 let error = late.failure().cloned().unwrap_or(error);
                 for split in &joined.splits {
                     let address = split.split.address();
-                    let _ = self.forget_if_changed::<()>(&address, Err(error.clone())).await;
+                    let _ = self
+                        .forget_if_changed::<()>(&address, Err(error.clone()))
+                        .await;
                 }
                 Err(error)
             }
@@ -335,12 +355,19 @@ impl Warmer {
         late: &Arc<LateReads>,
         options: &SearchOptions,
     ) -> Result<SearchResponse> {
-        let Joined { splits, mut report, .. } = joined;
+        let Joined {
+            splits, mut report, ..
+        } = joined;
         let numbers = SegmentNumbers::of(&splits);
-        let opened: Vec<Arc<Split>> = splits.iter().map(|split| Arc::clone(&split.split)).collect();
-        let max_score = found.hits.first().and_then(|hit| hit.score).filter(|_| {
-            request.sorts().is_empty()
-        });
+        let opened: Vec<Arc<Split>> = splits
+            .iter()
+            .map(|split| Arc::clone(&split.split))
+            .collect();
+        let max_score = found
+            .hits
+            .first()
+            .and_then(|hit| hit.score)
+            .filter(|_| request.sorts().is_empty());
         let page: Vec<_> = found.hits.into_iter().skip(request.offset()).collect();
         let addresses: Vec<(usize, DocAddress)> =
             page.iter().map(|hit| numbers.locate(hit.address)).collect();
@@ -352,8 +379,7 @@ impl Warmer {
             let before = late.traffic();
             let source = request.source_filter();
             let (documents, traffic) = if options.warming == Warming::Off {
-                let scope =
-                    ReadScope::search([].into(), self.on_miss(options), Arc::clone(late));
+                let scope = ReadScope::search([].into(), self.on_miss(options), Arc::clone(late));
                 let found =
                     documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
                 (found, late.traffic().since(before))
@@ -388,7 +414,11 @@ impl Warmer {
                 skipped: 0,
                 failed: 0,
             },
-            hits: Hits { total: total(request, found.total), max_score, hits },
+            hits: Hits {
+                total: total(request, found.total),
+                max_score,
+                hits,
+            },
             report,
         })
     }
@@ -397,23 +427,35 @@ impl Warmer {
 /// Runs the collectors that the request's way of collecting takes.
 fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found> {
     Ok(match way {
-        Way::Count => {
-            Found { total: Some(collect(splits, &hits::count(), scope)?), hits: Vec::new() }
-        }
+        Way::Count => Found {
+            total: Some(collect(splits, &hits::count(), scope)?),
+            hits: Vec::new(),
+        },
         Way::Score { limit, count: true } => {
             let collector = (hits::by_score(limit), hits::count());
             let (scores, total) = collect(splits, &collector, scope)?;
             Found::from_scores(scores, Some(total))
         }
-        Way::Score { limit, count: false } => {
-            Found::from_scores(collect(splits, &hits::by_score(limit), scope)?, None)
-        }
-        Way::Sort { limit, count: true, by, score_at } => {
+        Way::Score {
+            limit,
+            count: false,
+        } => Found::from_scores(collect(splits, &hits::by_score(limit), scope)?, None),
+        Way::Sort {
+            limit,
+            count: true,
+            by,
+            score_at,
+        } => {
             let collector = (hits::by_sort(limit, by), hits::count());
             let (sorted, total) = collect(splits, &collector, scope)?;
             Found::from_sorted(sorted, score_at, Some(total))
         }
-        Way::Sort { limit, count: false, by, score_at } => {
+        Way::Sort {
+            limit,
+            count: false,
+            by,
+            score_at,
+        } => {
             let sorted = collect(splits, &hits::by_sort(limit, by), scope)?;
             Found::from_sorted(sorted, score_at, None)
         }
@@ -424,10 +466,14 @@ fn total(request: &SearchRequest, counted: Option<usize>) -> Option<Total> {
     let value = counted? as u64;
     match request.total_hits() {
         TrackTotalHits::Not => None,
-        TrackTotalHits::UpTo(limit) if value > limit => {
-            Some(Total { value: limit, relation: "gte" })
-        }
-        TrackTotalHits::Exactly | TrackTotalHits::UpTo(_) => Some(Total { value, relation: "eq" }),
+        TrackTotalHits::UpTo(limit) if value > limit => Some(Total {
+            value: limit,
+            relation: "gte",
+        }),
+        TrackTotalHits::Exactly | TrackTotalHits::UpTo(_) => Some(Total {
+            value,
+            relation: "eq",
+        }),
     }
 }
 
@@ -440,8 +486,10 @@ fn search_span(work: &Work, splits: usize) -> tracing::Span {
 }
 
 fn observe(report: &SearchReport, span: &tracing::Span) {
-    span.record("gets", report.gets).record("bytes", report.bytes);
-    span.record("rounds", report.rounds).record("late_reads", report.late_reads);
+    span.record("gets", report.gets)
+        .record("bytes", report.bytes);
+    span.record("rounds", report.rounds)
+        .record("late_reads", report.late_reads);
     span.record("outcome", report.outcome);
     metrics::counter!("forewarm_searches_total", "outcome" => report.outcome).increment(1);
     metrics::histogram!("forewarm_search_seconds").record(report.search_us as f64 / 1e6);

@@ -22,8 +22,16 @@ pub(super) struct FoundHit {
 /// a request does not ask for costs nothing.
 pub(super) enum Way {
     Count,
-    Score { limit: usize, count: bool },
-    Sort { limit: usize, count: bool, by: SortBy, score_at: Option<usize> },
+    Score {
+        limit: usize,
+        count: bool,
+    },
+    Sort {
+        limit: usize,
+        count: bool,
+        by: SortBy,
+        score_at: Option<usize>,
+    },
 }
 
 impl Way {
@@ -36,8 +44,16 @@ impl Way {
         if request.sorts().is_empty() {
             return Self::Score { limit, count };
         }
-        let score_at = request.sorts().iter().position(|sort| sort.key == SortKey::Score);
-        Self::Sort { limit, count, by: SortBy::new(request.sorts()), score_at }
+        let score_at = request
+            .sorts()
+            .iter()
+            .position(|sort| sort.key == SortKey::Score);
+        Self::Sort {
+            limit,
+            count,
+            by: SortBy::new(request.sorts()),
+            score_at,
+        }
     }
 }
 
@@ -63,7 +79,11 @@ impl Found {
     pub(super) fn from_scores(scores: Vec<(f32, DocAddress)>, total: Option<usize>) -> Self {
         let hits = scores
             .into_iter()
-            .map(|(score, address)| FoundHit { address, score: Some(score), sort: Vec::new() })
+            .map(|(score, address)| FoundHit {
+                address,
+                score: Some(score),
+                sort: Vec::new(),
+            })
             .collect();
         Self { hits, total }
     }
@@ -80,7 +100,11 @@ impl Found {
                     Some(SortValue::F64(score)) => Some(*score as f32),
                     _ => None,
                 };
-                FoundHit { address, score, sort }
+                FoundHit {
+                    address,
+                    score,
+                    sort,
+                }
             })
             .collect();
         Self { hits, total }

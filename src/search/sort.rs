@@ -5,9 +5,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use tantivy::collector::sort_key::Comparator;
 use tantivy::collector::{SegmentSortKeyComputer, SortKeyComputer};
-use tantivy::columnar::{
-    BytesColumn, Cardinality, Column, ColumnType, CompactSpaceU64Accessor, MonotonicallyMappableToU64,
-};
+use tantivy::columnar::column_values::CompactSpaceU64Accessor;
+use tantivy::columnar::{BytesColumn, Cardinality, Column, ColumnType, MonotonicallyMappableToU64};
 use tantivy::time::format_description::well_known::Rfc3339;
 use tantivy::{DateTime, DocId, Score, SegmentReader, TantivyError};
 
@@ -84,7 +83,9 @@ impl SortValue {
 
 /// Compares a fraction with an integer without rounding the integer.
 fn compare_mixed(fraction: f64, integer: &SortValue) -> Ordering {
-    let Some(integer) = integer.integer() else { return Ordering::Equal };
+    let Some(integer) = integer.integer() else {
+        return Ordering::Equal;
+    };
     if fraction.is_nan() {
         return Ordering::Greater;
     }
@@ -196,7 +197,9 @@ impl SortKeyComputer for SortBy {
     type Comparator = SortComparator;
 
     fn comparator(&self) -> SortComparator {
-        SortComparator { keys: Arc::clone(&self.keys) }
+        SortComparator {
+            keys: Arc::clone(&self.keys),
+        }
     }
 
     fn requires_scoring(&self) -> bool {
@@ -213,7 +216,10 @@ impl SortKeyComputer for SortBy {
                 SortKey::Field(name) => SegmentValue::column(reader, name, key.order),
             })
             .collect::<tantivy::Result<_>>()?;
-        Ok(SegmentSort { keys, comparator: self.comparator() })
+        Ok(SegmentSort {
+            keys,
+            comparator: self.comparator(),
+        })
     }
 }
 
@@ -226,7 +232,11 @@ pub(super) struct SegmentSort {
 enum SegmentValue {
     /// No document of the segment has a value.
     Absent,
-    Column { column: Column<u64>, decode: Decode, order: SortOrder },
+    Column {
+        column: Column<u64>,
+        decode: Decode,
+        order: SortOrder,
+    },
     Doc,
     Score,
 }
@@ -242,7 +252,9 @@ impl SegmentValue {
     fn column(reader: &SegmentReader, name: &str, order: SortOrder) -> tantivy::Result<Self> {
         let columns = reader.fast_fields();
         let mut found = columns.u64_lenient_for_type_all(None, name)?;
-        let Some((column, kind)) = found.pop() else { return Ok(Self::Absent) };
+        let Some((column, kind)) = found.pop() else {
+            return Ok(Self::Absent);
+        };
         if let Some((_, other)) = found.pop() {
             return Err(TantivyError::InvalidArgument(format!(
                 "sort: {name} holds values of several types ({other:?} and {kind:?})"
@@ -265,7 +277,11 @@ impl SegmentValue {
             }
             _ => Decode::Number(kind),
         };
-        Ok(Self::Column { column, decode, order })
+        Ok(Self::Column {
+            column,
+            decode,
+            order,
+        })
     }
 
     /// The code of a document's value: of several, the least when ascending, the greatest when
@@ -289,7 +305,9 @@ impl SegmentValue {
     }
 
     fn value(&self, code: Option<u64>) -> SortValue {
-        let Some(code) = code else { return SortValue::Null };
+        let Some(code) = code else {
+            return SortValue::Null;
+        };
         match self {
             Self::Absent => SortValue::Null,
             Self::Column { decode, .. } => decode.value(code),
@@ -349,6 +367,10 @@ impl SegmentSortKeyComputer for SegmentSort {
     }
 
     fn convert_segment_sort_key(&self, codes: SegmentKey) -> Vec<SortValue> {
-        self.keys.iter().zip(codes).map(|(key, code)| key.value(code)).collect()
+        self.keys
+            .iter()
+            .zip(codes)
+            .map(|(key, code)| key.value(code))
+            .collect()
     }
 }

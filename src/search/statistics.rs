@@ -16,12 +16,18 @@ pub(super) struct GlobalStatistics {
 
 impl GlobalStatistics {
     pub(super) fn new(searchers: Vec<Searcher>) -> Arc<Self> {
-        Arc::new(Self { searchers, frequencies: Mutex::default() })
+        Arc::new(Self {
+            searchers,
+            frequencies: Mutex::default(),
+        })
     }
 
     /// The statistics for queries that were bound to `schema`.
     pub(super) fn seen_from<'a>(&'a self, schema: &'a Schema) -> SeenFrom<'a> {
-        SeenFrom { statistics: self, schema }
+        SeenFrom {
+            statistics: self,
+            schema,
+        }
     }
 }
 
@@ -34,7 +40,10 @@ pub(super) struct SeenFrom<'a> {
 impl SeenFrom<'_> {
     /// The same field in another split, which may number it differently.
     fn field_in(&self, other: &Searcher, field: Field) -> Option<Field> {
-        other.schema().get_field(self.schema.get_field_name(field)).ok()
+        other
+            .schema()
+            .get_field(self.schema.get_field_name(field))
+            .ok()
     }
 }
 
@@ -50,26 +59,40 @@ impl Bm25StatisticsProvider for SeenFrom<'_> {
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
-        self.statistics.searchers.iter().map(Bm25StatisticsProvider::total_num_docs).sum()
+        self.statistics
+            .searchers
+            .iter()
+            .map(Bm25StatisticsProvider::total_num_docs)
+            .sum()
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
         let name = self.schema.get_field_name(term.field()).to_owned();
         let key = (name, term.serialized_value_bytes().to_vec());
-        let known = self.statistics.frequencies.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self
+            .statistics
+            .frequencies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(&frequency) = known.get(&key) {
             return Ok(frequency);
         }
         drop(known);
         let mut frequency = 0;
         for searcher in &self.statistics.searchers {
-            let Some(field) = self.field_in(searcher, term.field()) else { continue };
+            let Some(field) = self.field_in(searcher, term.field()) else {
+                continue;
+            };
             for reader in searcher.segment_readers() {
                 let info = reader.inverted_index(field)?.terms().get(&key.1)?;
                 frequency += info.map_or(0, |info| u64::from(info.doc_freq));
             }
         }
-        let mut known = self.statistics.frequencies.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .statistics
+            .frequencies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         known.insert(key, frequency);
         Ok(frequency)
     }

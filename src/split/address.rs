@@ -59,7 +59,10 @@ struct Wire {
 
 impl From<SplitAddress> for Wire {
     fn from(address: SplitAddress) -> Self {
-        Self { path: address.path.into(), footer: address.footer }
+        Self {
+            path: address.path.into(),
+            footer: address.footer,
+        }
     }
 }
 
@@ -67,6 +70,9 @@ impl TryFrom<Wire> for SplitAddress {
     type Error = object_store::path::Error;
 
     fn try_from(wire: Wire) -> Result<Self, Self::Error> {
-        Ok(Self { path: Path::parse(wire.path)?, footer: wire.footer })
+        Ok(Self {
+            path: Path::parse(wire.path)?,
+            footer: wire.footer,
+        })
     }
 }

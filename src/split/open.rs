@@ -4,19 +4,20 @@
 //! (a split written by a program that puts less there) is fetched, and opening tried again.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use object_store::path::Path;
+use object_store::path::Path as ObjectPath;
 use rayon::ThreadPool;
 use tantivy::directory::error::OpenReadError;
-use tantivy::directory::{CompositeFile, FileSlice, OwnedBytes};
+use tantivy::directory::{CompositeFile, Directory, OwnedBytes};
 use tantivy::index::SegmentComponent;
-use tantivy::{HasLen, Index, ReloadPolicy};
+use tantivy::{Index, ReloadPolicy};
 use tracing::Instrument;
 
 use super::split::{Readers, SegmentFiles};
-use super::{Composite, DictionaryKind, Footer, FooterParse, HotBytes, Split, SplitAddress};
+use super::{Footer, FooterParse, HotBytes, MetaSummary, Split, SplitAddress, check_segment};
 use crate::cache::{ExtentCache, LeaseBuilder};
 use crate::directory::{Probe, ReadScope, SplitDirectory, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,7 +40,7 @@ const MAX_GUESS_BYTES: u64 = 4 << 20;
 pub(crate) struct Opener {
     cache: ExtentCache,
     pool: Arc<ThreadPool>,
-    opened: moka::future::Cache<Path, Arc<Split>>,
+    opened: moka::future::Cache<ObjectPath, Arc<Split>>,
     /// The longest footer seen in each folder: the next guess there.
     guesses: Mutex<HashMap<String, u64>>,
 }
@@ -51,7 +52,12 @@ impl Opener {
             .max_capacity(opened_bytes)
             .weigher(|_, split: &Arc<Split>| u32::try_from(split.weight()).unwrap_or(u32::MAX))
             .build();
-        Self { cache, pool, opened, guesses: Mutex::default() }
+        Self {
+            cache,
+            pool,
+            opened,
+            guesses: Mutex::default(),
+        }
     }
 
     /// The split at `address`: the one already open, or opened now; any number of callers at once
@@ -83,7 +89,9 @@ impl Opener {
             let opened = self.open_now(address, &counter).await;
             let spent = counter.snapshot();
             traffic.add(spent);
-            record.record("gets", spent.gets).record("bytes", spent.bytes);
+            record
+                .record("gets", spent.gets)
+                .record("bytes", spent.bytes);
             record.record("rounds", spent.rounds);
             record.record("outcome", if opened.is_ok() { "opened" } else { "failed" });
             metrics::counter!("forewarm_splits_opened_total").increment(u64::from(opened.is_ok()));
@@ -96,7 +104,7 @@ impl Opener {
     }
 
     /// Forgets that the split at `path` is open: its object was replaced.
-    pub(crate) async fn forget(&self, path: &Path) {
+    pub(crate) async fn forget(&self, path: &ObjectPath) {
         self.opened.invalidate(path).await;
     }
 
@@ -122,8 +130,7 @@ impl Opener {
             let body = (footer.footer_range.start - tail.start) as usize;
             extents.insert(tail.start, tail.bytes[..body].to_vec());
         }
-        let files = footer.files.into_iter().collect();
-        let files = Arc::new(SplitFiles::new(files, hot, extents));
+        let files = Arc::new(SplitFiles::new(footer.files, hot, extents));
         let readers = self.readers(&files, traffic).await?;
         Ok(Split {
             address: address.clone(),
@@ -147,10 +154,15 @@ impl Opener {
         let what = path.as_ref();
         if let Some(range) = address.footer() {
             if range.start >= range.end {
-                return Err(Error::invalid(format!("{what}: the footer offsets {range:?} are empty")));
+                return Err(Error::invalid(format!(
+                    "{what}: the footer offsets {range:?} are empty"
+                )));
             }
-            let Tail { bytes, start, version } =
-                fetcher.get_first(path, range.clone(), traffic).await?;
+            let Tail {
+                bytes,
+                start,
+                version,
+            } = fetcher.get_first(path, range.clone(), traffic).await?;
             if version.size != range.end {
                 return Err(Error::invalid(format!(
                     "{what}: the footer was said to end at {}, the object ends at {}",
@@ -159,10 +171,17 @@ impl Opener {
             }
             let bytes = OwnedBytes::new(bytes);
             let footer = Footer::parse_exact(bytes.clone(), range.clone(), what)?;
-            return Ok((ObjectHandle::new(path.clone(), version), footer, Body { start, bytes }));
+            return Ok((
+                ObjectHandle::new(path.clone(), version),
+                footer,
+                Body { start, bytes },
+            ));
         }
-        let Tail { mut bytes, mut start, version } =
-            fetcher.get_tail(path, self.guess(path), traffic).await?;
+        let Tail {
+            mut bytes,
+            mut start,
+            version,
+        } = fetcher.get_tail(path, self.guess(path), traffic).await?;
         let object = ObjectHandle::new(path.clone(), version);
         for _ in 0..MAX_FOOTER_READS {
             let tail = OwnedBytes::new(bytes);
@@ -179,10 +198,12 @@ impl Opener {
                 }
             }
         }
-        Err(Error::corrupt(format!("{what}: the footer's lengths lead nowhere")))
+        Err(Error::corrupt(format!(
+            "{what}: the footer's lengths lead nowhere"
+        )))
     }
 
-    fn guess(&self, path: &Path) -> u64 {
+    fn guess(&self, path: &ObjectPath) -> u64 {
         let guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
         let default = self.cache.fetcher().settings().footer_guess_bytes;
         guesses.get(folder(path)).copied().unwrap_or(default)
@@ -190,19 +211,17 @@ impl Opener {
 
     /// The next guess in this folder: a quarter more than the longest footer seen there, so that
     /// splits a little larger still open in one round, and no more, so that small ones are cheap.
-    fn learn(&self, path: &Path, footer_len: u64) {
-        let with_room = (footer_len + footer_len / 4).next_multiple_of(4096).min(MAX_GUESS_BYTES);
+    fn learn(&self, path: &ObjectPath, footer_len: u64) {
+        let with_room = (footer_len + footer_len / 4)
+            .next_multiple_of(4096)
+            .min(MAX_GUESS_BYTES);
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
         let guess = guesses.entry(folder(path).to_owned()).or_insert(with_room);
         *guess = (*guess).max(with_room);
     }
 
     /// Opens tantivy's readers, fetching what they miss, a round at a time.
-    async fn readers(
-        &self,
-        files: &Arc<SplitFiles>,
-        traffic: &TrafficCounter,
-    ) -> Result<Readers> {
+    async fn readers(&self, files: &Arc<SplitFiles>, traffic: &TrafficCounter) -> Result<Readers> {
         let mut builder = LeaseBuilder::default();
         for _ in 0..MAX_OPEN_ROUNDS {
             let probe = Arc::new(Probe::default());
@@ -223,7 +242,10 @@ impl Opener {
             if acquired.waited {
                 traffic.count_round();
             }
-            acquired.extents.into_iter().for_each(|extent| builder.add(extent));
+            acquired
+                .extents
+                .into_iter()
+                .for_each(|extent| builder.add(extent));
         }
         Err(Error::corrupt(format!(
             "{}: opening still misses bytes after {MAX_OPEN_ROUNDS} rounds",
@@ -238,15 +260,20 @@ struct Body {
     bytes: OwnedBytes,
 }
 
-fn folder(path: &Path) -> &str {
-    path.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder)
+fn folder(path: &ObjectPath) -> &str {
+    path.as_ref()
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder)
 }
 
 /// A reader that panicked at open met bytes that are not an index.
 fn broken(files: &SplitFiles, error: Error) -> Error {
     Error::with_source(
         ErrorKind::Corrupt,
-        format!("{}: the index in the split cannot be opened", files.extents().object()),
+        format!(
+            "{}: the index in the split cannot be opened",
+            files.extents().object()
+        ),
         error,
     )
 }
@@ -255,7 +282,10 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
     let failed = |error: tantivy::TantivyError| match error {
         tantivy::TantivyError::IncompatibleIndex(_) => Error::with_source(
             ErrorKind::Unsupported,
-            format!("{}: written in an index format this tantivy does not read", what(files)),
+            format!(
+                "{}: written in an index format this tantivy does not read",
+                what(files)
+            ),
             error,
         ),
         error => Error::with_source(
@@ -264,9 +294,20 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
             error,
         ),
     };
-    let index = Index::open(SplitDirectory::new(Arc::clone(files))).map_err(failed)?;
+    let directory = SplitDirectory::new(Arc::clone(files));
+    let meta = directory
+        .atomic_read(Path::new("meta.json"))
+        .map_err(|error| {
+            Error::with_source(
+                ErrorKind::Corrupt,
+                format!("{}/meta.json cannot be read", what(files)),
+                error,
+            )
+        })?;
+    MetaSummary::parse(&meta, files.ranges(), &what(files))?;
+    let index = Index::open(directory).map_err(failed)?;
     for segment in index.searchable_segments().map_err(failed)? {
-        check_segment(files, &segment)?;
+        check_segment(&segment, &what(files))?;
     }
     let searcher = index
         .reader_builder()
@@ -291,67 +332,13 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
         })
         .collect::<tantivy::Result<_>>()
         .map_err(failed)?;
-    Ok(Readers { index, searcher, segments })
+    Ok(Readers {
+        index,
+        searcher,
+        segments,
+    })
 }
 
 fn what(files: &SplitFiles) -> String {
     files.extents().object().to_string()
-}
-
-/// Checks what tantivy would assert: the footers of the files divided by field, and which kind of
-/// dictionary this is.
-fn check_segment(files: &SplitFiles, segment: &tantivy::Segment) -> Result<()> {
-    let id = segment.id().uuid_string();
-    for (component, extension, required) in [
-        (SegmentComponent::Terms, "term", true),
-        (SegmentComponent::Postings, "idx", true),
-        (SegmentComponent::Positions, "pos", false),
-        (SegmentComponent::FieldNorms, "fieldnorm", true),
-    ] {
-        let name = format!("{id}.{extension}");
-        let what = format!("{}/{name}", files.extents().object());
-        let body = match segment.open_read(component) {
-            Ok(body) => body,
-            Err(OpenReadError::FileDoesNotExist(_)) if !required => continue,
-            Err(OpenReadError::IncompatibleIndex(error)) => {
-                return Err(Error::new(ErrorKind::Unsupported, format!("{what}: {error:?}")));
-            }
-            Err(error) => {
-                return Err(Error::with_source(
-                    ErrorKind::Corrupt,
-                    format!("{what}: cannot be opened"),
-                    error,
-                ));
-            }
-        };
-        let composite = Composite::read(body.len() as u64, &what, |range| {
-            body.read_bytes_slice(range.start as usize..range.end as usize)
-        })?;
-        if extension == "term" {
-            check_dictionaries(files, &name, &body, &composite, &what)?;
-        }
-    }
-    Ok(())
-}
-
-/// All dictionaries of a split are of one kind: looks at those whose last bytes are hot, or reads
-/// the last bytes of the first.
-fn check_dictionaries(
-    files: &SplitFiles,
-    name: &str,
-    body: &FileSlice,
-    composite: &Composite,
-    what: &str,
-) -> Result<()> {
-    let mut tails = composite
-        .fields
-        .values()
-        .filter(|field| field.end - field.start >= 4)
-        .map(|field| field.end as usize - 4..field.end as usize);
-    let hot = tails.clone().find(|tail| files.hot().covers(name, tail.clone()));
-    let Some(tail) = hot.or_else(|| tails.next()) else { return Ok(()) };
-    let bytes = body.read_bytes_slice(tail).map_err(|error| {
-        Error::with_source(ErrorKind::Corrupt, format!("{what}: cannot be read"), error)
-    })?;
-    DictionaryKind::check(&bytes, what)
 }

@@ -131,7 +131,11 @@ impl Split {
         let mut weight = self.hot_bytes() + SEGMENT_BYTES * self.num_segments() as u64;
         if cfg!(not(feature = "sstable")) {
             // An FST is read whole when its field's reader opens, and stays.
-            let terms = self.files.ranges().iter().filter(|(name, _)| name.ends_with(".term"));
+            let terms = self
+                .files
+                .ranges()
+                .iter()
+                .filter(|(name, _)| name.ends_with(".term"));
             weight += terms.map(|(_, range)| range.end - range.start).sum::<u64>();
         }
         weight

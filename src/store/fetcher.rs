@@ -12,7 +12,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt};
+use object_store::{
+    GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt,
+};
 use rand::Rng;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -99,7 +101,10 @@ impl Fetcher {
         if range.start >= range.end || range.end > version.size {
             return Err(Error::new(
                 ErrorKind::Internal,
-                format!("range {range:?} lies outside of {object} ({} bytes)", version.size),
+                format!(
+                    "range {range:?} lies outside of {object} ({} bytes)",
+                    version.size
+                ),
             ));
         }
         let attempt = || {
@@ -109,11 +114,18 @@ impl Fetcher {
                 version: version.version.clone(),
                 ..GetOptions::default()
             };
-            self.exact(object.path(), options, range.clone(), Some(version), traffic)
-                .map(|answer| answer.map(|(body, _)| body))
-                .boxed()
+            self.exact(
+                object.path(),
+                options,
+                range.clone(),
+                Some(version),
+                traffic,
+            )
+            .map(|answer| answer.map(|(body, _)| body))
+            .boxed()
         };
-        self.with_retries(object.path(), range.end - range.start, begin, attempt).await
+        self.with_retries(object.path(), range.end - range.start, begin, attempt)
+            .await
     }
 
     /// Reads `range` of the object at `path`, of which nothing else is known yet.
@@ -132,12 +144,17 @@ impl Fetcher {
                 range: Some(GetRange::Bounded(range.clone())),
                 ..GetOptions::default()
             };
-            self.exact(path, options, range.clone(), None, traffic).boxed()
+            self.exact(path, options, range.clone(), None, traffic)
+                .boxed()
         };
         traffic.count_round();
         let length = range.end.saturating_sub(range.start);
         let (bytes, version) = self.with_retries(path, length, || Ok(()), attempt).await?;
-        Ok(Tail { bytes, start: range.start, version })
+        Ok(Tail {
+            bytes,
+            start: range.start,
+            version,
+        })
     }
 
     async fn exact(
@@ -177,7 +194,10 @@ impl Fetcher {
         let attempt = || self.suffix(path, length, traffic).boxed();
         traffic.count_round();
         let deadline = Instant::now() + self.settings.get_deadline;
-        match self.retry_until(path, length, deadline, || Ok(()), attempt).await {
+        match self
+            .retry_until(path, length, deadline, || Ok(()), attempt)
+            .await
+        {
             Err(Failure::NoSuffix) => self.tail_by_head(path, length, traffic).await,
             other => other.map_err(Failure::into_error),
         }
@@ -189,8 +209,10 @@ impl Fetcher {
         length: u64,
         traffic: &TrafficCounter,
     ) -> Result<Tail, Failure> {
-        let options =
-            GetOptions { range: Some(GetRange::Suffix(length)), ..GetOptions::default() };
+        let options = GetOptions {
+            range: Some(GetRange::Suffix(length)),
+            ..GetOptions::default()
+        };
         let result = self.send(path, options, None, traffic).await?;
         let version = ObjectVersion::of(&result.meta);
         let start = result.range.start;
@@ -204,7 +226,11 @@ impl Fetcher {
             )));
         }
         let bytes = self.body(result, path, traffic).await?;
-        Ok(Tail { bytes, start, version })
+        Ok(Tail {
+            bytes,
+            start,
+            version,
+        })
     }
 
     async fn tail_by_head(
@@ -216,11 +242,21 @@ impl Fetcher {
         let object = self.head(path, traffic).await?;
         let start = object.size().saturating_sub(length);
         if object.size() == 0 {
-            return Ok(Tail { bytes: Vec::new(), start, version: object.version().clone() });
+            return Ok(Tail {
+                bytes: Vec::new(),
+                start,
+                version: object.version().clone(),
+            });
         }
         traffic.count_round();
-        let bytes = self.get_range(&object, start..object.size(), traffic).await?;
-        Ok(Tail { bytes, start, version: object.version().clone() })
+        let bytes = self
+            .get_range(&object, start..object.size(), traffic)
+            .await?;
+        Ok(Tail {
+            bytes,
+            start,
+            version: object.version().clone(),
+        })
     }
 
     /// Learns size and version of the object at `path`. Counted as a GET.
@@ -228,7 +264,11 @@ impl Fetcher {
         let attempt = || {
             async {
                 self.count_get(traffic);
-                let meta = self.store.head(path).await.map_err(|error| classify(path, error))?;
+                let meta = self
+                    .store
+                    .head(path)
+                    .await
+                    .map_err(|error| classify(path, error))?;
                 Ok(ObjectHandle::new(path.clone(), ObjectVersion::of(&meta)))
             }
             .boxed()
@@ -311,7 +351,11 @@ impl Fetcher {
             }
         };
         metrics::counter!("forewarm_store_bytes_total").increment(body.len() as u64);
-        if body.len() as u64 == expected { Ok(body) } else { Err(wrong_length(body.len() as u64)) }
+        if body.len() as u64 == expected {
+            Ok(body)
+        } else {
+            Err(wrong_length(body.len() as u64))
+        }
     }
 
     async fn with_retries<'a, T>(
@@ -322,7 +366,9 @@ impl Fetcher {
         attempt: impl Fn() -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T> {
         let deadline = Instant::now() + self.settings.get_deadline;
-        self.retry_until(path, bytes, deadline, begin, attempt).await.map_err(Failure::into_error)
+        self.retry_until(path, bytes, deadline, begin, attempt)
+            .await
+            .map_err(Failure::into_error)
     }
 
     async fn retry_until<'a, T>(
@@ -336,7 +382,11 @@ impl Fetcher {
         let attempts = async {
             let permits = (bytes.div_ceil(PERMIT_BYTES)).min(u64::from(self.in_flight_permits));
             let closed = |_| Failure::Final(Error::new(ErrorKind::Cancelled, "fetcher closed"));
-            let _bytes = self.in_flight.acquire_many(permits as u32).await.map_err(closed)?;
+            let _bytes = self
+                .in_flight
+                .acquire_many(permits as u32)
+                .await
+                .map_err(closed)?;
             let _slot = self.slots.acquire().await.map_err(closed)?;
             begin().map_err(Failure::Final)?;
             let mut pause = self.settings.retry_pause;
@@ -351,12 +401,18 @@ impl Fetcher {
                     outcome => return outcome,
                 }
             }
-            Err(Failure::Final(Error::new(ErrorKind::Internal, "no attempt was allowed")))
+            Err(Failure::Final(Error::new(
+                ErrorKind::Internal,
+                "no attempt was allowed",
+            )))
         };
         timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
             Err(Failure::Final(Error::new(
                 ErrorKind::Timeout,
-                format!("GET of {path} took longer than {:?}", self.settings.get_deadline),
+                format!(
+                    "GET of {path} took longer than {:?}",
+                    self.settings.get_deadline
+                ),
             )))
         })
     }
@@ -366,9 +422,10 @@ impl Failure {
     fn into_error(self) -> Error {
         match self {
             Self::Retry(error) | Self::Final(error) => error,
-            Self::NoSuffix => {
-                Error::new(ErrorKind::Unsupported, "the store refuses this kind of range")
-            }
+            Self::NoSuffix => Error::new(
+                ErrorKind::Unsupported,
+                "the store refuses this kind of range",
+            ),
         }
     }
 }
@@ -398,7 +455,10 @@ fn changed(path: &Path) -> Error {
 }
 
 fn stalled(path: &Path, timeout: Duration) -> Error {
-    Error::new(ErrorKind::Store, format!("GET of {path} went silent for {timeout:?}"))
+    Error::new(
+        ErrorKind::Store,
+        format!("GET of {path} went silent for {timeout:?}"),
+    )
 }
 
 fn classify(path: &Path, error: object_store::Error) -> Failure {
@@ -412,9 +472,11 @@ fn classify(path: &Path, error: object_store::Error) -> Failure {
             error,
         )),
         Cause::NotSupported { .. } | Cause::NotImplemented { .. } => Failure::NoSuffix,
-        Cause::InvalidPath { .. } => {
-            Failure::Final(Error::with_source(ErrorKind::InvalidRequest, failed(), error))
-        }
+        Cause::InvalidPath { .. } => Failure::Final(Error::with_source(
+            ErrorKind::InvalidRequest,
+            failed(),
+            error,
+        )),
         Cause::PermissionDenied { .. }
         | Cause::Unauthenticated { .. }
         | Cause::UnknownConfigurationKey { .. } => {

@@ -15,7 +15,11 @@ pub(crate) struct ObjectVersion {
 
 impl ObjectVersion {
     pub(crate) fn of(meta: &ObjectMeta) -> Self {
-        Self { size: meta.size, e_tag: meta.e_tag.clone(), version: meta.version.clone() }
+        Self {
+            size: meta.size,
+            e_tag: meta.e_tag.clone(),
+            version: meta.version.clone(),
+        }
     }
 
     /// Whether what a later response says of the object is still the version seen at open. What

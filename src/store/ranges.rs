@@ -72,7 +72,10 @@ pub(crate) fn batches(
                 batch.range.end = part.end;
                 batch.parts.push(part);
             }
-            _ => batches.push(Batch { range: part.clone(), parts: vec![part] }),
+            _ => batches.push(Batch {
+                range: part.clone(),
+                parts: vec![part],
+            }),
         }
     }
     batches
@@ -91,8 +94,12 @@ mod tests {
     }
 
     fn some_ranges() -> impl Strategy<Value = Vec<Range<u64>>> {
-        proptest::collection::vec((0u64..200, 0u64..20), 0..20)
-            .prop_map(|pairs| pairs.into_iter().map(|(start, len)| start..start + len).collect())
+        proptest::collection::vec((0u64..200, 0u64..20), 0..20).prop_map(|pairs| {
+            pairs
+                .into_iter()
+                .map(|(start, len)| start..start + len)
+                .collect()
+        })
     }
 
     proptest! {

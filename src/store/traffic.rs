@@ -97,9 +97,31 @@ mod tests {
 
     #[test]
     fn rounds_add_up_in_a_chain_and_overlap_side_by_side() {
-        let one = Traffic { gets: 2, bytes: 10, rounds: 1 };
-        let two = Traffic { gets: 1, bytes: 5, rounds: 3 };
-        assert_eq!(one.then(two), Traffic { gets: 3, bytes: 15, rounds: 4 });
-        assert_eq!(one.beside(two), Traffic { gets: 3, bytes: 15, rounds: 3 });
+        let one = Traffic {
+            gets: 2,
+            bytes: 10,
+            rounds: 1,
+        };
+        let two = Traffic {
+            gets: 1,
+            bytes: 5,
+            rounds: 3,
+        };
+        assert_eq!(
+            one.then(two),
+            Traffic {
+                gets: 3,
+                bytes: 15,
+                rounds: 4
+            }
+        );
+        assert_eq!(
+            one.beside(two),
+            Traffic {
+                gets: 3,
+                bytes: 15,
+                rounds: 3
+            }
+        );
     }
 }

@@ -10,7 +10,7 @@ mod work;
 
 pub use outcome::Outcome;
 pub use settings::WarmerSettings;
-pub use task::Warmup;
 pub(crate) use task::Warmed;
+pub use task::Warmup;
 pub use warmer::{Statistics, Warmer, WarmerBuilder};
 pub(crate) use work::Work;

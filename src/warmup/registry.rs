@@ -35,7 +35,11 @@ impl Registry {
             })
             .eviction_policy(moka::policy::EvictionPolicy::lru())
             .build();
-        let registry = Arc::new(Self { running: Mutex::default(), lingering, runtime });
+        let registry = Arc::new(Self {
+            running: Mutex::default(),
+            lingering,
+            runtime,
+        });
         registry.sweep_every(linger / 2);
         registry
     }
@@ -47,7 +51,9 @@ impl Registry {
         self.runtime.spawn(async move {
             loop {
                 tokio::time::sleep(pause).await;
-                let Some(registry) = registry.upgrade() else { return };
+                let Some(registry) = registry.upgrade() else {
+                    return;
+                };
                 registry.lingering.run_pending_tasks();
             }
         });
@@ -98,7 +104,10 @@ impl Registry {
     /// Called by a task that is dropped.
     pub(super) fn forget(&self, key: &WarmupKey) {
         let mut running = self.lock();
-        if running.get(key).is_some_and(|task| task.strong_count() == 0) {
+        if running
+            .get(key)
+            .is_some_and(|task| task.strong_count() == 0)
+        {
             running.remove(key);
         }
     }

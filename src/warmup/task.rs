@@ -105,7 +105,10 @@ impl Task {
         let outcome = finished.wait_for(Option::is_some).await;
         match outcome.as_deref() {
             Ok(Some(finished)) => finished.clone(),
-            _ => Err(Error::new(ErrorKind::Cancelled, "the warmup's runtime has shut down")),
+            _ => Err(Error::new(
+                ErrorKind::Cancelled,
+                "the warmup's runtime has shut down",
+            )),
         }
     }
 }
@@ -181,7 +184,9 @@ impl Warmup {
     /// Lets the warmup run to its end though nobody holds a handle. It can then be joined by
     /// asking for it again, for as long as [`linger`](crate::WarmerSettings::linger) says.
     pub fn detach(self) {
-        let Some(registry) = self.task.registry.upgrade() else { return };
+        let Some(registry) = self.task.registry.upgrade() else {
+            return;
+        };
         let task = self.task;
         registry.runtime().clone().spawn(async move {
             let _ = task.finished().await;

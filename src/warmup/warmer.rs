@@ -137,19 +137,39 @@ impl WarmerBuilder {
         let settings = self.settings;
         let fetcher = Arc::new(Fetcher::new(self.store, settings.store.clone()));
         let cache = ExtentCache::new(&settings.cache, fetcher, runtime.clone());
-        let opener =
-            Opener::new(cache.clone(), Arc::clone(&pool), settings.cache.opened_bytes);
-        let registry =
-            Registry::new(settings.linger, settings.cache.lease_bytes / 2, runtime.clone());
-        let inner = Inner { settings, cache, opener, registry, runtime, pool };
-        Ok(Warmer { inner: Arc::new(inner) })
+        let opener = Opener::new(
+            cache.clone(),
+            Arc::clone(&pool),
+            settings.cache.opened_bytes,
+        );
+        let registry = Registry::new(
+            settings.linger,
+            settings.cache.lease_bytes / 2,
+            runtime.clone(),
+        );
+        let inner = Inner {
+            settings,
+            cache,
+            opener,
+            registry,
+            runtime,
+            pool,
+        };
+        Ok(Warmer {
+            inner: Arc::new(inner),
+        })
     }
 }
 
 impl Warmer {
     /// Begins a warmer over `store`.
     pub fn builder(store: Arc<dyn ObjectStore>) -> WarmerBuilder {
-        WarmerBuilder { store, settings: WarmerSettings::default(), runtime: None, pool: None }
+        WarmerBuilder {
+            store,
+            settings: WarmerSettings::default(),
+            runtime: None,
+            pool: None,
+        }
     }
 
     /// The settings it was built with.
@@ -193,12 +213,18 @@ impl Warmer {
     /// [`warm`](Self::warm) for several splits.
     pub fn warm_many(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmup> {
         let work = Work::of_request(request);
-        splits.iter().map(|split| self.warm_work(split, &work).0).collect()
+        splits
+            .iter()
+            .map(|split| self.warm_work(split, &work).0)
+            .collect()
     }
 
     /// Answers with the warmup, and whether it was started now.
     pub(crate) fn warm_work(&self, split: &SplitAddress, work: &Work) -> (Warmup, bool) {
-        let key = WarmupKey { path: split.path().clone(), fingerprint: work.fingerprint() };
+        let key = WarmupKey {
+            path: split.path().clone(),
+            fingerprint: work.fingerprint(),
+        };
         let registry = &self.inner.registry;
         let mut started = false;
         let task = registry.find_or_start(&key, || {
@@ -210,7 +236,12 @@ impl Warmer {
                 rounds = tracing::field::Empty, outcome = tracing::field::Empty
             );
             let run = self.clone().run(split.clone(), work.clone(), span.clone());
-            Task::start(key.clone(), registry, &self.inner.runtime, run.instrument(span))
+            Task::start(
+                key.clone(),
+                registry,
+                &self.inner.runtime,
+                run.instrument(span),
+            )
         });
         (Warmup::new(task), started)
     }
@@ -240,7 +271,10 @@ impl Warmer {
     }
 
     pub(crate) fn find(&self, split: &SplitAddress, fingerprint: Fingerprint) -> Option<Warmup> {
-        let key = WarmupKey { path: split.path().clone(), fingerprint };
+        let key = WarmupKey {
+            path: split.path().clone(),
+            fingerprint,
+        };
         self.inner.registry.find(&key).map(Warmup::new)
     }
 
@@ -249,8 +283,10 @@ impl Warmer {
         let finished = self.forget_if_changed(&address, finished).await;
         match &finished {
             Ok(warmed) => {
-                span.record("gets", warmed.traffic.gets).record("bytes", warmed.traffic.bytes);
-                span.record("rounds", warmed.traffic.rounds).record("outcome", "ready");
+                span.record("gets", warmed.traffic.gets)
+                    .record("bytes", warmed.traffic.bytes);
+                span.record("rounds", warmed.traffic.rounds)
+                    .record("outcome", "ready");
                 metrics::histogram!("forewarm_warmup_seconds").record(warmed.warming.as_secs_f64());
             }
             Err(error) => {

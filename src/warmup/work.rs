@@ -19,7 +19,11 @@ pub(crate) struct Work {
 #[derive(Clone)]
 enum Collect {
     /// A collector of the caller.
-    Custom { scored: bool, columns: Vec<String>, collector: Arc<dyn ProbeCollector> },
+    Custom {
+        scored: bool,
+        columns: Vec<String>,
+        collector: Arc<dyn ProbeCollector>,
+    },
     /// The hits of a request.
     Hits(Arc<SearchRequest>),
 }
@@ -48,7 +52,11 @@ impl Work {
         });
         Self {
             filter,
-            collect: Collect::Custom { scored, columns, collector },
+            collect: Collect::Custom {
+                scored,
+                columns,
+                collector,
+            },
             fingerprint: Fingerprint::of(&canonical),
         }
     }
@@ -66,7 +74,11 @@ impl Work {
         let schema = index.schema();
         let clause = self.filter.bind(index, "query")?;
         let (scored, collected) = match &self.collect {
-            Collect::Custom { scored, columns, collector } => {
+            Collect::Custom {
+                scored,
+                columns,
+                collector,
+            } => {
                 let columns = columns.iter().map(|name| Need::Column {
                     name: name.clone(),
                     types: None,

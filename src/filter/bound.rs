@@ -1,0 +1,224 @@
+//! A clause that has met a schema: fields found, values read, texts tokenized.
+//!
+//! This is what both the query of tantivy and the needs of a warmup are made of, so that the two
+//! cannot disagree.
+
+use std::ops::Bound;
+
+use tantivy::Term;
+use tantivy::columnar::ColumnType;
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur,
+    PhraseQuery, Query, TermQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+
+use crate::filter::column_range::{ColumnRangeQuery, ColumnValues};
+use crate::filter::queries::{TermRangeQuery, TermsQuery};
+
+/// A clause bound to a schema.
+#[derive(Debug)]
+pub(crate) enum BoundClause {
+    /// Every document, score 1.
+    All,
+    /// The score of a clause times a factor.
+    Boost(Box<BoundClause>, f32),
+    /// A combination.
+    Bool(BoundBool),
+    /// Documents with a value of a column in a range, score 1.
+    ColumnRange {
+        /// The column, as a user spells it.
+        column: String,
+        /// The types of column of that name that are read.
+        types: Vec<ColumnType>,
+        values: ColumnValues,
+    },
+    /// The documents of a clause, with a score of its own; the clause is not scored.
+    Constant(Box<BoundClause>, f32),
+    /// No document.
+    Empty,
+    /// Documents with a value in a column, score 1.
+    Exists {
+        /// The column, as a user spells it.
+        column: String,
+        /// Whether columns of the JSON paths below count too.
+        subpaths: bool,
+    },
+    /// A query of the caller.
+    Opaque(Box<dyn Query>),
+    /// Terms at positions; at least two.
+    Phrase {
+        terms: Vec<(usize, Term)>,
+        slop: u32,
+    },
+    /// One term.
+    Term {
+        term: Term,
+        record: IndexRecordOption,
+    },
+    /// The terms of a field between two bounds, which are compared with
+    /// [`Term::serialized_value_bytes`]; score 1.
+    TermRange {
+        field: Field,
+        lower: Bound<Vec<u8>>,
+        upper: Bound<Vec<u8>>,
+    },
+    /// Any of several terms of a field, sorted and without duplicates; score 1.
+    Terms { field: Field, terms: Vec<Term> },
+}
+
+/// A combination whose `minimum_should_match` is a number.
+#[derive(Debug, Default)]
+pub(crate) struct BoundBool {
+    pub(crate) must: Vec<BoundClause>,
+    pub(crate) filter: Vec<BoundClause>,
+    pub(crate) should: Vec<BoundClause>,
+    pub(crate) must_not: Vec<BoundClause>,
+    pub(crate) minimum_should_match: usize,
+}
+
+impl BoundClause {
+    /// The clause with its score multiplied.
+    pub(crate) fn boosted(self, boost: f32) -> Self {
+        if boost == 1.0 {
+            self
+        } else {
+            Self::Boost(Box::new(self), boost)
+        }
+    }
+
+    /// Documents that match any of the clauses, scores added.
+    pub(crate) fn any(mut clauses: Vec<Self>) -> Self {
+        clauses.retain(|clause| !matches!(clause, Self::Empty));
+        match clauses.len() {
+            0 => Self::Empty,
+            1 => clauses.swap_remove(0),
+            _ => Self::Bool(BoundBool {
+                should: clauses,
+                minimum_should_match: 1,
+                ..BoundBool::default()
+            }),
+        }
+    }
+
+    /// The documents that match any of the clauses, each with score 1.
+    pub(crate) fn any_constant(clauses: Vec<Self>) -> Self {
+        match Self::any(clauses) {
+            any @ Self::Bool(_) => Self::Constant(Box::new(any), 1.0),
+            one => one,
+        }
+    }
+
+    /// The query of tantivy.
+    pub(crate) fn query(&self) -> Box<dyn Query> {
+        match self {
+            Self::All => Box::new(AllQuery),
+            Self::Boost(clause, boost) => Box::new(BoostQuery::new(clause.query(), *boost)),
+            Self::Bool(clause) => clause.query(),
+            Self::ColumnRange {
+                column,
+                types,
+                values,
+            } => Box::new(ColumnRangeQuery::new(
+                column.clone(),
+                types.clone(),
+                values.clone(),
+            )),
+            Self::Constant(clause, score) => Box::new(ConstScoreQuery::new(clause.query(), *score)),
+            Self::Empty => Box::new(EmptyQuery),
+            Self::Exists { column, subpaths } => {
+                Box::new(ExistsQuery::new(column.clone(), *subpaths))
+            }
+            Self::Opaque(query) => query.box_clone(),
+            Self::Phrase { terms, slop } => {
+                Box::new(PhraseQuery::new_with_offset_and_slop(terms.clone(), *slop))
+            }
+            Self::Term { term, record } => Box::new(TermQuery::new(term.clone(), *record)),
+            Self::TermRange {
+                field,
+                lower,
+                upper,
+            } => Box::new(TermRangeQuery::new(*field, lower.clone(), upper.clone())),
+            Self::Terms { field, terms } => Box::new(TermsQuery::new(*field, terms.clone())),
+        }
+    }
+
+    /// The query as a part of a scored combination.
+    fn scored_part(&self) -> Box<dyn Query> {
+        match self {
+            // tantivy leaves scorers of all documents out of an intersection, with their score;
+            // the wrapper keeps it. `exists` is one when its column is full.
+            Self::All | Self::Exists { .. } => Box::new(ConstScoreQuery::new(self.query(), 1.0)),
+            other => other.query(),
+        }
+    }
+
+    /// The query as a part that is not scored. tantivy scores even what must not match, which
+    /// would read norms.
+    fn unscored_part(&self) -> Box<dyn Query> {
+        Box::new(ConstScoreQuery::new(self.query(), 0.0))
+    }
+}
+
+impl BoundBool {
+    /// Simplifies what can be seen without reading: a requirement that nothing meets, a single
+    /// part, and optional parts of a combination that is not scored.
+    pub(crate) fn simplified(mut self, scored: bool) -> BoundClause {
+        let empty = |clause: &BoundClause| matches!(clause, BoundClause::Empty);
+        self.should.retain(|clause| !empty(clause));
+        self.must_not.retain(|clause| !empty(clause));
+        let required = !self.must.is_empty() || !self.filter.is_empty();
+        if self.must.iter().any(empty)
+            || self.filter.iter().any(empty)
+            || self.should.len() < self.minimum_should_match
+        {
+            return BoundClause::Empty;
+        }
+        if !scored && required && self.minimum_should_match == 0 {
+            self.should.clear();
+        }
+        let parts = self.must.len() + self.filter.len() + self.should.len() + self.must_not.len();
+        if parts == 1 {
+            let single = self.must.pop().or_else(|| self.should.pop());
+            if let Some(single) = single {
+                return single;
+            }
+            if !scored && let Some(single) = self.filter.pop() {
+                return single;
+            }
+        }
+        BoundClause::Bool(self)
+    }
+
+    fn query(&self) -> Box<dyn Query> {
+        let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        parts.extend(
+            self.must
+                .iter()
+                .map(|part| (Occur::Must, part.scored_part())),
+        );
+        parts.extend(
+            self.filter
+                .iter()
+                .map(|part| (Occur::Must, part.unscored_part())),
+        );
+        parts.extend(
+            self.should
+                .iter()
+                .map(|part| (Occur::Should, part.scored_part())),
+        );
+        parts.extend(
+            self.must_not
+                .iter()
+                .map(|part| (Occur::MustNot, part.unscored_part())),
+        );
+        if self.must.is_empty() && self.filter.is_empty() && self.should.is_empty() {
+            // What only excludes starts from every document.
+            parts.push((Occur::Must, BoundClause::All.unscored_part()));
+        }
+        Box::new(BooleanQuery::with_minimum_required_clauses(
+            parts,
+            self.minimum_should_match,
+        ))
+    }
+}

@@ -1,0 +1,294 @@
+//! Clauses from Rust: the same tree that the JSON makes.
+
+use crate::filter::clause::{
+    BoolClause, Clause, ExistsClause, MatchAllClause, MatchClause, MatchNoneClause,
+    MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause, QueryStringClause, RangeClause,
+    TermClause, TermsClause,
+};
+use crate::filter::value::FieldValue;
+
+impl Clause {
+    /// A `bool` without clauses, to which [`must`](BoolClause::must()),
+    /// [`filter`](BoolClause::filter()), [`should`](BoolClause::should()) and
+    /// [`must_not`](BoolClause::must_not()) are added.
+    pub fn bool() -> BoolClause {
+        BoolClause {
+            must: Vec::new(),
+            filter: Vec::new(),
+            should: Vec::new(),
+            must_not: Vec::new(),
+            minimum_should_match: None,
+            boost: 1.0,
+        }
+    }
+
+    /// Documents with a value in `field`.
+    pub fn exists(field: impl Into<String>) -> ExistsClause {
+        ExistsClause {
+            field: field.into(),
+            boost: 1.0,
+        }
+    }
+
+    /// Every document.
+    pub fn match_all() -> MatchAllClause {
+        MatchAllClause { boost: 1.0 }
+    }
+
+    /// No document.
+    pub fn match_none() -> MatchNoneClause {
+        MatchNoneClause { boost: 1.0 }
+    }
+
+    /// The words of `query` in `field`, in this order.
+    pub fn match_phrase(
+        field: impl Into<String>,
+        query: impl Into<FieldValue>,
+    ) -> MatchPhraseClause {
+        MatchPhraseClause {
+            field: field.into(),
+            query: query.into(),
+            slop: 0,
+            boost: 1.0,
+        }
+    }
+
+    /// Any word of `query` in `field`: the clause `match`, which is a keyword of Rust.
+    pub fn match_text(field: impl Into<String>, query: impl Into<FieldValue>) -> MatchClause {
+        MatchClause {
+            field: field.into(),
+            query: query.into(),
+            operator: Operator::Or,
+            minimum_should_match: None,
+            boost: 1.0,
+        }
+    }
+
+    /// A term of `field` that begins with `value`.
+    pub fn prefix(field: impl Into<String>, value: impl Into<String>) -> PrefixClause {
+        PrefixClause {
+            field: field.into(),
+            value: value.into(),
+            boost: 1.0,
+        }
+    }
+
+    /// A text in tantivy's grammar.
+    pub fn query_string(query: impl Into<String>) -> QueryStringClause {
+        QueryStringClause {
+            query: query.into(),
+            fields: Vec::new(),
+            default_operator: Operator::Or,
+            boost: 1.0,
+        }
+    }
+
+    /// A range over `field` that has no bounds yet.
+    pub fn range(field: impl Into<String>) -> RangeClause {
+        RangeClause {
+            field: field.into(),
+            gt: None,
+            gte: None,
+            lt: None,
+            lte: None,
+            format: None,
+            boost: 1.0,
+        }
+    }
+
+    /// Exactly `value` in `field`.
+    pub fn term(field: impl Into<String>, value: impl Into<FieldValue>) -> TermClause {
+        TermClause {
+            field: field.into(),
+            value: value.into(),
+            boost: 1.0,
+        }
+    }
+
+    /// Any of `values` in `field`.
+    pub fn terms<V: Into<FieldValue>>(
+        field: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> TermsClause {
+        TermsClause {
+            field: field.into(),
+            values: values.into_iter().map(Into::into).collect(),
+            boost: 1.0,
+        }
+    }
+}
+
+impl BoolClause {
+    /// Adds what must match and is scored.
+    #[must_use]
+    pub fn must(mut self, clause: impl Into<Clause>) -> Self {
+        self.must.push(clause.into());
+        self
+    }
+
+    /// Adds what must match and is not scored.
+    #[must_use]
+    pub fn filter(mut self, clause: impl Into<Clause>) -> Self {
+        self.filter.push(clause.into());
+        self
+    }
+
+    /// Adds what may match and is scored.
+    #[must_use]
+    pub fn should(mut self, clause: impl Into<Clause>) -> Self {
+        self.should.push(clause.into());
+        self
+    }
+
+    /// Adds what must not match.
+    #[must_use]
+    pub fn must_not(mut self, clause: impl Into<Clause>) -> Self {
+        self.must_not.push(clause.into());
+        self
+    }
+
+    /// Sets how many of `should` must match.
+    #[must_use]
+    pub fn minimum_should_match(mut self, minimum: impl Into<MinimumShouldMatch>) -> Self {
+        self.minimum_should_match = Some(minimum.into());
+        self
+    }
+}
+
+impl MatchClause {
+    /// Sets whether one word suffices or all are needed.
+    #[must_use]
+    pub fn operator(mut self, operator: Operator) -> Self {
+        self.operator = operator;
+        self
+    }
+
+    /// Sets how many words must match.
+    #[must_use]
+    pub fn minimum_should_match(mut self, minimum: impl Into<MinimumShouldMatch>) -> Self {
+        self.minimum_should_match = Some(minimum.into());
+        self
+    }
+}
+
+impl MatchPhraseClause {
+    /// Sets how many positions the words may be moved altogether.
+    #[must_use]
+    pub fn slop(mut self, slop: u32) -> Self {
+        self.slop = slop;
+        self
+    }
+}
+
+impl QueryStringClause {
+    /// Sets where words without a field are searched.
+    #[must_use]
+    pub fn fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
+        self.fields = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets how words without an operator combine.
+    #[must_use]
+    pub fn default_operator(mut self, operator: Operator) -> Self {
+        self.default_operator = operator;
+        self
+    }
+}
+
+impl RangeClause {
+    /// Sets the bound "above this".
+    #[must_use]
+    pub fn gt(mut self, value: impl Into<FieldValue>) -> Self {
+        self.gt = Some(value.into());
+        self
+    }
+
+    /// Sets the bound "this or above".
+    #[must_use]
+    pub fn gte(mut self, value: impl Into<FieldValue>) -> Self {
+        self.gte = Some(value.into());
+        self
+    }
+
+    /// Sets the bound "below this".
+    #[must_use]
+    pub fn lt(mut self, value: impl Into<FieldValue>) -> Self {
+        self.lt = Some(value.into());
+        self
+    }
+
+    /// Sets the bound "this or below".
+    #[must_use]
+    pub fn lte(mut self, value: impl Into<FieldValue>) -> Self {
+        self.lte = Some(value.into());
+        self
+    }
+
+    /// Sets how dates are written.
+    #[must_use]
+    pub fn format(mut self, format: impl Into<String>) -> Self {
+        self.format = Some(format.into());
+        self
+    }
+}
+
+impl From<i32> for MinimumShouldMatch {
+    fn from(count: i32) -> Self {
+        Self::Count(count)
+    }
+}
+
+/// What every clause has: a boost, and its place in [`Clause`].
+macro_rules! clauses {
+    ($($variant:ident: $clause:ident),+ $(,)?) => {
+        $(
+            impl $clause {
+                /// Sets the factor of the score: finite, not negative.
+                #[must_use]
+                pub fn boost(mut self, boost: f32) -> Self {
+                    self.boost = boost;
+                    self
+                }
+            }
+
+            impl From<$clause> for Clause {
+                fn from(clause: $clause) -> Self {
+                    Self::$variant(clause)
+                }
+            }
+        )+
+
+        impl Clause {
+            /// The factor of the clause's score.
+            pub fn boost_factor(&self) -> f32 {
+                match self {
+                    $(Self::$variant(clause) => clause.boost,)+
+                }
+            }
+
+            /// The same clause with another factor of its score: finite, not negative.
+            #[must_use]
+            pub fn boost(mut self, boost: f32) -> Self {
+                match &mut self {
+                    $(Self::$variant(clause) => clause.boost = boost,)+
+                }
+                self
+            }
+        }
+    };
+}
+
+clauses! {
+    Bool: BoolClause,
+    Exists: ExistsClause,
+    Match: MatchClause,
+    MatchAll: MatchAllClause,
+    MatchNone: MatchNoneClause,
+    MatchPhrase: MatchPhraseClause,
+    Prefix: PrefixClause,
+    QueryString: QueryStringClause,
+    Range: RangeClause,
+    Term: TermClause,
+    Terms: TermsClause,
+}

@@ -1,0 +1,246 @@
+//! The canonical form: equal for filters that read the same.
+//!
+//! Reading is what counts, not scores: boosts and duplicates are left out. What must match and is
+//! scored (`must`) reads more than what is not (`filter`): norms. Where nothing is scored the two
+//! are one. The form knows no schema, so equal meanings that only a schema shows (`10` and `"10"`
+//! for a number) have different forms, which costs a plan and nothing else.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::filter::bind::minimum;
+use crate::filter::clause::{BoolClause, Clause, MatchClause, MinimumShouldMatch, Operator};
+use crate::filter::filter::{Filter, FilterKind, OpaqueKey};
+use crate::filter::fingerprint::Fingerprint;
+use crate::filter::request::SearchRequest;
+use crate::filter::sort::SortKey;
+use crate::filter::value::FieldValue;
+
+impl Filter {
+    /// The canonical form of the filter where scores are computed: sorted, without duplicates,
+    /// boosts and alternative spellings. For people and hashes; it is no query.
+    ///
+    /// ```
+    /// use forewarm::{Clause, Filter};
+    ///
+    /// let wrapped = Filter::from(Clause::bool().must(Clause::term("type", "PushEvent")));
+    /// let plain = Filter::from(Clause::term("type", "PushEvent").boost(2.0));
+    /// assert_eq!(wrapped.canonical(), plain.canonical());
+    /// ```
+    pub fn canonical(&self) -> Value {
+        self.canonical_where(true)
+    }
+
+    fn canonical_where(&self, scored: bool) -> Value {
+        sorted(match &self.0 {
+            FilterKind::Clause(clause) => canonical(clause, scored),
+            FilterKind::Opaque {
+                key: OpaqueKey::Named(key),
+                ..
+            } => {
+                json!({"opaque": {"key": key}})
+            }
+            FilterKind::Opaque {
+                key: OpaqueKey::Unique(process, number),
+                ..
+            } => {
+                json!({"opaque": {"process": process, "number": number}})
+            }
+        })
+    }
+}
+
+impl SearchRequest {
+    /// The fingerprint under which what the request reads in a split is remembered.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let scored = self.is_scored();
+        // Without hits nothing is sorted, and a count may read less than a search.
+        let hits = self.hits_wanted() > 0;
+        let columns: BTreeSet<&str> = self
+            .sorts()
+            .iter()
+            .filter_map(|sort| match &sort.key {
+                SortKey::Field(field) if hits => Some(field.as_str()),
+                _ => None,
+            })
+            .collect();
+        Fingerprint::of(&sorted(json!({
+            "columns": columns,
+            "hits": hits,
+            "query": self.filter().canonical_where(scored),
+            "scored": scored,
+        })))
+    }
+}
+
+fn canonical(clause: &Clause, scored: bool) -> Value {
+    match clause {
+        Clause::Bool(clause) => canonical_bool(clause, scored),
+        Clause::Exists(clause) => json!({"exists": clause.field}),
+        Clause::Match(clause) => canonical_match(clause),
+        Clause::MatchAll(_) => json!({"match_all": {}}),
+        Clause::MatchNone(_) => json!({"match_none": {}}),
+        Clause::MatchPhrase(clause) => json!({"match_phrase": {
+            "field": clause.field,
+            "query": clause.query.to_value(),
+            "slop": clause.slop,
+        }}),
+        Clause::Prefix(clause) => {
+            json!({"prefix": {"field": clause.field, "value": clause.value}})
+        }
+        Clause::QueryString(clause) => {
+            // A factor of a field changes no bytes.
+            let plain = |field: &String| match field.rsplit_once('^') {
+                Some((name, boost)) if boost.parse::<f32>().is_ok() => name.to_owned(),
+                _ => field.clone(),
+            };
+            let fields: BTreeSet<String> = clause.fields.iter().map(plain).collect();
+            json!({"query_string": {
+                "query": clause.query,
+                "fields": fields,
+                "operator": operator(clause.default_operator),
+            }})
+        }
+        Clause::Range(clause) => {
+            let value = |bound: &Option<FieldValue>| bound.as_ref().map(FieldValue::to_value);
+            json!({"range": {
+                "field": clause.field,
+                "gt": value(&clause.gt),
+                "gte": value(&clause.gte),
+                "lt": value(&clause.lt),
+                "lte": value(&clause.lte),
+                "format": clause.format,
+            }})
+        }
+        Clause::Term(clause) => {
+            json!({"term": {"field": clause.field, "value": clause.value.to_value()}})
+        }
+        Clause::Terms(clause) => {
+            let values = unique(clause.values.iter().map(FieldValue::to_value));
+            match values.as_slice() {
+                [] => json!({"match_none": {}}),
+                // Of one value, where the term's score would not be used either.
+                [value] if !scored => json!({"term": {"field": clause.field, "value": value}}),
+                _ => json!({"terms": {"field": clause.field, "values": values}}),
+            }
+        }
+    }
+}
+
+fn canonical_match(clause: &MatchClause) -> Value {
+    let minimum = match (clause.operator, clause.minimum_should_match) {
+        (Operator::And, _) | (Operator::Or, None) => Value::Null,
+        (Operator::Or, Some(MinimumShouldMatch::Count(count))) => json!(count),
+        (Operator::Or, Some(MinimumShouldMatch::Percent(percent))) => {
+            json!(format!("{percent}%"))
+        }
+    };
+    json!({"match": {
+        "field": clause.field,
+        "query": clause.query.to_value(),
+        "operator": operator(clause.operator),
+        "minimum_should_match": minimum,
+    }})
+}
+
+fn operator(operator: Operator) -> &'static str {
+    match operator {
+        Operator::And => "and",
+        Operator::Or => "or",
+    }
+}
+
+fn canonical_bool(clause: &BoolClause, scored: bool) -> Value {
+    let all = |clauses: &[Clause], scored: bool| -> Vec<Value> {
+        clauses
+            .iter()
+            .map(|clause| canonical(clause, scored))
+            .collect()
+    };
+    let mut must = all(&clause.must, scored);
+    let mut filter = all(&clause.filter, false);
+    let mut should = all(&clause.should, scored);
+    let must_not = unique(all(&clause.must_not, false));
+    let required = !must.is_empty() || !filter.is_empty();
+    if !required && should.is_empty() && must_not.is_empty() {
+        return json!({"match_all": {}});
+    }
+    let minimum = minimum(clause.minimum_should_match, should.len(), required);
+    if should.len() < minimum {
+        return json!({"match_none": {}});
+    }
+    if !scored {
+        filter.append(&mut must);
+        if required && minimum == 0 {
+            // Optional, and no score to add to: not read.
+            should.clear();
+        }
+    }
+    let (must, filter) = (unique(must), unique(filter));
+    // Duplicates count towards a minimum, so they stay where it is above one.
+    let should = if minimum > 1 {
+        sorted_list(should)
+    } else {
+        unique(should)
+    };
+    let mut parts = must.iter().chain(&should);
+    let parts_without = filter.len() + must_not.len();
+    match (parts.next(), parts.next()) {
+        (Some(single), None) if parts_without == 0 => return single.clone(),
+        (None, None) if !scored && filter.len() == 1 && must_not.is_empty() => {
+            return filter.into_iter().next().unwrap_or(Value::Null);
+        }
+        _ => {}
+    }
+    let mut body = Map::new();
+    for (key, list) in [
+        ("filter", filter),
+        ("must", must),
+        ("must_not", must_not),
+        ("should", should),
+    ] {
+        if !list.is_empty() {
+            body.insert(key.to_owned(), Value::Array(list));
+        }
+    }
+    if body.contains_key("should") {
+        body.insert("minimum_should_match".to_owned(), json!(minimum));
+    }
+    json!({"bool": body})
+}
+
+fn unique(values: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let mut values = sorted_list(values);
+    values.dedup();
+    values
+}
+
+/// Sorts values by their canonical text.
+fn sorted_list(values: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let mut keyed: Vec<(String, Value)> = values
+        .into_iter()
+        .map(|value| {
+            let value = sorted(value);
+            (value.to_string(), value)
+        })
+        .collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    keyed.into_iter().map(|(_, value)| value).collect()
+}
+
+/// The value with the keys of its objects in order, at every depth.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(values) => Value::Array(values.into_iter().map(sorted).collect()),
+        Value::Object(map) => {
+            let mut entries: Vec<(String, Value)> = map
+                .into_iter()
+                .map(|(key, value)| (key, sorted(value)))
+                .collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,113 @@
+//! What to search for: a clause, or any query of tantivy.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tantivy::query::Query;
+
+use crate::filter::clause::Clause;
+
+/// What to search for: a [`Clause`], or any [`Query`] of tantivy.
+///
+/// An opaque query has no form that could be compared, so its plans are found again by its key:
+/// give one with [`query_with_key`](Self::query_with_key) if equal queries are built again and
+/// again. Without one, a filter and its clones are equal to nothing else.
+///
+/// ```
+/// use forewarm::{Clause, Filter};
+/// use tantivy::query::AllQuery;
+///
+/// let filter = Filter::from(Clause::term("type", "PushEvent"));
+/// assert!(filter.clause().is_some());
+/// let opaque = Filter::query_with_key(Box::new(AllQuery), "everything");
+/// assert!(opaque.clause().is_none());
+/// ```
+#[non_exhaustive]
+pub struct Filter(pub(crate) FilterKind);
+
+pub(crate) enum FilterKind {
+    Clause(Clause),
+    Opaque {
+        query: Box<dyn Query>,
+        key: OpaqueKey,
+    },
+}
+
+/// What tells opaque queries apart.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum OpaqueKey {
+    /// The caller vouches that equal keys are equal queries.
+    Named(String),
+    /// Nobody vouches. The first number belongs to the process, so that a plan that outlives it
+    /// is never taken for another query's.
+    Unique(u64, u64),
+}
+
+impl Filter {
+    /// A filter that is any query of tantivy, equal only to its own clones.
+    pub fn query(query: Box<dyn Query>) -> Self {
+        static PROCESS: LazyLock<u64> =
+            LazyLock::new(|| RandomState::new().build_hasher().finish());
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let key = OpaqueKey::Unique(*PROCESS, NEXT.fetch_add(1, Ordering::Relaxed));
+        Self(FilterKind::Opaque { query, key })
+    }
+
+    /// A filter that is any query of tantivy, equal to every other with the same `key`.
+    ///
+    /// The caller vouches that queries of one key read the same: a wrong key never gives wrong
+    /// hits, but a warmup that fetches the wrong bytes.
+    pub fn query_with_key(query: Box<dyn Query>, key: &str) -> Self {
+        Self(FilterKind::Opaque {
+            query,
+            key: OpaqueKey::Named(key.to_owned()),
+        })
+    }
+
+    /// The clause, unless the filter is an opaque query.
+    pub fn clause(&self) -> Option<&Clause> {
+        match &self.0 {
+            FilterKind::Clause(clause) => Some(clause),
+            FilterKind::Opaque { .. } => None,
+        }
+    }
+}
+
+impl Clone for Filter {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            FilterKind::Clause(clause) => FilterKind::Clause(clause.clone()),
+            FilterKind::Opaque { query, key } => FilterKind::Opaque {
+                query: query.box_clone(),
+                key: key.clone(),
+            },
+        })
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            FilterKind::Clause(clause) => f.debug_tuple("Filter").field(clause).finish(),
+            FilterKind::Opaque { query, key } => f
+                .debug_struct("Filter")
+                .field("query", query)
+                .field("key", key)
+                .finish(),
+        }
+    }
+}
+
+impl<C: Into<Clause>> From<C> for Filter {
+    fn from(clause: C) -> Self {
+        Self(FilterKind::Clause(clause.into()))
+    }
+}
+
+impl From<Box<dyn Query>> for Filter {
+    fn from(query: Box<dyn Query>) -> Self {
+        Self::query(query)
+    }
+}

@@ -1,0 +1,50 @@
+//! What to search for: the Elasticsearch query DSL, a Rust builder, or any query of tantivy.
+//!
+//! A request goes through four forms: JSON → [`Clause`] (`parse`) → `BoundClause` (`bind`, with a
+//! schema) → tantivy's query and the needs of a warmup, both from the bound form. `canonical`
+//! takes a shortcut from the clause to the fingerprint, without a schema.
+
+mod bind;
+mod bound;
+mod builder;
+mod canonical;
+mod clause;
+mod coerce;
+mod column_range;
+mod dates;
+mod field;
+#[expect(
+    clippy::module_inception,
+    reason = "the room and its noun have one name"
+)]
+mod filter;
+mod fingerprint;
+mod json;
+mod numbers;
+mod parse;
+mod path;
+mod queries;
+mod query_string;
+mod ranges;
+mod request;
+mod sort;
+mod source;
+mod value;
+mod write;
+
+pub(crate) use bound::BoundClause;
+pub(crate) use column_range::ColumnRangeQuery;
+pub(crate) use path::Path;
+pub(crate) use queries::{TermRangeQuery, TermsQuery};
+
+pub use clause::{
+    BoolClause, Clause, ExistsClause, MatchAllClause, MatchClause, MatchNoneClause,
+    MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause, QueryStringClause, RangeClause,
+    TermClause, TermsClause,
+};
+pub use filter::Filter;
+pub use fingerprint::Fingerprint;
+pub use request::{SearchRequest, TrackTotalHits};
+pub use sort::{Missing, Sort, SortKey, SortOrder};
+pub use source::SourceFilter;
+pub use value::FieldValue;

@@ -1,0 +1,167 @@
+//! Clauses to JSON: the short spelling where there is one.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Number, Value, json};
+
+use crate::filter::clause::{BoolClause, Clause, MinimumShouldMatch, Operator, RangeClause};
+use crate::filter::json::StrictValue;
+
+impl Clause {
+    /// The clause as Elasticsearch writes it. [`from_value`](Self::from_value) reads it back
+    /// unchanged.
+    ///
+    /// ```
+    /// use forewarm::Clause;
+    ///
+    /// let clause: Clause = Clause::term("type", "PushEvent").into();
+    /// assert_eq!(clause.to_value(), serde_json::json!({"term": {"type": "PushEvent"}}));
+    /// ```
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Bool(clause) => json!({"bool": bool_body(clause)}),
+            Self::Exists(clause) => {
+                json!({"exists": with_boost(json!({"field": clause.field}), clause.boost)})
+            }
+            Self::Match(clause) => {
+                let mut body = Map::new();
+                body.insert("query".into(), clause.query.to_value());
+                insert_operator(&mut body, "operator", clause.operator);
+                insert_minimum(&mut body, clause.minimum_should_match);
+                by_field("match", &clause.field, body, "query", clause.boost)
+            }
+            Self::MatchAll(clause) => json!({"match_all": with_boost(json!({}), clause.boost)}),
+            Self::MatchNone(clause) => json!({"match_none": with_boost(json!({}), clause.boost)}),
+            Self::MatchPhrase(clause) => {
+                let mut body = Map::new();
+                body.insert("query".into(), clause.query.to_value());
+                if clause.slop != 0 {
+                    body.insert("slop".into(), clause.slop.into());
+                }
+                by_field("match_phrase", &clause.field, body, "query", clause.boost)
+            }
+            Self::Prefix(clause) => {
+                let body = Map::from_iter([("value".to_owned(), json!(clause.value))]);
+                by_field("prefix", &clause.field, body, "value", clause.boost)
+            }
+            Self::QueryString(clause) => {
+                let mut body = Map::from_iter([("query".to_owned(), json!(clause.query))]);
+                if !clause.fields.is_empty() {
+                    body.insert("fields".into(), json!(clause.fields));
+                }
+                insert_operator(&mut body, "default_operator", clause.default_operator);
+                json!({"query_string": with_boost(Value::Object(body), clause.boost)})
+            }
+            Self::Range(clause) => json!({"range": {&clause.field: range_body(clause)}}),
+            Self::Term(clause) => {
+                let body = Map::from_iter([("value".to_owned(), clause.value.to_value())]);
+                by_field("term", &clause.field, body, "value", clause.boost)
+            }
+            Self::Terms(clause) => {
+                let values: Vec<Value> =
+                    clause.values.iter().map(|value| value.to_value()).collect();
+                json!({"terms": with_boost(json!({&clause.field: values}), clause.boost)})
+            }
+        }
+    }
+}
+
+impl Serialize for Clause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_value().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Clause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let StrictValue(value) = StrictValue::deserialize(deserializer)?;
+        Self::from_value(&value).map_err(D::Error::custom)
+    }
+}
+
+/// `{name: {field: value}}` when the body has nothing but its value, else
+/// `{name: {field: body}}`.
+fn by_field(
+    name: &str,
+    field: &str,
+    mut body: Map<String, Value>,
+    value: &str,
+    boost: f32,
+) -> Value {
+    insert_boost(&mut body, boost);
+    let body = match body.get(value) {
+        Some(only) if body.len() == 1 => only.clone(),
+        _ => Value::Object(body),
+    };
+    json!({name: {field: body}})
+}
+
+fn with_boost(mut body: Value, boost: f32) -> Value {
+    if let Value::Object(map) = &mut body {
+        insert_boost(map, boost);
+    }
+    body
+}
+
+fn insert_boost(body: &mut Map<String, Value>, boost: f32) {
+    if boost != 1.0 {
+        // The shortest decimal that reads back as the same `f32`: 0.1, not 0.10000000149011612.
+        let shortest = boost.to_string().parse().ok().and_then(Number::from_f64);
+        body.insert("boost".into(), shortest.map_or(Value::Null, Value::Number));
+    }
+}
+
+fn insert_minimum(body: &mut Map<String, Value>, minimum: Option<MinimumShouldMatch>) {
+    if let Some(minimum) = minimum {
+        let value = match minimum {
+            MinimumShouldMatch::Count(count) => json!(count),
+            MinimumShouldMatch::Percent(percent) => json!(format!("{percent}%")),
+        };
+        body.insert("minimum_should_match".into(), value);
+    }
+}
+
+fn insert_operator(body: &mut Map<String, Value>, key: &str, operator: Operator) {
+    if operator == Operator::And {
+        body.insert(key.into(), json!("and"));
+    }
+}
+
+fn bool_body(clause: &BoolClause) -> Value {
+    let mut body = Map::new();
+    let lists = [
+        ("must", &clause.must),
+        ("filter", &clause.filter),
+        ("should", &clause.should),
+        ("must_not", &clause.must_not),
+    ];
+    for (key, clauses) in lists {
+        if !clauses.is_empty() {
+            let values = clauses.iter().map(Clause::to_value).collect();
+            body.insert(key.into(), Value::Array(values));
+        }
+    }
+    insert_minimum(&mut body, clause.minimum_should_match);
+    insert_boost(&mut body, clause.boost);
+    Value::Object(body)
+}
+
+fn range_body(clause: &RangeClause) -> Value {
+    let mut body = Map::new();
+    let bounds = [
+        ("gt", &clause.gt),
+        ("gte", &clause.gte),
+        ("lt", &clause.lt),
+        ("lte", &clause.lte),
+    ];
+    for (key, bound) in bounds {
+        if let Some(value) = bound {
+            body.insert(key.into(), value.to_value());
+        }
+    }
+    if let Some(format) = &clause.format {
+        body.insert("format".into(), json!(format));
+    }
+    insert_boost(&mut body, clause.boost);
+    Value::Object(body)
+}
