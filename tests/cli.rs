@@ -221,7 +221,7 @@ fn documents_are_packed_inspected_explained_searched_and_verified() {
 #[test]
 fn a_second_search_of_the_same_warmer_gets_nothing() {
     let room = Room::new();
-    let docs = room.write("docs.ndjson", documents(300));
+    let docs = room.write("docs.ndjson", documents(20_000));
     room.pack(&docs, &[]).ok();
     let splits = room.path("splits");
     let arguments = [

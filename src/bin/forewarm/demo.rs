@@ -286,7 +286,9 @@ async fn measure_all(
             let store = engine::slow_store(local.clone(), latency, bandwidth, args.seed);
             engine::warmer(store, false, None)
         };
-        measured.push(measure(name, body, warmer, addresses).await?);
+        let what = format!("request `{name}` {body}");
+        let result = measure(name, body, warmer, addresses).await;
+        measured.push(result.map_err(|failure| failure.during(&what))?);
         progress.bar().inc(1);
         session.interrupt().check()?;
     }

@@ -33,6 +33,14 @@ impl Failure {
         Self::Usage(message.into())
     }
 
+    /// The same failure, saying what was being done.
+    pub(crate) fn during(self, what: &str) -> Self {
+        match self {
+            Self::Failed(message) => Self::Failed(format!("{what}: {message}")),
+            other => other,
+        }
+    }
+
     /// The process's exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
