@@ -27,8 +27,8 @@ pub use search::{
     Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, SortValue, Total, Warming,
 };
 pub use split::{
-    FileOutcome, FileReport, PackSettings, PackedSplit, Split, SplitAddress, UploadReport,
-    VerifyReport, pack, pack_path, verify,
+    FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,
+    SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,
 };
 pub use store::{SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
 pub use warmup::{Outcome, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmup};

@@ -120,22 +120,35 @@ pub(crate) async fn resolve(
         predicted: Traffic::default(),
         lower_bound: false,
     };
+    let mut certain: Vec<Range<u64>> = Vec::new();
     for _ in 0..MAX_ROUNDS {
         let lease = Arc::new(builder.build());
         let owner = Arc::clone(split);
         let pass = pool::run(pool, move || pass(&owner, lease, pending, depth)).await?;
         let Misses { index, data } = pass.misses;
         resolution.lower_bound |= pass.lower_bound;
-        resolution.predict(split, index.iter().chain(&data).cloned().collect());
-        let mut fetch = index;
-        match depth {
-            Depth::Data => fetch.extend(data),
-            Depth::Dictionaries => resolution.wanted.extend(data),
+        if depth == Depth::Dictionaries {
+            resolution.wanted.extend(data.iter().cloned());
         }
-        if fetch.is_empty() && pass.pending.is_empty() {
+        certain.extend(data);
+        // What is certain waits for company: while the look-ups go on from memory alone, nothing
+        // is fetched; then everything known by then goes in one round.
+        let from_memory =
+            !index.is_empty() && split.files().extents().missing(index.clone()).is_empty();
+        let data = if from_memory {
+            Vec::new()
+        } else {
+            std::mem::take(&mut certain)
+        };
+        resolution.predict(split, index.iter().chain(&data).cloned().collect());
+        if index.is_empty() && data.is_empty() && pass.pending.is_empty() {
             resolution.lease = builder.build();
             resolution.traffic = traffic.snapshot();
             return Ok(resolution);
+        }
+        let mut fetch = index;
+        if depth == Depth::Data {
+            fetch.extend(data);
         }
         let acquired = split.files().extents().acquire(fetch, &traffic).await?;
         if acquired.waited {

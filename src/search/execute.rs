@@ -159,6 +159,7 @@ impl Warmer {
                 .await?;
             let mut response = self.respond(request, joined, found, &late, options).await?;
             response.took = started.elapsed().as_millis() as u64;
+            self.count_late_reads(response.report.late_reads);
             observe(&response.report, &record);
             Ok(response)
         };
@@ -205,6 +206,7 @@ impl Warmer {
             let mut report = joined.report;
             report.late_reads = late.count();
             report.then(late.traffic());
+            self.count_late_reads(report.late_reads);
             observe(&report, &record);
             Ok((fruit, report))
         };

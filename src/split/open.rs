@@ -4,6 +4,7 @@
 //! (a split written by a program that puts less there) is fetched, and opening tried again.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -17,7 +18,9 @@ use tantivy::{Index, ReloadPolicy};
 use tracing::Instrument;
 
 use super::split::{Readers, SegmentFiles};
-use super::{Footer, FooterParse, HotBytes, MetaSummary, Split, SplitAddress, check_segment};
+use super::{
+    FileFooter, Footer, FooterParse, HotBytes, MetaSummary, Split, SplitAddress, check_segment,
+};
 use crate::cache::{ExtentCache, LeaseBuilder};
 use crate::directory::{Probe, ReadScope, SplitDirectory, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
@@ -137,6 +140,7 @@ impl Opener {
             object,
             footer: footer.footer_range,
             has_trailer: footer.has_trailer,
+            written_by: written_by(&files),
             files,
             readers,
             traffic: traffic.snapshot(),
@@ -258,6 +262,23 @@ impl Opener {
 struct Body {
     start: u64,
     bytes: OwnedBytes,
+}
+
+/// The version in the file footers, which are in the hot bytes of whoever read them.
+fn written_by(files: &SplitFiles) -> Option<String> {
+    files.ranges().iter().find_map(|(name, range)| {
+        let len = range.end - range.start;
+        let read = |part: std::ops::Range<u64>| {
+            let part = part.start as usize..part.end as usize;
+            files
+                .hot()
+                .read(name, part)
+                .ok_or(io::ErrorKind::WouldBlock.into())
+        };
+        FileFooter::read(len, name, read)
+            .ok()
+            .map(|footer| footer.version)
+    })
 }
 
 fn folder(path: &ObjectPath) -> &str {

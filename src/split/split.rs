@@ -22,6 +22,7 @@ pub struct Split {
     pub(super) has_trailer: bool,
     pub(super) files: Arc<SplitFiles>,
     pub(super) readers: Readers,
+    pub(super) written_by: Option<String>,
     pub(super) traffic: Traffic,
     pub(super) opening: Duration,
 }

@@ -61,11 +61,10 @@ impl Task {
             let running = runtime.spawn(async move {
                 let _ = is_made.await;
                 let outcome = work.await;
-                let lingers = outcome.is_ok();
+                // Held before the waiters wake, who may let go of it at once.
+                let task = this.upgrade().filter(|_| outcome.is_ok());
                 send.send_replace(Some(outcome));
-                if let (true, Some(task), Some(registry)) =
-                    (lingers, this.upgrade(), registry_too.upgrade())
-                {
+                if let (Some(task), Some(registry)) = (task, registry_too.upgrade()) {
                     registry.keep(task);
                 }
             });

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use object_store::ObjectStore;
@@ -14,12 +15,13 @@ use super::task::{Finished, Task, Warmed, Warmup, WarmupKey};
 use super::work::Work;
 use crate::Traffic;
 use crate::cache::ExtentCache;
+use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{BoundClause, Fingerprint, SearchRequest};
 use crate::needs::Need;
 use crate::plan::{Depth, Explanation, Resolution, resolve};
 use crate::pool;
-use crate::split::{Opener, Split, SplitAddress};
+use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::{Fetcher, TrafficCounter};
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
@@ -73,6 +75,7 @@ struct Inner {
     registry: Arc<Registry>,
     runtime: Handle,
     pool: Arc<ThreadPool>,
+    late_reads: AtomicU64,
 }
 
 /// Builds a [`Warmer`].
@@ -147,7 +150,9 @@ impl WarmerBuilder {
             settings.cache.lease_bytes / 2,
             runtime.clone(),
         );
+        let late_reads = AtomicU64::new(0);
         let inner = Inner {
+            late_reads,
             settings,
             cache,
             opener,
@@ -350,6 +355,26 @@ impl Warmer {
         Explanation::new(&split, &resolution)
     }
 
+    /// What a split is made of: files, segments, bytes of each component and field.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and of reading the names of columns where those are not hot.
+    ///
+    /// # Cancel safety
+    ///
+    /// What runs on the pool runs to its end.
+    pub async fn layout(&self, split: &SplitAddress) -> Result<SplitLayout> {
+        let split = self.open(split).await?;
+        let scope = ReadScope::search([].into(), OnMiss::Fetch, Arc::default());
+        pool::run(&self.inner.pool, move || {
+            scope
+                .enter(|| SplitLayout::of(&split))
+                .map_err(|error| Error::from_tantivy(split.path(), error))
+        })
+        .await
+    }
+
     /// What it has done and holds.
     pub fn statistics(&self) -> Statistics {
         let cache = &self.inner.cache;
@@ -366,6 +391,7 @@ impl Warmer {
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),
+            late_reads: self.inner.late_reads.load(Ordering::Relaxed),
         }
     }
 
@@ -398,6 +424,11 @@ impl Warmer {
             self.inner.opener.forget(address.path()).await;
         }
         result
+    }
+
+    /// Adds the late reads of a search to the statistics.
+    pub(crate) fn count_late_reads(&self, reads: u64) {
+        self.inner.late_reads.fetch_add(reads, Ordering::Relaxed);
     }
 
     pub(crate) fn pool(&self) -> &Arc<ThreadPool> {
@@ -439,4 +470,6 @@ pub struct Statistics {
     pub opened_bytes: u64,
     /// Warmups that run, or have finished and can be joined.
     pub warmups: u64,
+    /// Reads of the store made by searches, after their warmups.
+    pub late_reads: u64,
 }
