@@ -580,7 +580,7 @@ fn splits_of_other_programs_are_inspected_explained_searched_and_verified() {
         let path = folder.join(name);
         let path = path.to_str().unwrap();
         let inspected = forewarm(&["inspect", path, "--json"]).ok().json();
-        assert_eq!(inspected["splits"][0]["docs"], docs, "{name}");
+        assert_eq!(inspected["splits"][0]["documents"], docs, "{name}");
         forewarm(&["verify", path]).ok();
         forewarm(&["explain", path, "--query", query]).ok();
         let found = forewarm(&["search", path, "--query", query, "--strict", "--json"])

@@ -46,7 +46,7 @@ Keys of a line that the schema does not name are left out; null is the same as n
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   forewarm inspect splits/docs-00000.split
-  forewarm inspect s3://bucket/logs --json | jq '.splits[].num_docs'
+  forewarm inspect s3://bucket/logs --json | jq '.splits[].documents'
 ";
 
 const VERIFY_EXAMPLES: &str = "\

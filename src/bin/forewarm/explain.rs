@@ -46,8 +46,15 @@ pub(crate) async fn run(session: &Session, args: &ExplainArgs) -> Outcome {
         .await?;
     drop(progress);
     let totals = explained.iter().map(|explanation| explanation.total);
-    let report = Report { total: totals.fold(Traffic::default(), Traffic::beside), splits: explained };
-    if session.json() { session.print_json(&report) } else { print(session, &report) }
+    let report = Report {
+        total: totals.fold(Traffic::default(), Traffic::beside),
+        splits: explained,
+    };
+    if session.json() {
+        session.print_json(&report)
+    } else {
+        print(session, &report)
+    }
 }
 
 fn print(session: &Session, report: &Report) -> Outcome {

@@ -136,8 +136,7 @@ fn report(failure: &Failure) {
 /// Traces to standard error what `RUST_LOG` asks for; by default errors only, because what a user
 /// must know is reported anyway.
 fn trace() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -1,6 +1,6 @@
 //! Tables for people.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table, TableComponent, presets};
 
 /// Which way a column leans.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,13 @@ pub(crate) enum Lean {
 pub(crate) fn table(columns: &[(&str, Lean)]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    // Lines above and below and under the header, none between the rows.
+    for line in [
+        TableComponent::HorizontalLines,
+        TableComponent::MiddleIntersections,
+    ] {
+        table.remove_style(line);
+    }
     table.set_header(columns.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     for (position, (_, lean)) in columns.iter().enumerate() {
         if let (Lean::Right, Some(column)) = (lean, table.column_mut(position)) {
