@@ -2,15 +2,25 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[expect(dead_code, reason = "other tests use the rest")]
+mod common;
+#[cfg(feature = "sstable")]
+#[path = "common/shared.rs"]
+mod shared;
+
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use common::s3_server::{BUCKET, S3Server};
+#[cfg(feature = "sstable")]
+use shared::shared;
 
 const SCHEMA: &str = r#"[
     {"name": "id", "type": "u64", "options": {"indexed": true, "fast": true, "stored": true}},
@@ -230,13 +240,13 @@ fn a_second_search_of_the_same_warmer_gets_nothing() {
         "--query",
         "title:alpha",
         "--size",
-        "3",
+        "30",
         "--repeat",
         "2",
         "--json",
     ];
     let warmed = forewarm(&arguments).ok().json();
-    assert_eq!(warmed["hits"]["hits"].as_array().unwrap().len(), 3);
+    assert_eq!(warmed["hits"]["hits"].as_array().unwrap().len(), 30);
     let runs = warmed["forewarm"]["runs"].as_array().unwrap();
     assert!(runs[0]["gets"].as_u64().unwrap() > 0);
     assert_eq!(runs[1]["gets"], 0);
@@ -552,24 +562,61 @@ fn an_interrupted_pack_leaves_nothing_behind() {
     );
 }
 
-/// Splits that other programs wrote, where they are at hand.
-fn peer_splits() -> Option<PathBuf> {
-    let shared = std::env::var_os("FOREWARM_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")),
-        PathBuf::from,
+#[test]
+fn splits_are_packed_into_s3_and_searched_there() {
+    let server = S3Server::start();
+    let room = Room::new();
+    let docs = room.write("docs.ndjson", documents(3000));
+    let (schema, place) = (
+        room.path("schema.json"),
+        format!("s3://{BUCKET}/some/prefix"),
     );
-    let folder = shared.join("peer-splits");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: {} is not there", folder.display());
-    None
+    let endpoint = format!("endpoint={}", server.endpoint());
+    let forewarm = |arguments: &[&str]| {
+        let mut command = command(arguments);
+        command.args([
+            "--option",
+            &endpoint,
+            "--option",
+            "allow_http=true",
+            "--json",
+        ]);
+        for (key, value) in [
+            ("AWS_ACCESS_KEY_ID", "forewarm"),
+            ("AWS_SECRET_ACCESS_KEY", "forewarm-secret"),
+            ("AWS_REGION", "us-east-1"),
+        ] {
+            command.env(key, value);
+        }
+        Run::of(command.output().unwrap())
+    };
+    let arguments = ["pack", "--from", &docs, "--schema", &schema, "--to", &place];
+    let packed = forewarm(&[&arguments[..], &["--docs-per-split", "1500"]].concat())
+        .ok()
+        .json();
+    assert_eq!(packed["splits"][1]["path"], "some/prefix/docs-00001.split");
+    let refused = forewarm(&arguments);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+
+    let search = ["search", &place, "--query", "title:number7", "--strict"];
+    let found = forewarm(&search).ok().json();
+    assert_eq!(found["hits"]["total"]["value"], 1);
+    server.reset_counts();
+    let one = format!("{place}/docs-00000.split");
+    assert_eq!(forewarm(&["verify", &one]).ok().json()["problems"], 0);
+    assert!(server.counts().gets.values().sum::<u64>() > 0);
+    assert_eq!(
+        forewarm(&["inspect", &format!("{place}/missing.split")]).code,
+        1
+    );
 }
 
 #[cfg(feature = "sstable")]
 #[test]
 fn splits_of_other_programs_are_inspected_explained_searched_and_verified() {
-    let Some(folder) = peer_splits() else { return };
+    let Some(folder) = shared("peer-splits") else {
+        return;
+    };
     for (name, query, docs) in [
         ("large-batch-250-docs.split", "score:[0 TO 100000]", 250),
         ("after-merge-40-docs.split", "score:[0 TO 100000]", 40),

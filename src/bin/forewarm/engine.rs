@@ -122,6 +122,9 @@ pub(crate) struct Cost {
     pub(crate) search_us: u64,
     pub(crate) fetch_docs_us: u64,
     pub(crate) splits: u64,
+    /// Why a warmup failed, when one did; its search read on demand instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<String>,
 }
 
 impl Cost {
@@ -139,6 +142,7 @@ impl Cost {
             search_us: report.search_us,
             fetch_docs_us: report.fetch_docs_us,
             splits: report.splits as u64,
+            failure: report.failure.clone(),
         }
     }
 
@@ -155,6 +159,7 @@ impl Cost {
             sum.join_us += cost.join_us;
             sum.search_us += cost.search_us;
             sum.fetch_docs_us += cost.fetch_docs_us;
+            sum.failure = sum.failure.or_else(|| cost.failure.clone());
         }
         sum
     }

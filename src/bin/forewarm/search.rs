@@ -46,6 +46,15 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     drop(progress);
     // clap asks for one run at least.
     let response = last.ok_or_else(|| Failure::usage("--repeat is at least 1"))?;
+    for failure in runs
+        .iter()
+        .filter_map(|(_, cost)| cost.failure.as_ref())
+        .take(1)
+    {
+        session.note(format!(
+            "warning: read on demand, because the warmup failed: {failure}"
+        ));
+    }
     let answer = engine::value(&response)?;
     if session.json() {
         print_json(session, answer, &runs)
