@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -8,12 +8,11 @@ use futures_util::future::try_join_all;
 use tantivy::directory::OwnedBytes;
 use tokio::runtime::Handle;
 
-use super::budget::{Budget, Reservation};
+use super::bounded::{ExtentCache, ObjectKey};
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
 use super::flight::{Flight, Pilot};
-use super::settings::CacheSettings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Batch, Fetcher, ObjectHandle, TrafficCounter, batches, gaps, normalise};
+use crate::store::{Batch, ObjectHandle, TrafficCounter, batches, gaps, normalise};
 
 /// How often a range may turn out not to be covered after its fetches have landed. Each time means
 /// that somebody else fetched only other parts of a shared GET.
@@ -23,131 +22,6 @@ const MAX_PASSES: usize = 16;
 /// more wasteful one only the parts asked for are copied out, so that a short posting list does
 /// not pin the gap beside it.
 const WASTE_ONE_IN: u64 = 4;
-
-type Moka = moka::sync::Cache<(u64, u64), Arc<Extent>>;
-type Registry = Mutex<HashMap<ObjectKey, Weak<SplitExtents>>>;
-
-#[derive(Clone, Eq, Hash, PartialEq)]
-struct ObjectKey {
-    path: object_store::path::Path,
-    version: crate::store::ObjectVersion,
-}
-
-/// All extents of all splits, bounded in bytes.
-#[derive(Clone)]
-pub(crate) struct ExtentCache(Arc<Inner>);
-
-struct Inner {
-    moka: Moka,
-    budget: Budget,
-    capacity: u64,
-    leased: AtomicU64,
-    next_id: AtomicU64,
-    registry: Registry,
-    fetcher: Arc<Fetcher>,
-    runtime: Handle,
-}
-
-impl ExtentCache {
-    pub(crate) fn new(settings: &CacheSettings, fetcher: Arc<Fetcher>, runtime: Handle) -> Self {
-        let moka = Moka::builder()
-            .name("forewarm-extents")
-            .max_capacity(settings.capacity_bytes)
-            .weigher(|_, extent: &Arc<Extent>| u32::try_from(extent.weight()).unwrap_or(u32::MAX))
-            .build();
-        Self(Arc::new(Inner {
-            moka,
-            budget: Budget::new(settings.capacity_bytes.saturating_add(settings.lease_bytes)),
-            capacity: settings.capacity_bytes,
-            leased: AtomicU64::new(0),
-            next_id: AtomicU64::new(1),
-            registry: Registry::default(),
-            fetcher,
-            runtime,
-        }))
-    }
-
-    /// The extents of `object`: the same ones for as long as any of them is alive, so that a split
-    /// opened again finds what was fetched before.
-    pub(crate) fn split(&self, object: &ObjectHandle) -> Arc<SplitExtents> {
-        let key = ObjectKey {
-            path: object.path().clone(),
-            version: object.version().clone(),
-        };
-        let mut registry = lock(&self.0.registry);
-        if let Some(split) = registry.get(&key).and_then(Weak::upgrade) {
-            return split;
-        }
-        let split = Arc::new(SplitExtents {
-            id: self.0.next_id.fetch_add(1, Ordering::Relaxed),
-            key: key.clone(),
-            object: object.clone(),
-            cache: self.clone(),
-            state: Mutex::default(),
-        });
-        registry.insert(key, Arc::downgrade(&split));
-        split
-    }
-
-    /// Bytes of cached extents, bookkeeping included.
-    pub(crate) fn cached_bytes(&self) -> u64 {
-        self.0.moka.run_pending_tasks();
-        self.0.moka.weighted_size()
-    }
-
-    /// Number of cached extents.
-    pub(crate) fn cached_extents(&self) -> u64 {
-        self.0.moka.run_pending_tasks();
-        self.0.moka.entry_count()
-    }
-
-    /// Bytes held by leases, each extent counted once.
-    pub(crate) fn leased_bytes(&self) -> u64 {
-        self.0.leased.load(Ordering::Acquire)
-    }
-
-    /// Bytes cached, leased or in flight, each counted once.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        self.0.budget.used()
-    }
-
-    pub(crate) fn capacity_bytes(&self) -> u64 {
-        self.0.capacity
-    }
-
-    /// Drops all cached extents; what is leased stays with its leases.
-    pub(crate) fn clear(&self) {
-        self.0.moka.invalidate_all();
-        self.0.moka.run_pending_tasks();
-    }
-
-    pub(crate) fn fetcher(&self) -> &Arc<Fetcher> {
-        &self.0.fetcher
-    }
-
-    pub(crate) fn runtime(&self) -> &Handle {
-        &self.0.runtime
-    }
-
-    fn reserve(&self, bytes: u64) -> Result<Reservation> {
-        if let Some(reservation) = self.0.budget.try_reserve(bytes) {
-            return Ok(reservation);
-        }
-        // What moka has decided to evict but not dropped yet still counts.
-        self.0.moka.run_pending_tasks();
-        self.0.budget.try_reserve(bytes).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Budget,
-                format!(
-                    "{bytes} bytes do not fit: {} of {} (capacity_bytes + lease_bytes) are taken; \
-                     raise lease_bytes or warm less at once",
-                    self.0.budget.used(),
-                    self.0.budget.limit()
-                ),
-            )
-        })
-    }
-}
 
 /// The extents of one split object in one version.
 pub(crate) struct SplitExtents {
@@ -177,6 +51,21 @@ struct Found {
 }
 
 impl SplitExtents {
+    pub(super) fn new(
+        id: u64,
+        key: ObjectKey,
+        object: ObjectHandle,
+        cache: ExtentCache,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            key,
+            object,
+            cache,
+            state: Mutex::default(),
+        })
+    }
+
     /// Identifies the split among all of this process.
     pub(crate) fn id(&self) -> u64 {
         self.id
@@ -188,12 +77,12 @@ impl SplitExtents {
 
     /// The runtime that fetches.
     pub(crate) fn runtime(&self) -> &Handle {
-        &self.cache.0.runtime
+        self.cache.runtime()
     }
 
     /// How long one fetch may take.
     pub(crate) fn patience(&self) -> Duration {
-        self.cache.0.fetcher.settings().get_deadline
+        self.cache.fetcher().settings().get_deadline
     }
 
     /// Reads `range`, from memory or the store. When the budget has no room for an extent the
@@ -215,8 +104,7 @@ impl SplitExtents {
             Err(error) if error.kind() == ErrorKind::Budget => {
                 let bytes = self
                     .cache
-                    .0
-                    .fetcher
+                    .fetcher()
                     .get_range(&self.object, range, traffic)
                     .await?;
                 Ok(OwnedBytes::new(bytes))
@@ -226,7 +114,7 @@ impl SplitExtents {
     }
 
     pub(super) fn leased(&self) -> &AtomicU64 {
-        &self.cache.0.leased
+        self.cache.leased()
     }
 
     /// The extent that covers `range`, when one is in memory.
@@ -305,7 +193,7 @@ impl SplitExtents {
             } = found;
             for pilot in pilots {
                 let task = Arc::clone(self).fly(pilot, traffic.clone());
-                self.cache.0.runtime.spawn(task);
+                self.cache.runtime().spawn(task);
             }
             for extent in extents {
                 held.insert(extent.range().start, extent);
@@ -361,7 +249,7 @@ impl SplitExtents {
             missing.extend(gaps(range, &normalise(present)));
         }
         found.flights.dedup_by_key(|flight| flight.range().start);
-        let merge_gap = self.cache.0.fetcher.settings().merge_gap_bytes;
+        let merge_gap = self.cache.fetcher().settings().merge_gap_bytes;
         let held = |gap: &Range<u64>| {
             let within = |starts: &mut dyn Iterator<Item = u64>| starts.next().is_some();
             within(&mut state.extents.range(gap.clone()).map(|(&start, _)| start))
@@ -394,7 +282,7 @@ impl SplitExtents {
         traffic: &TrafficCounter,
     ) -> Result<Vec<Arc<Extent>>> {
         let Batch { range, parts } = &pilot.batch;
-        let fetcher = &self.cache.0.fetcher;
+        let fetcher = self.cache.fetcher();
         let mut reservation = None;
         let body = fetcher
             .get_range_when(&self.object, range.clone(), traffic, || {
@@ -441,17 +329,13 @@ impl SplitExtents {
         Ok(extents)
     }
 
-    /// Makes an extent known to the map and to moka.
+    /// Makes an extent known to the map and to the cache.
     fn publish(&self, extent: &Arc<Extent>) {
         let start = extent.range().start;
         lock(&self.state)
             .extents
             .insert(start, Arc::downgrade(extent));
-        self.cache
-            .0
-            .moka
-            .insert((self.id, start), Arc::clone(extent));
-        self.cache.0.moka.run_pending_tasks();
+        self.cache.keep(self.id, extent);
     }
 
     /// Each wanted range inside one extent: those that span several are copied into one, which
@@ -473,7 +357,7 @@ impl SplitExtents {
                 .filter(|extent| range.start < extent.range().end)
                 .collect();
             if let Some(one) = parts.iter().find(|extent| extent.covers(range)) {
-                self.touch(one);
+                self.cache.touch(self.id, one);
                 extents.push(Arc::clone(one));
                 continue;
             }
@@ -506,7 +390,7 @@ impl SplitExtents {
             }
         }
         for part in parts {
-            self.cache.0.moka.invalidate(&(self.id, part.range().start));
+            self.cache.discard(self.id, part.range().start);
         }
         {
             let mut state = lock(&self.state);
@@ -517,14 +401,6 @@ impl SplitExtents {
         let extent = Extent::new(Arc::clone(self), union.start, bytes, reservation);
         self.publish(&extent);
         Ok(extent)
-    }
-
-    /// Tells moka that the extent was used; brings one back that only leases kept alive.
-    fn touch(&self, extent: &Arc<Extent>) {
-        let key = (self.id, extent.range().start);
-        if self.cache.0.moka.get(&key).is_none() {
-            self.cache.0.moka.insert(key, Arc::clone(extent));
-        }
     }
 
     /// Called by an extent that is dropped.
@@ -554,13 +430,7 @@ impl SplitExtents {
 
 impl Drop for SplitExtents {
     fn drop(&mut self) {
-        let mut registry = lock(&self.cache.0.registry);
-        if registry
-            .get(&self.key)
-            .is_some_and(|split| split.strong_count() == 0)
-        {
-            registry.remove(&self.key);
-        }
+        self.cache.forget(&self.key);
     }
 }
 
@@ -596,7 +466,7 @@ fn weight_of(range: &Range<u64>) -> u64 {
     (range.end - range.start) + EXTENT_OVERHEAD_BYTES
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that runs under these locks panics half-way through a change.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -50,7 +50,7 @@ use crate::store::{Fetcher, TrafficCounter};
 /// #     .await?;
 /// let warmer = Warmer::builder(store).build()?;
 /// let splits = [SplitAddress::new("a.split".into())];
-/// let request = SearchRequest::new(Clause::match_("body", "sea"));
+/// let request = SearchRequest::new(Clause::match_text("body", "sea"));
 ///
 /// // Before fan-out: returns at once, fetches in the background.
 /// let warmups = warmer.warm_many(&splits, &request);
