@@ -268,6 +268,29 @@ fn a_second_search_of_the_same_warmer_gets_nothing() {
 }
 
 #[test]
+fn hits_spread_over_a_split_are_found_again_when_warm() {
+    let room = Room::new();
+    let docs = room.write("docs.ndjson", documents(20_000));
+    room.pack(&docs, &[]).ok();
+    let splits = room.path("splits");
+    // tantivy keeps a few decompressed blocks of documents: more hits than that evict each other.
+    for count in [4, 5, 6, 20] {
+        let spread: Vec<u64> = (0..count).map(|place| place * 20_000 / count).collect();
+        let body = json!({"query": {"terms": {"id": spread}}, "size": count});
+        let body = room.write("body.json", body.to_string());
+        let arguments = [
+            "search", &splits, "--body", &body, "--strict", "--repeat", "3", "--json",
+        ];
+        let found = forewarm(&arguments).ok().json();
+        assert_eq!(
+            found["hits"]["hits"].as_array().unwrap().len() as u64,
+            count
+        );
+        assert_eq!(found["forewarm"]["runs"][2]["gets"], 0);
+    }
+}
+
+#[test]
 fn an_index_that_exists_becomes_one_split() {
     let room = Room::new();
     let folder = room.folder.path().join("index");
