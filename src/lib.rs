@@ -1,5 +1,4 @@
 //! forewarm (placeholder while the rooms are being built).
-#![allow(dead_code, unused_imports)]
 
 mod cache;
 mod directory;

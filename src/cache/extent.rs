@@ -56,10 +56,6 @@ impl Extent {
         self.bytes
             .slice(start..start + (range.end - range.start) as usize)
     }
-
-    pub(super) fn home(&self) -> &Arc<SplitExtents> {
-        &self.home
-    }
 }
 
 impl Drop for Extent {

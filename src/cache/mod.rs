@@ -17,7 +17,6 @@ mod lease;
 mod settings;
 
 pub(crate) use bounded::ExtentCache;
-pub(crate) use extent::Extent;
 pub(crate) use extents::SplitExtents;
 pub(crate) use lease::{Lease, LeaseBuilder};
 pub use settings::CacheSettings;

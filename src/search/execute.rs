@@ -79,7 +79,6 @@ impl SearchOptions {
 struct Joined {
     splits: Vec<Prepared>,
     leases: Vec<Option<Arc<Lease>>>,
-    outcome: Outcome,
     report: SearchReport,
 }
 
@@ -279,7 +278,6 @@ impl Warmer {
         Ok(Joined {
             splits,
             leases,
-            outcome,
             report,
         })
     }
