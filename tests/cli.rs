@@ -252,6 +252,12 @@ fn a_second_search_of_the_same_warmer_gets_nothing() {
     assert_eq!(runs[1]["gets"], 0);
     assert_eq!(warmed["forewarm"]["gets"], runs[0]["gets"]);
 
+    let body = json!({"query": {"query_string": {"query": "title:alpha"}}, "size": 30});
+    let same = forewarm(&["search", &splits, "--body", &body.to_string(), "--json"])
+        .ok()
+        .json();
+    assert_eq!(same["hits"], warmed["hits"]);
+
     let plain = forewarm(&[&arguments[..], &["--no-warm"]].concat())
         .ok()
         .json();

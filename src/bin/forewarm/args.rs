@@ -138,7 +138,7 @@ pub(crate) struct SimulateArgs {
 #[derive(Args, Clone, Debug)]
 #[command(group = ArgGroup::new("what").required(true).args(["body", "query"]))]
 pub(crate) struct RequestArgs {
-    /// Read the request from a JSON file (`-`: standard input)
+    /// Read the request from a JSON file (`-`: standard input); `{…}` is the request itself
     #[arg(long, value_name = "FILE")]
     pub(crate) body: Option<String>,
 

@@ -24,6 +24,10 @@ const MAX_BODY: u64 = 64 << 20;
 /// When the body cannot be read, or is no request.
 pub(crate) async fn request(args: &RequestArgs) -> Outcome<SearchRequest> {
     let (name, json) = match (&args.body, &args.query) {
+        // No file is called like this: somebody gave the body itself.
+        (Some(body), _) if body.trim_start().starts_with('{') => {
+            ("--body".to_owned(), body.clone())
+        }
         (Some(body), _) => (body_name(body), read_body(body).await?),
         (None, Some(text)) => (
             "--query".to_owned(),

@@ -150,8 +150,14 @@ impl Target {
         target.replaced = target.existing().await?;
         match target.replaced.first() {
             Some(path) if !args.overwrite => Err(Failure::failed(format!(
-                "{} holds {path} already: give --overwrite to replace it, or another --name",
-                args.to
+                "{} holds {} already: give --overwrite to replace it, or another {}",
+                args.to,
+                path.filename().unwrap_or_default(),
+                if matches!(target.naming, Naming::Single) {
+                    "--to"
+                } else {
+                    "--name"
+                }
             ))),
             _ => Ok(target),
         }
