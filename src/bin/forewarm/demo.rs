@@ -265,7 +265,7 @@ fn date(share: f64) -> String {
     let second = FIRST_SECOND + (SECONDS as f64 * share) as i64;
     tantivy::DateTime::from_timestamp_secs(second)
         .into_utc()
-        .format(&time::format_description::well_known::Rfc3339)
+        .format(&tantivy::time::format_description::well_known::Rfc3339)
         .unwrap_or_default()
 }
 
