@@ -104,6 +104,10 @@ mod split;
 mod store;
 mod warmup;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// How it works and why: `DESIGN.md`.
 #[doc = include_str!("../DESIGN.md")]
 pub mod design {}
