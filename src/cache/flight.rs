@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 
 use super::extent::Extent;
-use super::extents::SplitExtents;
+use super::shelf::Shelf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Batch;
 
@@ -18,7 +18,7 @@ type Landed = Option<Result<Vec<Arc<Extent>>>>;
 pub(crate) struct Flight {
     range: Range<u64>,
     landed: watch::Receiver<Landed>,
-    home: Arc<SplitExtents>,
+    shelf: Arc<Shelf>,
 }
 
 /// The end of a flight that brings the bytes.
@@ -29,12 +29,12 @@ pub(super) struct Pilot {
 }
 
 impl Flight {
-    pub(super) fn new(home: Arc<SplitExtents>, batch: Batch) -> (Arc<Self>, Pilot) {
+    pub(super) fn new(shelf: Arc<Shelf>, batch: Batch) -> (Arc<Self>, Pilot) {
         let (landing, landed) = watch::channel(None);
         let flight = Arc::new(Self {
             range: batch.range.clone(),
             landed,
-            home,
+            shelf,
         });
         let pilot = Pilot {
             batch,
@@ -69,7 +69,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.home.forget_flight(self.range.start);
+        self.shelf.forget_flight(self.range.start);
     }
 }
 
