@@ -238,8 +238,8 @@ impl SplitExtents {
     }
 
     /// Fetches one batch and lands it.
-    async fn fly(self: Arc<Self>, pilot: Pilot, traffic: TrafficCounter) {
-        let result = self.fetch(&pilot, &traffic).await;
+    async fn fly(self: Arc<Self>, mut pilot: Pilot, traffic: TrafficCounter) {
+        let result = self.fetch(&mut pilot, &traffic).await;
         {
             // Whoever looks from now on finds the extents, or fetches again what failed.
             let mut state = self.shelf.lock();
@@ -257,15 +257,16 @@ impl SplitExtents {
 
     async fn fetch(
         self: &Arc<Self>,
-        pilot: &Pilot,
+        pilot: &mut Pilot,
         traffic: &TrafficCounter,
     ) -> Result<Vec<Arc<Extent>>> {
-        let Batch { range, parts } = &pilot.batch;
+        let batch = pilot.batch.clone();
+        let Batch { range, parts } = &batch;
         let fetcher = self.cache.fetcher();
         let mut reservation = None;
         let body = fetcher
             .get_range_when(&self.object, range.clone(), traffic, || {
-                if !pilot.is_awaited() {
+                if !pilot.begin() {
                     return Err(Error::new(
                         ErrorKind::Cancelled,
                         "nobody waits for this fetch",
@@ -282,7 +283,7 @@ impl SplitExtents {
                 "a GET was sent without a reservation",
             ));
         };
-        let whole = pilot.batch.waste() * WASTE_ONE_IN <= range.end - range.start;
+        let whole = batch.waste() * WASTE_ONE_IN <= range.end - range.start;
         let extents: Vec<Arc<Extent>> = if whole {
             let reservation = reservation.split(weight_of(range));
             vec![Extent::new(
@@ -369,17 +370,21 @@ impl SplitExtents {
                 bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
             }
         }
-        for part in parts {
-            self.cache.discard(self.id(), part.range().start);
-        }
+        let extent = Extent::new(Arc::clone(&self.shelf), union.start, bytes, reservation);
         {
+            // In one step: nobody may find the range missing in between, and fetch it again.
             let mut state = self.shelf.lock();
             for part in parts {
                 state.extents.remove(&part.range().start);
             }
+            state
+                .extents
+                .insert(extent.range().start, Arc::downgrade(&extent));
         }
-        let extent = Extent::new(Arc::clone(&self.shelf), union.start, bytes, reservation);
-        self.publish(&extent);
+        for part in parts {
+            self.cache.discard(self.id(), part.range().start);
+        }
+        self.cache.keep(self.id(), &extent);
         Ok(extent)
     }
 }
