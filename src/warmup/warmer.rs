@@ -422,6 +422,7 @@ impl Warmer {
             && error.kind() == ErrorKind::SplitChanged
         {
             self.inner.opener.forget(address.path()).await;
+            self.inner.registry.forget_split(address.path());
         }
         result
     }
