@@ -1,26 +1,17 @@
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
-use object_store::path::Path;
 use tokio::runtime::Handle;
 
 use super::budget::{Budget, Reservation};
 use super::extent::Extent;
-use super::extents::{SplitExtents, lock};
+use super::extents::SplitExtents;
 use super::settings::CacheSettings;
+use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Fetcher, ObjectHandle, ObjectVersion};
+use crate::store::{Fetcher, ObjectHandle};
 
 type Moka = moka::sync::Cache<(u64, u64), Arc<Extent>>;
-type Registry = Mutex<HashMap<ObjectKey, Weak<SplitExtents>>>;
-
-/// One object in one version.
-#[derive(Clone, Eq, Hash, PartialEq)]
-pub(super) struct ObjectKey {
-    path: Path,
-    version: ObjectVersion,
-}
 
 /// All extents of all splits, bounded in bytes.
 #[derive(Clone)]
@@ -30,9 +21,9 @@ struct Inner {
     moka: Moka,
     budget: Budget,
     capacity: u64,
-    leased: AtomicU64,
+    leased: Arc<AtomicU64>,
     next_id: AtomicU64,
-    registry: Registry,
+    shelves: Arc<Shelves>,
     fetcher: Arc<Fetcher>,
     runtime: Handle,
 }
@@ -48,29 +39,32 @@ impl ExtentCache {
             moka,
             budget: Budget::new(settings.capacity_bytes.saturating_add(settings.lease_bytes)),
             capacity: settings.capacity_bytes,
-            leased: AtomicU64::new(0),
+            leased: Arc::default(),
             next_id: AtomicU64::new(1),
-            registry: Registry::default(),
+            shelves: Arc::default(),
             fetcher,
             runtime,
         }))
     }
 
-    /// The extents of `object`: the same ones for as long as any of them is alive, so that a split
-    /// opened again finds what was fetched before.
+    /// The extents of `object`: for as long as any of them is alive, a split opened again finds
+    /// what was fetched before.
     pub(crate) fn split(&self, object: &ObjectHandle) -> Arc<SplitExtents> {
         let key = ObjectKey {
             path: object.path().clone(),
             version: object.version().clone(),
         };
-        let mut registry = lock(&self.0.registry);
-        if let Some(split) = registry.get(&key).and_then(Weak::upgrade) {
-            return split;
-        }
-        let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
-        let split = SplitExtents::new(id, key.clone(), object.clone(), self.clone());
-        registry.insert(key, Arc::downgrade(&split));
-        split
+        let mut shelves = lock(&self.0.shelves);
+        let found = shelves.get(&key).and_then(Weak::upgrade);
+        let shelf = found.unwrap_or_else(|| {
+            let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+            let (all, leased) = (Arc::clone(&self.0.shelves), Arc::clone(&self.0.leased));
+            let shelf = Shelf::new(id, key.clone(), all, leased);
+            shelves.insert(key, Arc::downgrade(&shelf));
+            shelf
+        });
+        drop(shelves);
+        SplitExtents::new(shelf, object.clone(), self.clone())
     }
 
     /// Bytes of cached extents, bookkeeping included.
@@ -113,11 +107,6 @@ impl ExtentCache {
         &self.0.runtime
     }
 
-    /// The gauge of leased bytes.
-    pub(super) fn leased(&self) -> &AtomicU64 {
-        &self.0.leased
-    }
-
     /// Holds an extent for as long as there is room.
     pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>) {
         self.0
@@ -137,17 +126,6 @@ impl ExtentCache {
     /// Lets go of an extent that another has taken the place of.
     pub(super) fn discard(&self, split: u64, start: u64) {
         self.0.moka.invalidate(&(split, start));
-    }
-
-    /// Called by the extents of a split when the last is dropped.
-    pub(super) fn forget(&self, key: &ObjectKey) {
-        let mut registry = lock(&self.0.registry);
-        if registry
-            .get(key)
-            .is_some_and(|split| split.strong_count() == 0)
-        {
-            registry.remove(key);
-        }
     }
 
     pub(super) fn reserve(&self, bytes: u64) -> Result<Reservation> {

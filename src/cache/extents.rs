@@ -1,16 +1,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tantivy::directory::OwnedBytes;
 use tokio::runtime::Handle;
 
-use super::bounded::{ExtentCache, ObjectKey};
+use super::bounded::ExtentCache;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
 use super::flight::{Flight, Pilot};
+use super::shelf::{Shelf, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Batch, ObjectHandle, TrafficCounter, batches, gaps, normalise};
 
@@ -23,21 +23,11 @@ const MAX_PASSES: usize = 16;
 /// not pin the gap beside it.
 const WASTE_ONE_IN: u64 = 4;
 
-/// The extents of one split object in one version.
+/// The extents of one split object in one version, and the means to fetch more of them.
 pub(crate) struct SplitExtents {
-    id: u64,
-    key: ObjectKey,
+    shelf: Arc<Shelf>,
     object: ObjectHandle,
     cache: ExtentCache,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// By start; cached or leased extents never overlap here.
-    extents: BTreeMap<u64, Weak<Extent>>,
-    /// By start of the GET.
-    flights: BTreeMap<u64, Weak<Flight>>,
 }
 
 /// What a look at the map found for some ranges.
@@ -51,24 +41,17 @@ struct Found {
 }
 
 impl SplitExtents {
-    pub(super) fn new(
-        id: u64,
-        key: ObjectKey,
-        object: ObjectHandle,
-        cache: ExtentCache,
-    ) -> Arc<Self> {
+    pub(super) fn new(shelf: Arc<Shelf>, object: ObjectHandle, cache: ExtentCache) -> Arc<Self> {
         Arc::new(Self {
-            id,
-            key,
+            shelf,
             object,
             cache,
-            state: Mutex::default(),
         })
     }
 
     /// Identifies the split among all of this process.
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        self.shelf.id()
     }
 
     pub(crate) fn object(&self) -> &ObjectHandle {
@@ -113,13 +96,9 @@ impl SplitExtents {
         }
     }
 
-    pub(super) fn leased(&self) -> &AtomicU64 {
-        self.cache.leased()
-    }
-
     /// The extent that covers `range`, when one is in memory.
     pub(crate) fn lookup(&self, range: &Range<u64>) -> Option<Arc<Extent>> {
-        let state = lock(&self.state);
+        let state = self.shelf.lock();
         let candidate = state.extents.range(..=range.start).next_back()?.1.upgrade();
         // The reference must not be dropped under the lock.
         drop(state);
@@ -129,7 +108,7 @@ impl SplitExtents {
     /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs.
     pub(crate) fn missing(&self, ranges: Vec<Range<u64>>) -> Vec<Batch> {
         let mut keep = Found::default();
-        let mut state = lock(&self.state);
+        let mut state = self.shelf.lock();
         let batches = self.plan(&mut state, &normalise(ranges), &mut keep);
         drop(state);
         batches
@@ -148,7 +127,7 @@ impl SplitExtents {
             return;
         }
         if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
-            let extent = Extent::new(Arc::clone(self), start, bytes, reservation);
+            let extent = Extent::new(Arc::clone(&self.shelf), start, bytes, reservation);
             self.publish(&extent);
         }
     }
@@ -175,9 +154,9 @@ impl SplitExtents {
         for _ in 0..MAX_PASSES {
             let mut found = Found::default();
             {
-                let mut state = lock(&self.state);
+                let mut state = self.shelf.lock();
                 for batch in self.plan(&mut state, &wanted, &mut found) {
-                    let (flight, pilot) = Flight::new(Arc::clone(self), batch);
+                    let (flight, pilot) = Flight::new(Arc::clone(&self.shelf), batch);
                     state
                         .flights
                         .insert(flight.range().start, Arc::downgrade(&flight));
@@ -259,11 +238,11 @@ impl SplitExtents {
     }
 
     /// Fetches one batch and lands it.
-    async fn fly(self: Arc<Self>, pilot: Pilot, traffic: TrafficCounter) {
-        let result = self.fetch(&pilot, &traffic).await;
+    async fn fly(self: Arc<Self>, mut pilot: Pilot, traffic: TrafficCounter) {
+        let result = self.fetch(&mut pilot, &traffic).await;
         {
             // Whoever looks from now on finds the extents, or fetches again what failed.
-            let mut state = lock(&self.state);
+            let mut state = self.shelf.lock();
             let start = pilot.batch.range.start;
             if state
                 .flights
@@ -278,15 +257,16 @@ impl SplitExtents {
 
     async fn fetch(
         self: &Arc<Self>,
-        pilot: &Pilot,
+        pilot: &mut Pilot,
         traffic: &TrafficCounter,
     ) -> Result<Vec<Arc<Extent>>> {
-        let Batch { range, parts } = &pilot.batch;
+        let batch = pilot.batch.clone();
+        let Batch { range, parts } = &batch;
         let fetcher = self.cache.fetcher();
         let mut reservation = None;
         let body = fetcher
             .get_range_when(&self.object, range.clone(), traffic, || {
-                if !pilot.is_awaited() {
+                if !pilot.begin() {
                     return Err(Error::new(
                         ErrorKind::Cancelled,
                         "nobody waits for this fetch",
@@ -303,11 +283,11 @@ impl SplitExtents {
                 "a GET was sent without a reservation",
             ));
         };
-        let whole = pilot.batch.waste() * WASTE_ONE_IN <= range.end - range.start;
+        let whole = batch.waste() * WASTE_ONE_IN <= range.end - range.start;
         let extents: Vec<Arc<Extent>> = if whole {
             let reservation = reservation.split(weight_of(range));
             vec![Extent::new(
-                Arc::clone(self),
+                Arc::clone(&self.shelf),
                 range.start,
                 body,
                 reservation,
@@ -319,7 +299,7 @@ impl SplitExtents {
                     let from = (part.start - range.start) as usize;
                     let bytes = body[from..from + (part.end - part.start) as usize].to_vec();
                     let reservation = reservation.split(weight_of(part));
-                    Extent::new(Arc::clone(self), part.start, bytes, reservation)
+                    Extent::new(Arc::clone(&self.shelf), part.start, bytes, reservation)
                 })
                 .collect()
         };
@@ -332,10 +312,11 @@ impl SplitExtents {
     /// Makes an extent known to the map and to the cache.
     fn publish(&self, extent: &Arc<Extent>) {
         let start = extent.range().start;
-        lock(&self.state)
+        self.shelf
+            .lock()
             .extents
             .insert(start, Arc::downgrade(extent));
-        self.cache.keep(self.id, extent);
+        self.cache.keep(self.id(), extent);
     }
 
     /// Each wanted range inside one extent: those that span several are copied into one, which
@@ -357,7 +338,7 @@ impl SplitExtents {
                 .filter(|extent| range.start < extent.range().end)
                 .collect();
             if let Some(one) = parts.iter().find(|extent| extent.covers(range)) {
-                self.cache.touch(self.id, one);
+                self.cache.touch(self.id(), one);
                 extents.push(Arc::clone(one));
                 continue;
             }
@@ -389,48 +370,22 @@ impl SplitExtents {
                 bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
             }
         }
-        for part in parts {
-            self.cache.discard(self.id, part.range().start);
-        }
+        let extent = Extent::new(Arc::clone(&self.shelf), union.start, bytes, reservation);
         {
-            let mut state = lock(&self.state);
+            // In one step: nobody may find the range missing in between, and fetch it again.
+            let mut state = self.shelf.lock();
             for part in parts {
                 state.extents.remove(&part.range().start);
             }
+            state
+                .extents
+                .insert(extent.range().start, Arc::downgrade(&extent));
         }
-        let extent = Extent::new(Arc::clone(self), union.start, bytes, reservation);
-        self.publish(&extent);
+        for part in parts {
+            self.cache.discard(self.id(), part.range().start);
+        }
+        self.cache.keep(self.id(), &extent);
         Ok(extent)
-    }
-
-    /// Called by an extent that is dropped.
-    pub(super) fn forget_extent(&self, start: u64) {
-        let mut state = lock(&self.state);
-        if state
-            .extents
-            .get(&start)
-            .is_some_and(|extent| extent.strong_count() == 0)
-        {
-            state.extents.remove(&start);
-        }
-    }
-
-    /// Called by a flight that is dropped.
-    pub(super) fn forget_flight(&self, start: u64) {
-        let mut state = lock(&self.state);
-        if state
-            .flights
-            .get(&start)
-            .is_some_and(|flight| flight.strong_count() == 0)
-        {
-            state.flights.remove(&start);
-        }
-    }
-}
-
-impl Drop for SplitExtents {
-    fn drop(&mut self) {
-        self.cache.forget(&self.key);
     }
 }
 
@@ -464,9 +419,4 @@ fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
 
 fn weight_of(range: &Range<u64>) -> u64 {
     (range.end - range.start) + EXTENT_OVERHEAD_BYTES
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under these locks panics half-way through a change.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

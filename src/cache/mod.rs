@@ -15,6 +15,7 @@ mod extents;
 mod flight;
 mod lease;
 mod settings;
+mod shelf;
 
 pub(crate) use bounded::ExtentCache;
 pub(crate) use extents::SplitExtents;

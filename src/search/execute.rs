@@ -336,13 +336,23 @@ impl Warmer {
         if *request.source_filter() != SourceFilter::None && !page.is_empty() {
             let before = late.traffic();
             let source = request.source_filter();
-            let (documents, traffic) = if options.warming == Warming::Off {
-                let scope = ReadScope::search([].into(), self.on_miss(options), Arc::clone(late));
-                let found =
-                    documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
-                (found, late.traffic().since(before))
-            } else {
-                documents::fetch(self, &opened, &addresses, source).await?
+            let together = match options.warming {
+                Warming::Off => None,
+                _ => match documents::fetch(self, &opened, &addresses, source).await {
+                    // Too large to be held at once: one by one then.
+                    Err(error) if error.kind() == ErrorKind::Budget => None,
+                    fetched => Some(fetched?),
+                },
+            };
+            let (documents, traffic) = match together {
+                Some(fetched) => fetched,
+                None => {
+                    let on_miss = self.on_miss(options);
+                    let scope = ReadScope::search([].into(), on_miss, Arc::clone(late));
+                    let found =
+                        documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
+                    (found, late.traffic().since(before))
+                }
             };
             report.then(traffic);
             sources = documents.into_iter().map(Some).collect();

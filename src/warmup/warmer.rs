@@ -387,6 +387,7 @@ impl Warmer {
             && error.kind() == ErrorKind::SplitChanged
         {
             self.inner.opener.forget(address.path()).await;
+            self.inner.registry.forget_split(address.path());
         }
         result
     }
