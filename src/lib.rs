@@ -90,7 +90,7 @@
 //!
 //! [tantivy]: https://docs.rs/tantivy
 
-#![warn(missing_docs)]
+#![warn(missing_docs, clippy::unwrap_used)]
 
 mod cache;
 mod directory;

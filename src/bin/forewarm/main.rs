@@ -1,5 +1,7 @@
 //! The command line of forewarm: packs, inspects, verifies, explains and searches splits.
 
+#![warn(clippy::unwrap_used)]
+
 mod args;
 mod demo;
 mod demo_data;
