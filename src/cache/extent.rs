@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tantivy::directory::OwnedBytes;
 
 use super::budget::Reservation;
-use super::extents::SplitExtents;
+use super::shelf::Shelf;
 
 /// Memory one extent takes beside its bytes: moka's node, the ordered map's entry, the extent.
 pub(crate) const EXTENT_OVERHEAD_BYTES: u64 = 320;
@@ -14,14 +14,14 @@ pub(crate) const EXTENT_OVERHEAD_BYTES: u64 = 320;
 pub(crate) struct Extent {
     range: Range<u64>,
     bytes: OwnedBytes,
-    home: Arc<SplitExtents>,
+    shelf: Arc<Shelf>,
     leases: AtomicU64,
     _reservation: Reservation,
 }
 
 impl Extent {
     pub(super) fn new(
-        home: Arc<SplitExtents>,
+        shelf: Arc<Shelf>,
         start: u64,
         bytes: Vec<u8>,
         reservation: Reservation,
@@ -30,7 +30,7 @@ impl Extent {
         Arc::new(Self {
             range,
             bytes: OwnedBytes::new(bytes),
-            home,
+            shelf,
             leases: AtomicU64::new(0),
             _reservation: reservation,
         })
@@ -56,15 +56,11 @@ impl Extent {
         self.bytes
             .slice(start..start + (range.end - range.start) as usize)
     }
-
-    pub(super) fn home(&self) -> &Arc<SplitExtents> {
-        &self.home
-    }
 }
 
 impl Drop for Extent {
     fn drop(&mut self) {
-        self.home.forget_extent(self.range.start);
+        self.shelf.forget_extent(self.range.start);
     }
 }
 
@@ -76,7 +72,7 @@ impl Leased {
     pub(super) fn new(extent: Arc<Extent>) -> Self {
         if extent.leases.fetch_add(1, Ordering::AcqRel) == 0 {
             extent
-                .home
+                .shelf
                 .leased()
                 .fetch_add(extent.weight(), Ordering::AcqRel);
         }
@@ -92,7 +88,7 @@ impl Drop for Leased {
     fn drop(&mut self) {
         if self.0.leases.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0
-                .home
+                .shelf
                 .leased()
                 .fetch_sub(self.0.weight(), Ordering::AcqRel);
         }

@@ -1,19 +1,18 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tantivy::directory::OwnedBytes;
 use tokio::runtime::Handle;
 
-use super::budget::{Budget, Reservation};
+use super::bounded::ExtentCache;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
 use super::flight::{Flight, Pilot};
-use super::settings::CacheSettings;
+use super::shelf::{Shelf, State};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Batch, Fetcher, ObjectHandle, TrafficCounter, batches, gaps, normalise};
+use crate::store::{Batch, ObjectHandle, TrafficCounter, batches, gaps, normalise};
 
 /// How often a range may turn out not to be covered after its fetches have landed. Each time means
 /// that somebody else fetched only other parts of a shared GET.
@@ -24,146 +23,11 @@ const MAX_PASSES: usize = 16;
 /// not pin the gap beside it.
 const WASTE_ONE_IN: u64 = 4;
 
-type Moka = moka::sync::Cache<(u64, u64), Arc<Extent>>;
-type Registry = Mutex<HashMap<ObjectKey, Weak<SplitExtents>>>;
-
-#[derive(Clone, Eq, Hash, PartialEq)]
-struct ObjectKey {
-    path: object_store::path::Path,
-    version: crate::store::ObjectVersion,
-}
-
-/// All extents of all splits, bounded in bytes.
-#[derive(Clone)]
-pub(crate) struct ExtentCache(Arc<Inner>);
-
-struct Inner {
-    moka: Moka,
-    budget: Budget,
-    capacity: u64,
-    leased: AtomicU64,
-    next_id: AtomicU64,
-    registry: Registry,
-    fetcher: Arc<Fetcher>,
-    runtime: Handle,
-}
-
-impl ExtentCache {
-    pub(crate) fn new(settings: &CacheSettings, fetcher: Arc<Fetcher>, runtime: Handle) -> Self {
-        let moka = Moka::builder()
-            .name("forewarm-extents")
-            .max_capacity(settings.capacity_bytes)
-            .weigher(|_, extent: &Arc<Extent>| u32::try_from(extent.weight()).unwrap_or(u32::MAX))
-            .build();
-        Self(Arc::new(Inner {
-            moka,
-            budget: Budget::new(settings.capacity_bytes.saturating_add(settings.lease_bytes)),
-            capacity: settings.capacity_bytes,
-            leased: AtomicU64::new(0),
-            next_id: AtomicU64::new(1),
-            registry: Registry::default(),
-            fetcher,
-            runtime,
-        }))
-    }
-
-    /// The extents of `object`: the same ones for as long as any of them is alive, so that a split
-    /// opened again finds what was fetched before.
-    pub(crate) fn split(&self, object: &ObjectHandle) -> Arc<SplitExtents> {
-        let key = ObjectKey {
-            path: object.path().clone(),
-            version: object.version().clone(),
-        };
-        let mut registry = lock(&self.0.registry);
-        if let Some(split) = registry.get(&key).and_then(Weak::upgrade) {
-            return split;
-        }
-        let split = Arc::new(SplitExtents {
-            id: self.0.next_id.fetch_add(1, Ordering::Relaxed),
-            key: key.clone(),
-            object: object.clone(),
-            cache: self.clone(),
-            state: Mutex::default(),
-        });
-        registry.insert(key, Arc::downgrade(&split));
-        split
-    }
-
-    /// Bytes of cached extents, bookkeeping included.
-    pub(crate) fn cached_bytes(&self) -> u64 {
-        self.0.moka.run_pending_tasks();
-        self.0.moka.weighted_size()
-    }
-
-    /// Number of cached extents.
-    pub(crate) fn cached_extents(&self) -> u64 {
-        self.0.moka.run_pending_tasks();
-        self.0.moka.entry_count()
-    }
-
-    /// Bytes held by leases, each extent counted once.
-    pub(crate) fn leased_bytes(&self) -> u64 {
-        self.0.leased.load(Ordering::Acquire)
-    }
-
-    /// Bytes cached, leased or in flight, each counted once.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        self.0.budget.used()
-    }
-
-    pub(crate) fn capacity_bytes(&self) -> u64 {
-        self.0.capacity
-    }
-
-    /// Drops all cached extents; what is leased stays with its leases.
-    pub(crate) fn clear(&self) {
-        self.0.moka.invalidate_all();
-        self.0.moka.run_pending_tasks();
-    }
-
-    pub(crate) fn fetcher(&self) -> &Arc<Fetcher> {
-        &self.0.fetcher
-    }
-
-    pub(crate) fn runtime(&self) -> &Handle {
-        &self.0.runtime
-    }
-
-    fn reserve(&self, bytes: u64) -> Result<Reservation> {
-        if let Some(reservation) = self.0.budget.try_reserve(bytes) {
-            return Ok(reservation);
-        }
-        // What moka has decided to evict but not dropped yet still counts.
-        self.0.moka.run_pending_tasks();
-        self.0.budget.try_reserve(bytes).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Budget,
-                format!(
-                    "{bytes} bytes do not fit: {} of {} (capacity_bytes + lease_bytes) are taken; \
-                     raise lease_bytes or warm less at once",
-                    self.0.budget.used(),
-                    self.0.budget.limit()
-                ),
-            )
-        })
-    }
-}
-
-/// The extents of one split object in one version.
+/// The extents of one split object in one version, and the means to fetch more of them.
 pub(crate) struct SplitExtents {
-    id: u64,
-    key: ObjectKey,
+    shelf: Arc<Shelf>,
     object: ObjectHandle,
     cache: ExtentCache,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// By start; cached or leased extents never overlap here.
-    extents: BTreeMap<u64, Weak<Extent>>,
-    /// By start of the GET.
-    flights: BTreeMap<u64, Weak<Flight>>,
 }
 
 /// What a look at the map found for some ranges.
@@ -177,9 +41,17 @@ struct Found {
 }
 
 impl SplitExtents {
+    pub(super) fn new(shelf: Arc<Shelf>, object: ObjectHandle, cache: ExtentCache) -> Arc<Self> {
+        Arc::new(Self {
+            shelf,
+            object,
+            cache,
+        })
+    }
+
     /// Identifies the split among all of this process.
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        self.shelf.id()
     }
 
     pub(crate) fn object(&self) -> &ObjectHandle {
@@ -188,12 +60,12 @@ impl SplitExtents {
 
     /// The runtime that fetches.
     pub(crate) fn runtime(&self) -> &Handle {
-        &self.cache.0.runtime
+        self.cache.runtime()
     }
 
     /// How long one fetch may take.
     pub(crate) fn patience(&self) -> Duration {
-        self.cache.0.fetcher.settings().get_deadline
+        self.cache.fetcher().settings().get_deadline
     }
 
     /// Reads `range`, from memory or the store. When the budget has no room for an extent the
@@ -215,8 +87,7 @@ impl SplitExtents {
             Err(error) if error.kind() == ErrorKind::Budget => {
                 let bytes = self
                     .cache
-                    .0
-                    .fetcher
+                    .fetcher()
                     .get_range(&self.object, range, traffic)
                     .await?;
                 Ok(OwnedBytes::new(bytes))
@@ -225,13 +96,9 @@ impl SplitExtents {
         }
     }
 
-    pub(super) fn leased(&self) -> &AtomicU64 {
-        &self.cache.0.leased
-    }
-
     /// The extent that covers `range`, when one is in memory.
     pub(crate) fn lookup(&self, range: &Range<u64>) -> Option<Arc<Extent>> {
-        let state = lock(&self.state);
+        let state = self.shelf.lock();
         let candidate = state.extents.range(..=range.start).next_back()?.1.upgrade();
         // The reference must not be dropped under the lock.
         drop(state);
@@ -241,7 +108,7 @@ impl SplitExtents {
     /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs.
     pub(crate) fn missing(&self, ranges: Vec<Range<u64>>) -> Vec<Batch> {
         let mut keep = Found::default();
-        let mut state = lock(&self.state);
+        let mut state = self.shelf.lock();
         let batches = self.plan(&mut state, &normalise(ranges), &mut keep);
         drop(state);
         batches
@@ -260,7 +127,7 @@ impl SplitExtents {
             return;
         }
         if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
-            let extent = Extent::new(Arc::clone(self), start, bytes, reservation);
+            let extent = Extent::new(Arc::clone(&self.shelf), start, bytes, reservation);
             self.publish(&extent);
         }
     }
@@ -287,9 +154,9 @@ impl SplitExtents {
         for _ in 0..MAX_PASSES {
             let mut found = Found::default();
             {
-                let mut state = lock(&self.state);
+                let mut state = self.shelf.lock();
                 for batch in self.plan(&mut state, &wanted, &mut found) {
-                    let (flight, pilot) = Flight::new(Arc::clone(self), batch);
+                    let (flight, pilot) = Flight::new(Arc::clone(&self.shelf), batch);
                     state
                         .flights
                         .insert(flight.range().start, Arc::downgrade(&flight));
@@ -305,7 +172,7 @@ impl SplitExtents {
             } = found;
             for pilot in pilots {
                 let task = Arc::clone(self).fly(pilot, traffic.clone());
-                self.cache.0.runtime.spawn(task);
+                self.cache.runtime().spawn(task);
             }
             for extent in extents {
                 held.insert(extent.range().start, extent);
@@ -361,7 +228,7 @@ impl SplitExtents {
             missing.extend(gaps(range, &normalise(present)));
         }
         found.flights.dedup_by_key(|flight| flight.range().start);
-        let merge_gap = self.cache.0.fetcher.settings().merge_gap_bytes;
+        let merge_gap = self.cache.fetcher().settings().merge_gap_bytes;
         let held = |gap: &Range<u64>| {
             let within = |starts: &mut dyn Iterator<Item = u64>| starts.next().is_some();
             within(&mut state.extents.range(gap.clone()).map(|(&start, _)| start))
@@ -371,11 +238,11 @@ impl SplitExtents {
     }
 
     /// Fetches one batch and lands it.
-    async fn fly(self: Arc<Self>, pilot: Pilot, traffic: TrafficCounter) {
-        let result = self.fetch(&pilot, &traffic).await;
+    async fn fly(self: Arc<Self>, mut pilot: Pilot, traffic: TrafficCounter) {
+        let result = self.fetch(&mut pilot, &traffic).await;
         {
             // Whoever looks from now on finds the extents, or fetches again what failed.
-            let mut state = lock(&self.state);
+            let mut state = self.shelf.lock();
             let start = pilot.batch.range.start;
             if state
                 .flights
@@ -390,15 +257,16 @@ impl SplitExtents {
 
     async fn fetch(
         self: &Arc<Self>,
-        pilot: &Pilot,
+        pilot: &mut Pilot,
         traffic: &TrafficCounter,
     ) -> Result<Vec<Arc<Extent>>> {
-        let Batch { range, parts } = &pilot.batch;
-        let fetcher = &self.cache.0.fetcher;
+        let batch = pilot.batch.clone();
+        let Batch { range, parts } = &batch;
+        let fetcher = self.cache.fetcher();
         let mut reservation = None;
         let body = fetcher
             .get_range_when(&self.object, range.clone(), traffic, || {
-                if !pilot.is_awaited() {
+                if !pilot.begin() {
                     return Err(Error::new(
                         ErrorKind::Cancelled,
                         "nobody waits for this fetch",
@@ -415,11 +283,11 @@ impl SplitExtents {
                 "a GET was sent without a reservation",
             ));
         };
-        let whole = pilot.batch.waste() * WASTE_ONE_IN <= range.end - range.start;
+        let whole = batch.waste() * WASTE_ONE_IN <= range.end - range.start;
         let extents: Vec<Arc<Extent>> = if whole {
             let reservation = reservation.split(weight_of(range));
             vec![Extent::new(
-                Arc::clone(self),
+                Arc::clone(&self.shelf),
                 range.start,
                 body,
                 reservation,
@@ -431,7 +299,7 @@ impl SplitExtents {
                     let from = (part.start - range.start) as usize;
                     let bytes = body[from..from + (part.end - part.start) as usize].to_vec();
                     let reservation = reservation.split(weight_of(part));
-                    Extent::new(Arc::clone(self), part.start, bytes, reservation)
+                    Extent::new(Arc::clone(&self.shelf), part.start, bytes, reservation)
                 })
                 .collect()
         };
@@ -441,17 +309,14 @@ impl SplitExtents {
         Ok(extents)
     }
 
-    /// Makes an extent known to the map and to moka.
+    /// Makes an extent known to the map and to the cache.
     fn publish(&self, extent: &Arc<Extent>) {
         let start = extent.range().start;
-        lock(&self.state)
+        self.shelf
+            .lock()
             .extents
             .insert(start, Arc::downgrade(extent));
-        self.cache
-            .0
-            .moka
-            .insert((self.id, start), Arc::clone(extent));
-        self.cache.0.moka.run_pending_tasks();
+        self.cache.keep(self.id(), extent);
     }
 
     /// Each wanted range inside one extent: those that span several are copied into one, which
@@ -473,7 +338,7 @@ impl SplitExtents {
                 .filter(|extent| range.start < extent.range().end)
                 .collect();
             if let Some(one) = parts.iter().find(|extent| extent.covers(range)) {
-                self.touch(one);
+                self.cache.touch(self.id(), one);
                 extents.push(Arc::clone(one));
                 continue;
             }
@@ -505,62 +370,22 @@ impl SplitExtents {
                 bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
             }
         }
-        for part in parts {
-            self.cache.0.moka.invalidate(&(self.id, part.range().start));
-        }
+        let extent = Extent::new(Arc::clone(&self.shelf), union.start, bytes, reservation);
         {
-            let mut state = lock(&self.state);
+            // In one step: nobody may find the range missing in between, and fetch it again.
+            let mut state = self.shelf.lock();
             for part in parts {
                 state.extents.remove(&part.range().start);
             }
+            state
+                .extents
+                .insert(extent.range().start, Arc::downgrade(&extent));
         }
-        let extent = Extent::new(Arc::clone(self), union.start, bytes, reservation);
-        self.publish(&extent);
+        for part in parts {
+            self.cache.discard(self.id(), part.range().start);
+        }
+        self.cache.keep(self.id(), &extent);
         Ok(extent)
-    }
-
-    /// Tells moka that the extent was used; brings one back that only leases kept alive.
-    fn touch(&self, extent: &Arc<Extent>) {
-        let key = (self.id, extent.range().start);
-        if self.cache.0.moka.get(&key).is_none() {
-            self.cache.0.moka.insert(key, Arc::clone(extent));
-        }
-    }
-
-    /// Called by an extent that is dropped.
-    pub(super) fn forget_extent(&self, start: u64) {
-        let mut state = lock(&self.state);
-        if state
-            .extents
-            .get(&start)
-            .is_some_and(|extent| extent.strong_count() == 0)
-        {
-            state.extents.remove(&start);
-        }
-    }
-
-    /// Called by a flight that is dropped.
-    pub(super) fn forget_flight(&self, start: u64) {
-        let mut state = lock(&self.state);
-        if state
-            .flights
-            .get(&start)
-            .is_some_and(|flight| flight.strong_count() == 0)
-        {
-            state.flights.remove(&start);
-        }
-    }
-}
-
-impl Drop for SplitExtents {
-    fn drop(&mut self) {
-        let mut registry = lock(&self.cache.0.registry);
-        if registry
-            .get(&self.key)
-            .is_some_and(|split| split.strong_count() == 0)
-        {
-            registry.remove(&self.key);
-        }
     }
 }
 
@@ -594,9 +419,4 @@ fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
 
 fn weight_of(range: &Range<u64>) -> u64 {
     (range.end - range.start) + EXTENT_OVERHEAD_BYTES
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under these locks panics half-way through a change.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

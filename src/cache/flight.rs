@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 
 use super::extent::Extent;
-use super::extents::SplitExtents;
+use super::shelf::Shelf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Batch;
 
@@ -12,33 +12,36 @@ type Landed = Option<Result<Vec<Arc<Extent>>>>;
 
 /// One GET under way, shared by all who wait for any of its bytes.
 ///
-/// The waiters hold it strongly, the split's map and the task that fetches only weakly: when the
-/// last waiter goes before the GET has begun, it is given up; what has begun goes on, and what
-/// arrives stays cached.
+/// The waiters hold it strongly, the split's map only weakly, and the task that fetches strongly
+/// from the moment the GET begins: when the last waiter goes before that, it is given up; what has
+/// begun goes on, can be waited for again, and what arrives stays cached.
 pub(crate) struct Flight {
     range: Range<u64>,
     landed: watch::Receiver<Landed>,
-    home: Arc<SplitExtents>,
+    shelf: Arc<Shelf>,
 }
 
 /// The end of a flight that brings the bytes.
 pub(super) struct Pilot {
     pub(super) batch: Batch,
     flight: Weak<Flight>,
+    /// Held from the moment the GET begins until it lands.
+    begun: Option<Arc<Flight>>,
     landing: watch::Sender<Landed>,
 }
 
 impl Flight {
-    pub(super) fn new(home: Arc<SplitExtents>, batch: Batch) -> (Arc<Self>, Pilot) {
+    pub(super) fn new(shelf: Arc<Shelf>, batch: Batch) -> (Arc<Self>, Pilot) {
         let (landing, landed) = watch::channel(None);
         let flight = Arc::new(Self {
             range: batch.range.clone(),
             landed,
-            home,
+            shelf,
         });
         let pilot = Pilot {
             batch,
             flight: Arc::downgrade(&flight),
+            begun: None,
             landing,
         };
         (flight, pilot)
@@ -69,7 +72,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.home.forget_flight(self.range.start);
+        self.shelf.forget_flight(self.range.start);
     }
 }
 
@@ -79,9 +82,11 @@ impl Pilot {
         self.flight.ptr_eq(flight)
     }
 
-    /// Whether anybody still waits.
-    pub(super) fn is_awaited(&self) -> bool {
-        self.flight.strong_count() > 0
+    /// Begins the GET, unless nobody waits any more. From now on whoever comes finds the flight,
+    /// even when all who waited have gone: what is on its way is not fetched again.
+    pub(super) fn begin(&mut self) -> bool {
+        self.begun = self.flight.upgrade();
+        self.begun.is_some()
     }
 
     pub(super) fn land(self, result: Result<Vec<Arc<Extent>>>) {

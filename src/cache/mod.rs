@@ -8,15 +8,16 @@
 //! Lock order: moka's own locks, then a split's map. moka is never called with the map locked, and
 //! an extent is never dropped with the map locked (its `Drop` takes that lock).
 
+mod bounded;
 mod budget;
 mod extent;
 mod extents;
 mod flight;
 mod lease;
 mod settings;
+mod shelf;
 
-pub(crate) use budget::Budget;
-pub(crate) use extent::Extent;
-pub(crate) use extents::{ExtentCache, SplitExtents};
+pub(crate) use bounded::ExtentCache;
+pub(crate) use extents::SplitExtents;
 pub(crate) use lease::{Lease, LeaseBuilder};
 pub use settings::CacheSettings;

@@ -16,6 +16,7 @@ use crate::filter::filter::{Filter, FilterKind};
 use crate::filter::parse::{check_boost, check_size, check_terms};
 use crate::filter::path::Path;
 use crate::filter::ranges;
+use crate::filter::request::SearchRequest;
 use crate::filter::value::FieldValue;
 
 impl Filter {
@@ -33,6 +34,14 @@ impl Filter {
                 binder.clause(clause, &Path::root(path), 0, true)
             }
         }
+    }
+}
+
+impl SearchRequest {
+    /// Checks the request and binds its filter.
+    pub(crate) fn bind(&self, index: &Index) -> Result<BoundClause> {
+        self.validate()?;
+        self.filter().bind(index, "query")
     }
 }
 

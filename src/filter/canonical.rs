@@ -17,6 +17,17 @@ use crate::filter::request::SearchRequest;
 use crate::filter::sort::SortKey;
 use crate::filter::value::FieldValue;
 
+/// Where a clause stands.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Context {
+    /// Where it can only match: optional clauses are not even made into a query.
+    Filter,
+    /// Where scores are computed.
+    Scored,
+    /// Where they would be, in a request that needs none.
+    Unscored,
+}
+
 impl Filter {
     /// The canonical form of the filter where scores are computed: sorted, without duplicates,
     /// boosts and alternative spellings. For people and hashes; it is no query.
@@ -29,12 +40,12 @@ impl Filter {
     /// assert_eq!(wrapped.canonical(), plain.canonical());
     /// ```
     pub fn canonical(&self) -> Value {
-        self.canonical_where(true)
+        self.canonical_in(Context::Scored)
     }
 
-    fn canonical_where(&self, scored: bool) -> Value {
+    fn canonical_in(&self, context: Context) -> Value {
         sorted(match &self.0 {
-            FilterKind::Clause(clause) => canonical(clause, scored),
+            FilterKind::Clause(clause) => canonical(clause, context),
             FilterKind::Opaque {
                 key: OpaqueKey::Named(key),
                 ..
@@ -55,6 +66,11 @@ impl SearchRequest {
     /// The fingerprint under which what the request reads in a split is remembered.
     pub fn fingerprint(&self) -> Fingerprint {
         let scored = self.is_scored();
+        let context = if scored {
+            Context::Scored
+        } else {
+            Context::Unscored
+        };
         // Without hits nothing is sorted, and a count may read less than a search.
         let hits = self.hits_wanted() > 0;
         let columns: BTreeSet<&str> = self
@@ -68,15 +84,15 @@ impl SearchRequest {
         Fingerprint::of(&sorted(json!({
             "columns": columns,
             "hits": hits,
-            "query": self.filter().canonical_where(scored),
+            "query": self.filter().canonical_in(context),
             "scored": scored,
         })))
     }
 }
 
-fn canonical(clause: &Clause, scored: bool) -> Value {
+fn canonical(clause: &Clause, context: Context) -> Value {
     match clause {
-        Clause::Bool(clause) => canonical_bool(clause, scored),
+        Clause::Bool(clause) => canonical_bool(clause, context),
         Clause::Exists(clause) => json!({"exists": clause.field}),
         Clause::Match(clause) => canonical_match(clause),
         Clause::MatchAll(_) => json!({"match_all": {}}),
@@ -121,7 +137,9 @@ fn canonical(clause: &Clause, scored: bool) -> Value {
             match values.as_slice() {
                 [] => json!({"match_none": {}}),
                 // Of one value, where the term's score would not be used either.
-                [value] if !scored => json!({"term": {"field": clause.field, "value": value}}),
+                [value] if context != Context::Scored => {
+                    json!({"term": {"field": clause.field, "value": value}})
+                }
                 _ => json!({"terms": {"field": clause.field, "values": values}}),
             }
         }
@@ -151,17 +169,17 @@ fn operator(operator: Operator) -> &'static str {
     }
 }
 
-fn canonical_bool(clause: &BoolClause, scored: bool) -> Value {
-    let all = |clauses: &[Clause], scored: bool| -> Vec<Value> {
+fn canonical_bool(clause: &BoolClause, context: Context) -> Value {
+    let all = |clauses: &[Clause], context: Context| -> Vec<Value> {
         clauses
             .iter()
-            .map(|clause| canonical(clause, scored))
+            .map(|clause| canonical(clause, context))
             .collect()
     };
-    let mut must = all(&clause.must, scored);
-    let mut filter = all(&clause.filter, false);
-    let mut should = all(&clause.should, scored);
-    let must_not = unique(all(&clause.must_not, false));
+    let mut must = all(&clause.must, context);
+    let mut filter = all(&clause.filter, Context::Filter);
+    let mut should = all(&clause.should, context);
+    let must_not = unique(all(&clause.must_not, Context::Filter));
     let required = !must.is_empty() || !filter.is_empty();
     if !required && should.is_empty() && must_not.is_empty() {
         return json!({"match_all": {}});
@@ -170,12 +188,11 @@ fn canonical_bool(clause: &BoolClause, scored: bool) -> Value {
     if should.len() < minimum {
         return json!({"match_none": {}});
     }
-    if !scored {
+    if context != Context::Scored {
         filter.append(&mut must);
-        if required && minimum == 0 {
-            // Optional, and no score to add to: not read.
-            should.clear();
-        }
+    }
+    if context == Context::Filter && required && minimum == 0 {
+        should.clear();
     }
     let (must, filter) = (unique(must), unique(filter));
     // Duplicates count towards a minimum, so they stay where it is above one.
@@ -188,7 +205,7 @@ fn canonical_bool(clause: &BoolClause, scored: bool) -> Value {
     let parts_without = filter.len() + must_not.len();
     match (parts.next(), parts.next()) {
         (Some(single), None) if parts_without == 0 => return single.clone(),
-        (None, None) if !scored && filter.len() == 1 && must_not.is_empty() => {
+        (None, None) if context != Context::Scored && filter.len() == 1 && must_not.is_empty() => {
             return filter.into_iter().next().unwrap_or(Value::Null);
         }
         _ => {}

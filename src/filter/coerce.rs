@@ -54,6 +54,9 @@ pub(crate) fn column(target: &Target<'_>, values: ColumnValues) -> BoundClause {
         (ColumnValues::Bytes(..), FieldType::Bytes(_)) => vec![ColumnType::Bytes],
         (ColumnValues::Bytes(..), _) => vec![ColumnType::Str],
         (ColumnValues::Dates(_), _) => vec![ColumnType::DateTime],
+        (ColumnValues::Numbers(_), FieldType::F64(_)) => vec![ColumnType::F64],
+        (ColumnValues::Numbers(_), FieldType::I64(_)) => vec![ColumnType::I64],
+        (ColumnValues::Numbers(_), FieldType::U64(_)) => vec![ColumnType::U64],
         (ColumnValues::Numbers(_), _) => {
             vec![ColumnType::I64, ColumnType::U64, ColumnType::F64]
         }

@@ -85,7 +85,14 @@ impl ColumnRangeQuery {
                 Ok(self.scorer_over(column, range.within_u64(), boost))
             }
             (ColumnValues::Numbers(range), DynamicColumn::F64(column)) => {
-                Ok(self.scorer_over(column, range.within_f64(), boost))
+                // A JSON path has one column for all numbers: here whole ones became floats.
+                let whole_too = self.types.contains(&ColumnType::I64);
+                let range = if whole_too {
+                    range.roughly_f64()
+                } else {
+                    range.within_f64()
+                };
+                Ok(self.scorer_over(column, range, boost))
             }
             (ColumnValues::Bytes(lower, upper), DynamicColumn::Str(column)) => {
                 let bounds = column

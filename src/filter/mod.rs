@@ -20,6 +20,7 @@ mod field;
 mod filter;
 mod fingerprint;
 mod json;
+mod json_ranges;
 mod numbers;
 mod parse;
 mod path;
@@ -48,3 +49,6 @@ pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
 pub use source::SourceFilter;
 pub use value::FieldValue;
+
+#[cfg(test)]
+mod tests;

@@ -156,16 +156,30 @@ impl NumberRange {
         (!range.is_empty()).then_some(range)
     }
 
+    /// The range within an `i64`; `None` if it is empty.
     pub(crate) fn within_i64(&self) -> Option<RangeInclusive<i64>> {
         let range = self.within(i64::MIN.into(), i64::MAX.into())?;
         Some(i64::try_from(*range.start()).ok()?..=i64::try_from(*range.end()).ok()?)
     }
 
+    /// The range within a `u64`; `None` if it is empty.
     pub(crate) fn within_u64(&self) -> Option<RangeInclusive<u64>> {
         let range = self.within(0, u64::MAX.into())?;
         Some(u64::try_from(*range.start()).ok()?..=u64::try_from(*range.end()).ok()?)
     }
 
+    /// As [`within_f64`](Self::within_f64), for floats that whole numbers were rounded to: bounds
+    /// are rounded alike, so that a number still equals itself.
+    pub(crate) fn roughly_f64(&self) -> Option<RangeInclusive<f64>> {
+        let round = |number: Number| Number::Float(number.nearest_float());
+        let rounded = Self {
+            lower: self.lower.map(round),
+            upper: self.upper.map(round),
+        };
+        rounded.within_f64()
+    }
+
+    /// The range within floats, compared exactly; `None` if it is empty.
     pub(crate) fn within_f64(&self) -> Option<RangeInclusive<f64>> {
         let first = match self.lower {
             Bound::Included(number) => number.first_float(false),
@@ -235,5 +249,8 @@ mod tests {
             range(Excluded(0.5.into()), Excluded(0.5.into())).within_f64(),
             None
         );
+        let max = NumberRange::only(Number::Integer(i64::MAX.into()));
+        assert_eq!(max.within_f64(), None);
+        assert_eq!(max.roughly_f64(), Some(2_f64.powi(63)..=2_f64.powi(63)));
     }
 }

@@ -20,6 +20,8 @@ use crate::filter::value::FieldValue;
 
 /// How long a text may be: the grammar tries alternatives.
 const MAX_LENGTH: usize = 65_536;
+/// How many `NOT` may follow one another: each is a recursion of the grammar.
+const MAX_NEGATIONS: usize = 4;
 
 /// Where words without a field are searched, and their factor.
 type DefaultField = (String, f32);
@@ -276,6 +278,17 @@ fn check_text(text: &str, path: &Path<'_>) -> Result<()> {
         }
         if depth > MAX_DEPTH {
             return Err(path.error(format_args!("parentheses nest deeper than {MAX_DEPTH}")));
+        }
+    }
+    let mut negations = 0;
+    for word in text.split_whitespace() {
+        negations = if word.ends_with("NOT") {
+            negations + 1
+        } else {
+            0
+        };
+        if negations > MAX_NEGATIONS {
+            return Err(path.error(format_args!("more than {MAX_NEGATIONS} NOT in a row")));
         }
     }
     Ok(())

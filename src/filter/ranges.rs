@@ -10,16 +10,17 @@ use tantivy::{DateTime, Term};
 use crate::error::Result;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::RangeClause;
-use crate::filter::coerce::{address, base64, boolean, column, date_span, json_date, wrong_value};
+use crate::filter::coerce::{address, base64, boolean, column, date_span, wrong_value};
 use crate::filter::column_range::ColumnValues;
 use crate::filter::dates::DateFormats;
 use crate::filter::field::Target;
+use crate::filter::json_ranges;
 use crate::filter::numbers::{Number, NumberRange, compare};
 use crate::filter::path::Path;
 use crate::filter::value::FieldValue;
 
 /// Two bounds on bytes.
-type ByteBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+pub(super) type ByteBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 /// The clause of a range, score 1.
 pub(crate) fn range(
@@ -69,7 +70,7 @@ pub(crate) fn range(
         FieldType::Str(_) => bytes(target, clause, path, |value| {
             Some(value.to_string().into_bytes())
         }),
-        FieldType::JsonObject(_) => json(target, clause, formats.as_ref(), path),
+        FieldType::JsonObject(_) => json_ranges::range(target, clause, formats.as_ref(), path),
         FieldType::Facet(_) | FieldType::TieBreaker | FieldType::Custom(_) => {
             let name = target.type_name();
             Err(path.error(format_args!("{name} has no ranges")))
@@ -115,7 +116,7 @@ pub(crate) fn prefix(target: &Target<'_>, prefix: &str, path: &Path<'_>) -> Resu
 }
 
 /// The bound that ends exactly the byte strings which begin with `prefix`.
-fn after_prefix(prefix: &[u8]) -> Bound<Vec<u8>> {
+pub(super) fn after_prefix(prefix: &[u8]) -> Bound<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
         if let Some(next) = last.checked_add(1) {
@@ -218,7 +219,7 @@ fn tighter<T>(
     }
 }
 
-fn number_range(
+pub(super) fn number_range(
     clause: &RangeClause,
     path: &Path<'_>,
     number: impl Fn(&FieldValue, &Path<'_>) -> Result<Number>,
@@ -263,7 +264,7 @@ fn native_numbers(target: &Target<'_>, numbers: NumberRange) -> BoundClause {
 }
 
 /// From one term to another, both included.
-fn term_range(target: &Target<'_>, first: &Term, last: &Term) -> BoundClause {
+pub(super) fn term_range(target: &Target<'_>, first: &Term, last: &Term) -> BoundClause {
     BoundClause::TermRange {
         field: target.field,
         lower: Bound::Included(first.serialized_value_bytes().to_vec()),
@@ -272,7 +273,7 @@ fn term_range(target: &Target<'_>, first: &Term, last: &Term) -> BoundClause {
 }
 
 /// Dates in nanoseconds; `None` if there are none between the bounds.
-fn date_bounds(
+pub(super) fn date_bounds(
     clause: &RangeClause,
     path: &Path<'_>,
     span: impl Fn(&FieldValue, &Path<'_>) -> Result<RangeInclusive<i128>>,
@@ -317,7 +318,7 @@ fn addresses(target: &Target<'_>, clause: &RangeClause, path: &Path<'_>) -> Resu
     Ok(term_range(target, &term(first), &term(last)))
 }
 
-fn bool_bounds(
+pub(super) fn bool_bounds(
     clause: &RangeClause,
     path: &Path<'_>,
     value: impl Fn(&FieldValue, &Path<'_>) -> Result<bool>,
@@ -354,7 +355,7 @@ fn bools(target: &Target<'_>, clause: &RangeClause, path: &Path<'_>) -> Result<B
 }
 
 /// Bounds on bytes; `None` if they exclude each other.
-fn byte_bounds(
+pub(super) fn byte_bounds(
     clause: &RangeClause,
     path: &Path<'_>,
     value: impl Fn(&FieldValue, &Path<'_>) -> Result<Vec<u8>>,
@@ -398,137 +399,5 @@ fn bytes(
         })
     } else {
         Ok(column(target, ColumnValues::Bytes(lower, upper)))
-    }
-}
-
-/// A range on a JSON path, over each type that all its bounds can be read as.
-fn json(
-    target: &Target<'_>,
-    clause: &RangeClause,
-    formats: Option<&DateFormats>,
-    path: &Path<'_>,
-) -> Result<BoundClause> {
-    let no = |_: &FieldValue, path: &Path<'_>| path.error("another type");
-    if let Some(formats) = formats {
-        let span = |value: &FieldValue, path: &Path<'_>| date_span(target, value, formats, path);
-        let nanos = date_bounds(clause, path, span)?;
-        return Ok(nanos.map_or(BoundClause::Empty, |nanos| json_dates(target, nanos)));
-    }
-    let mut clauses = Vec::new();
-    let numbers = number_range(clause, path, |value, path| {
-        Number::read(value).ok_or_else(|| no(value, path))
-    });
-    if let Ok(numbers) = numbers {
-        json_numbers(target, numbers, &mut clauses);
-    }
-    let dates = date_bounds(clause, path, |value, path| {
-        json_date(value).ok_or_else(|| no(value, path))
-    });
-    if let Ok(Some(nanos)) = dates {
-        clauses.push(json_dates(target, nanos));
-    }
-    let bools = bool_bounds(clause, path, |value, path| match value {
-        FieldValue::Bool(value) => Ok(*value),
-        _ => Err(no(value, path)),
-    });
-    if let Ok(Some(bools)) = bools {
-        clauses.push(json_bools(target, bools));
-    }
-    let strings = byte_bounds(clause, path, |value, path| match value {
-        FieldValue::Text(text) => Ok(text.clone().into_bytes()),
-        _ => Err(no(value, path)),
-    });
-    if let Ok(Some(strings)) = strings {
-        clauses.push(json_strings(target, strings));
-    }
-    Ok(BoundClause::any_constant(clauses))
-}
-
-/// The terms of a JSON path from one to another.
-fn json_range(
-    target: &Target<'_>,
-    first: impl FnOnce(&mut Term),
-    last: impl FnOnce(&mut Term),
-) -> BoundClause {
-    let (mut lower, mut upper) = (target.json_term(), target.json_term());
-    first(&mut lower);
-    last(&mut upper);
-    term_range(target, &lower, &upper)
-}
-
-fn json_dates(target: &Target<'_>, nanos: RangeInclusive<i64>) -> BoundClause {
-    if target.is_fast() {
-        return column(target, ColumnValues::Dates(nanos));
-    }
-    let date = DateTime::from_timestamp_nanos;
-    json_range(
-        target,
-        |term| term.append_type_and_fast_value(date(*nanos.start())),
-        |term| term.append_type_and_fast_value(date(*nanos.end())),
-    )
-}
-
-fn json_bools(target: &Target<'_>, range: RangeInclusive<bool>) -> BoundClause {
-    if target.is_fast() {
-        return column(target, ColumnValues::Bools(range));
-    }
-    json_range(
-        target,
-        |term| term.append_type_and_fast_value(*range.start()),
-        |term| term.append_type_and_fast_value(*range.end()),
-    )
-}
-
-/// Numbers are indexed as `i64` if they fit, else as `u64`, else as `f64`.
-fn json_numbers(target: &Target<'_>, numbers: NumberRange, clauses: &mut Vec<BoundClause>) {
-    if target.is_fast() {
-        clauses.push(column(target, ColumnValues::Numbers(numbers)));
-        return;
-    }
-    if let Some(range) = numbers.within_i64() {
-        clauses.push(json_range(
-            target,
-            |term| term.append_type_and_fast_value(*range.start()),
-            |term| term.append_type_and_fast_value(*range.end()),
-        ));
-    }
-    if let Some(range) = numbers.within_u64()
-        && *range.end() > i64::MAX.unsigned_abs()
-    {
-        clauses.push(json_range(
-            target,
-            |term| term.append_type_and_fast_value(*range.start()),
-            |term| term.append_type_and_fast_value(*range.end()),
-        ));
-    }
-    if let Some(range) = numbers.within_f64() {
-        clauses.push(json_range(
-            target,
-            |term| term.append_type_and_fast_value(*range.start()),
-            |term| term.append_type_and_fast_value(*range.end()),
-        ));
-    }
-}
-
-fn json_strings(target: &Target<'_>, (lower, upper): ByteBounds) -> BoundClause {
-    if target.is_fast() {
-        return column(target, ColumnValues::Bytes(lower, upper));
-    }
-    let mut beginning = target.json_term();
-    beginning.append_type_and_str("");
-    let beginning = beginning.serialized_value_bytes();
-    let full = |bytes: Vec<u8>| [beginning, &bytes].concat();
-    let lower = match lower {
-        Bound::Unbounded => Bound::Included(beginning.to_vec()),
-        bound => bound.map(full),
-    };
-    let upper = match upper {
-        Bound::Unbounded => after_prefix(beginning),
-        bound => bound.map(full),
-    };
-    BoundClause::TermRange {
-        field: target.field,
-        lower,
-        upper,
     }
 }

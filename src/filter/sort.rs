@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::filter::json::{check_keys, kind_of, object, string};
 use crate::filter::path::Path;
 
-/// How many keys a sort may have.
-const MAX_KEYS: usize = 32;
+/// How many keys a sort may have: they are compared for every match, so they live on the stack.
+const MAX_KEYS: usize = 4;
 
 /// One key of the order of hits; later keys break ties of earlier ones.
 ///

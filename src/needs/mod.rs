@@ -11,3 +11,6 @@ mod query;
 pub(crate) use collector::{ProbeCollector, needs_of_sort};
 pub(crate) use need::Need;
 pub(crate) use query::needs_of;
+
+#[cfg(test)]
+mod tests;

@@ -46,14 +46,19 @@ impl Need {
     }
 }
 
+/// What makes two term ranges one.
+type TermRangeKey = (Field, Bound<Vec<u8>>, Bound<Vec<u8>>);
+/// What makes two needs of columns one.
+type ColumnKey = (String, Option<Vec<ColumnType>>, bool);
+
 /// Gathers needs, each once, in the order in which they first came.
 #[derive(Default)]
 pub(crate) struct Needs {
     needs: Vec<Need>,
     /// Where in `needs` a term is: a later need of its positions is added to it.
     terms: HashMap<Term, usize>,
-    term_ranges: HashSet<(Field, Bound<Vec<u8>>, Bound<Vec<u8>>)>,
-    columns: HashSet<(String, Option<Vec<ColumnType>>, bool)>,
+    term_ranges: HashSet<TermRangeKey>,
+    columns: HashSet<ColumnKey>,
     norms: HashSet<Field>,
 }
 

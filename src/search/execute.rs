@@ -9,12 +9,13 @@ use tracing::Instrument;
 
 use super::collect::{Prepared, SegmentNumbers, collect};
 use super::hits::{self, Found, Way};
+use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
 use super::{documents, sort::MAX_SORT_KEYS};
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
 use crate::needs::ProbeCollector;
 use crate::pool;
@@ -22,65 +23,10 @@ use crate::split::{Split, SplitAddress};
 use crate::store::{Traffic, TrafficCounter};
 use crate::warmup::{Outcome, Warmed, Warmer, Work};
 
-/// What a search does about warmups.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Warming {
-    /// Join a warmup that somebody else started; without one, read on demand.
-    JoinOnly,
-    /// Read everything on demand: the baseline that warming is measured against.
-    Off,
-    /// Join the warmup, and start it first when nobody has.
-    #[default]
-    Start,
-}
-
-/// How one search is run; the default is as the [settings](crate::WarmerSettings) say.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct SearchOptions {
-    /// What to do about warmups.
-    pub warming: Warming,
-    /// What to do on a miss, instead of what the settings say.
-    pub on_miss: Option<OnMiss>,
-    /// How long to wait for warmups, instead of what the settings say.
-    pub join_deadline: Option<Duration>,
-    /// For [`Warmer::search_with`]: fast fields that the collector reads, so that they are warmed
-    /// in the first round. What is not named is found by probing the collector.
-    pub columns: Vec<String>,
-}
-
-impl SearchOptions {
-    /// Sets [`warming`](Self::warming).
-    pub fn with_warming(mut self, warming: Warming) -> Self {
-        self.warming = warming;
-        self
-    }
-
-    /// Sets [`on_miss`](Self::on_miss).
-    pub fn with_on_miss(mut self, on_miss: OnMiss) -> Self {
-        self.on_miss = Some(on_miss);
-        self
-    }
-
-    /// Sets [`join_deadline`](Self::join_deadline).
-    pub fn with_join_deadline(mut self, deadline: Duration) -> Self {
-        self.join_deadline = Some(deadline);
-        self
-    }
-
-    /// Sets [`columns`](Self::columns).
-    pub fn with_columns(mut self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.columns = columns.into_iter().map(Into::into).collect();
-        self
-    }
-}
-
 /// Splits that have been joined, or opened when there was nothing to join.
 struct Joined {
     splits: Vec<Prepared>,
     leases: Vec<Option<Arc<Lease>>>,
-    outcome: Outcome,
     report: SearchReport,
 }
 
@@ -280,7 +226,6 @@ impl Warmer {
         Ok(Joined {
             splits,
             leases,
-            outcome,
             report,
         })
     }
@@ -331,19 +276,30 @@ impl Warmer {
         let result = pool::run(self.pool(), move || search(&splits, &scope)).await;
         joined.report.search_us = micros(started.elapsed());
         match result {
+            // A reader that took a failed read for an empty one has not answered.
+            Ok(_) if late.failure().is_some() => Err(self.failed(&joined, &late, None).await),
             Ok(found) => Ok((found, joined, late)),
-            // tantivy tells a failed read in many ways; the first one itself says most.
-            Err(error) => {
-                let error = late.failure().cloned().unwrap_or(error);
-                for split in &joined.splits {
-                    let address = split.split.address();
-                    let _ = self
-                        .forget_if_changed::<()>(&address, Err(error.clone()))
-                        .await;
-                }
-                Err(error)
-            }
+            Err(error) => Err(self.failed(&joined, &late, Some(error)).await),
         }
+    }
+
+    /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
+    /// first one itself says most. Splits that were replaced are forgotten.
+    async fn failed(&self, joined: &Joined, late: &LateReads, error: Option<Error>) -> Error {
+        let unknown = || {
+            Error::new(
+                ErrorKind::Internal,
+                "a search failed for no reason it tells",
+            )
+        };
+        let error = late.failure().cloned().or(error).unwrap_or_else(unknown);
+        for split in &joined.splits {
+            let address = split.split.address();
+            let _ = self
+                .forget_if_changed::<()>(&address, Err(error.clone()))
+                .await;
+        }
+        error
     }
 
     fn on_miss(&self, options: &SearchOptions) -> OnMiss {
@@ -381,13 +337,23 @@ impl Warmer {
         if *request.source_filter() != SourceFilter::None && !page.is_empty() {
             let before = late.traffic();
             let source = request.source_filter();
-            let (documents, traffic) = if options.warming == Warming::Off {
-                let scope = ReadScope::search([].into(), self.on_miss(options), Arc::clone(late));
-                let found =
-                    documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
-                (found, late.traffic().since(before))
-            } else {
-                documents::fetch(self, &opened, &addresses, source).await?
+            let together = match options.warming {
+                Warming::Off => None,
+                _ => match documents::fetch(self, &opened, &addresses, source).await {
+                    // Too large to be held at once: one by one then.
+                    Err(error) if error.kind() == ErrorKind::Budget => None,
+                    fetched => Some(fetched?),
+                },
+            };
+            let (documents, traffic) = match together {
+                Some(fetched) => fetched,
+                None => {
+                    let on_miss = self.on_miss(options);
+                    let scope = ReadScope::search([].into(), on_miss, Arc::clone(late));
+                    let found =
+                        documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
+                    (found, late.traffic().since(before))
+                }
             };
             report.then(traffic);
             sources = documents.into_iter().map(Some).collect();

@@ -254,15 +254,17 @@ pub(super) struct SegmentSort {
 enum SegmentValue {
     /// No document of the segment has a value.
     Absent,
-    Column {
-        column: Column<u64>,
-        decode: Decode,
-        order: SortOrder,
-    },
+    Column(Box<SortColumn>),
     Doc {
         segment: u32,
     },
     Score,
+}
+
+struct SortColumn {
+    column: Column<u64>,
+    decode: Decode,
+    order: SortOrder,
 }
 
 /// How the code of a column value turns into the value.
@@ -301,11 +303,11 @@ impl SegmentValue {
             }
             _ => Decode::Number(kind),
         };
-        Ok(Self::Column {
+        Ok(Self::Column(Box::new(SortColumn {
             column,
             decode,
             order,
-        })
+        })))
     }
 
     /// The code of a document's value: of several, the least when ascending, the greatest when
@@ -313,7 +315,8 @@ impl SegmentValue {
     fn code(&self, doc: DocId, score: Score) -> Option<u64> {
         match self {
             Self::Absent => None,
-            Self::Column { column, order, .. } => {
+            Self::Column(sorted) => {
+                let SortColumn { column, order, .. } = &**sorted;
                 if column.get_cardinality() != Cardinality::Multivalued {
                     return column.first(doc);
                 }
@@ -334,7 +337,7 @@ impl SegmentValue {
         };
         match self {
             Self::Absent => SortValue::Null,
-            Self::Column { decode, .. } => decode.value(code),
+            Self::Column(sorted) => sorted.decode.value(code),
             Self::Doc { .. } => SortValue::U64(code),
             Self::Score => SortValue::F64(f64::from_u64(code)),
         }

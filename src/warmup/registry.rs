@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use object_store::path::Path;
 use tokio::runtime::Handle;
 
 use super::task::{Task, WarmupKey};
@@ -110,6 +111,18 @@ impl Registry {
         {
             running.remove(key);
         }
+    }
+
+    /// Forgets all warmups of a split whose object was replaced: what they lease is of the old
+    /// version. Readers that have joined them keep what they have.
+    pub(super) fn forget_split(&self, path: &Path) {
+        for (key, _) in &self.lingering {
+            if key.path == *path {
+                self.lingering.invalidate(&*key);
+            }
+        }
+        self.lingering.run_pending_tasks();
+        self.lock().retain(|key, _| key.path != *path);
     }
 
     /// Lets go of all finished warmups.

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use super::outcome::Outcome;
 use super::registry::Registry;
@@ -164,7 +165,18 @@ impl Warmup {
 
     /// Waits until `deadline` and hands over what was warmed.
     pub(crate) async fn wait(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
-        let (outcome, warmed) = match self.task.result() {
+        let span = tracing::info_span!(
+            "join", split = %self.task.key.path, fingerprint = %self.task.key.fingerprint,
+            outcome = tracing::field::Empty
+        );
+        let joined = self.outcome(deadline).instrument(span.clone()).await;
+        span.record("outcome", joined.0.name());
+        metrics::counter!("forewarm_joins_total", "outcome" => joined.0.name()).increment(1);
+        joined
+    }
+
+    async fn outcome(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
+        match self.task.result() {
             Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),
             Some(Err(error)) => (Outcome::Failed(error), None),
             None => {
@@ -175,9 +187,7 @@ impl Warmup {
                     Err(_) => (Outcome::TimedOut, None),
                 }
             }
-        };
-        metrics::counter!("forewarm_joins_total", "outcome" => outcome.name()).increment(1);
-        (outcome, warmed)
+        }
     }
 
     /// Lets the warmup run to its end though nobody holds a handle. It can then be joined by

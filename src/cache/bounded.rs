@@ -1,0 +1,149 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use tokio::runtime::Handle;
+
+use super::budget::{Budget, Reservation};
+use super::extent::Extent;
+use super::extents::SplitExtents;
+use super::settings::CacheSettings;
+use super::shelf::{ObjectKey, Shelf, Shelves, lock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Fetcher, ObjectHandle};
+
+type Moka = moka::sync::Cache<(u64, u64), Arc<Extent>>;
+
+/// All extents of all splits, bounded in bytes.
+#[derive(Clone)]
+pub(crate) struct ExtentCache(Arc<Inner>);
+
+struct Inner {
+    moka: Moka,
+    budget: Budget,
+    capacity: u64,
+    leased: Arc<AtomicU64>,
+    next_id: AtomicU64,
+    shelves: Arc<Shelves>,
+    fetcher: Arc<Fetcher>,
+    runtime: Handle,
+}
+
+impl ExtentCache {
+    pub(crate) fn new(settings: &CacheSettings, fetcher: Arc<Fetcher>, runtime: Handle) -> Self {
+        let moka = Moka::builder()
+            .name("forewarm-extents")
+            .max_capacity(settings.capacity_bytes)
+            .weigher(|_, extent: &Arc<Extent>| u32::try_from(extent.weight()).unwrap_or(u32::MAX))
+            .build();
+        Self(Arc::new(Inner {
+            moka,
+            budget: Budget::new(settings.capacity_bytes.saturating_add(settings.lease_bytes)),
+            capacity: settings.capacity_bytes,
+            leased: Arc::default(),
+            next_id: AtomicU64::new(1),
+            shelves: Arc::default(),
+            fetcher,
+            runtime,
+        }))
+    }
+
+    /// The extents of `object`: for as long as any of them is alive, a split opened again finds
+    /// what was fetched before.
+    pub(crate) fn split(&self, object: &ObjectHandle) -> Arc<SplitExtents> {
+        let key = ObjectKey {
+            path: object.path().clone(),
+            version: object.version().clone(),
+        };
+        let mut shelves = lock(&self.0.shelves);
+        let found = shelves.get(&key).and_then(Weak::upgrade);
+        let shelf = found.unwrap_or_else(|| {
+            let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+            let (all, leased) = (Arc::clone(&self.0.shelves), Arc::clone(&self.0.leased));
+            let shelf = Shelf::new(id, key.clone(), all, leased);
+            shelves.insert(key, Arc::downgrade(&shelf));
+            shelf
+        });
+        drop(shelves);
+        SplitExtents::new(shelf, object.clone(), self.clone())
+    }
+
+    /// Bytes of cached extents, bookkeeping included.
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        self.0.moka.run_pending_tasks();
+        self.0.moka.weighted_size()
+    }
+
+    /// Number of cached extents.
+    pub(crate) fn cached_extents(&self) -> u64 {
+        self.0.moka.run_pending_tasks();
+        self.0.moka.entry_count()
+    }
+
+    /// Bytes held by leases, each extent counted once.
+    pub(crate) fn leased_bytes(&self) -> u64 {
+        self.0.leased.load(Ordering::Acquire)
+    }
+
+    /// Bytes cached, leased or in flight, each counted once.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        self.0.budget.used()
+    }
+
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        self.0.capacity
+    }
+
+    /// Drops all cached extents; what is leased stays with its leases.
+    pub(crate) fn clear(&self) {
+        self.0.moka.invalidate_all();
+        self.0.moka.run_pending_tasks();
+    }
+
+    pub(crate) fn fetcher(&self) -> &Arc<Fetcher> {
+        &self.0.fetcher
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.0.runtime
+    }
+
+    /// Holds an extent for as long as there is room.
+    pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>) {
+        self.0
+            .moka
+            .insert((split, extent.range().start), Arc::clone(extent));
+        self.0.moka.run_pending_tasks();
+    }
+
+    /// Tells that an extent was used; brings one back that only leases kept alive.
+    pub(super) fn touch(&self, split: u64, extent: &Arc<Extent>) {
+        let key = (split, extent.range().start);
+        if self.0.moka.get(&key).is_none() {
+            self.0.moka.insert(key, Arc::clone(extent));
+        }
+    }
+
+    /// Lets go of an extent that another has taken the place of.
+    pub(super) fn discard(&self, split: u64, start: u64) {
+        self.0.moka.invalidate(&(split, start));
+    }
+
+    pub(super) fn reserve(&self, bytes: u64) -> Result<Reservation> {
+        if let Some(reservation) = self.0.budget.try_reserve(bytes) {
+            return Ok(reservation);
+        }
+        // What moka has decided to evict but not dropped yet still counts.
+        self.0.moka.run_pending_tasks();
+        self.0.budget.try_reserve(bytes).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Budget,
+                format!(
+                    "{bytes} bytes do not fit: {} of {} (capacity_bytes + lease_bytes) are taken; \
+                     raise lease_bytes or warm less at once",
+                    self.0.budget.used(),
+                    self.0.budget.limit()
+                ),
+            )
+        })
+    }
+}

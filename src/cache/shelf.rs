@@ -1,0 +1,110 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use object_store::path::Path;
+
+use super::extent::Extent;
+use super::flight::Flight;
+use crate::store::ObjectVersion;
+
+/// One object in one version.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub(super) struct ObjectKey {
+    pub(super) path: Path,
+    pub(super) version: ObjectVersion,
+}
+
+/// All shelves that are in use.
+pub(super) type Shelves = Mutex<HashMap<ObjectKey, Weak<Shelf>>>;
+
+/// What is in memory, or on its way, of one object in one version.
+///
+/// Extents hold their shelf, and a shelf holds nothing that holds extents: a cache that is dropped
+/// frees its extents.
+pub(super) struct Shelf {
+    id: u64,
+    key: ObjectKey,
+    shelves: Arc<Shelves>,
+    leased: Arc<AtomicU64>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// By start; cached or leased extents never overlap here.
+    pub(super) extents: BTreeMap<u64, Weak<Extent>>,
+    /// By start of the GET.
+    pub(super) flights: BTreeMap<u64, Weak<Flight>>,
+}
+
+impl Shelf {
+    pub(super) fn new(
+        id: u64,
+        key: ObjectKey,
+        shelves: Arc<Shelves>,
+        leased: Arc<AtomicU64>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            key,
+            shelves,
+            leased,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The gauge of leased bytes.
+    pub(super) fn leased(&self) -> &AtomicU64 {
+        &self.leased
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Called by an extent that is dropped.
+    pub(super) fn forget_extent(&self, start: u64) {
+        let mut state = self.lock();
+        if state
+            .extents
+            .get(&start)
+            .is_some_and(|extent| extent.strong_count() == 0)
+        {
+            state.extents.remove(&start);
+        }
+    }
+
+    /// Called by a flight that is dropped.
+    pub(super) fn forget_flight(&self, start: u64) {
+        let mut state = self.lock();
+        if state
+            .flights
+            .get(&start)
+            .is_some_and(|flight| flight.strong_count() == 0)
+        {
+            state.flights.remove(&start);
+        }
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        let mut shelves = lock(&self.shelves);
+        if shelves
+            .get(&self.key)
+            .is_some_and(|shelf| shelf.strong_count() == 0)
+        {
+            shelves.remove(&self.key);
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that runs under these locks panics half-way through a change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,437 @@
+//! Wrong requests, each with the exact message.
+
+use tantivy::Index;
+use tantivy::schema::{
+    FAST, INDEXED, IndexRecordOption, JsonObjectOptions, STORED, STRING, Schema, TEXT,
+    TextFieldIndexing, TextOptions,
+};
+
+use crate::error::ErrorKind;
+use crate::filter::SearchRequest;
+
+fn index() -> Index {
+    let mut schema = Schema::builder();
+    let indexing = |tokenizer: &str, option| {
+        TextFieldIndexing::default()
+            .set_tokenizer(tokenizer)
+            .set_index_option(option)
+    };
+    let text = |indexing| TextOptions::default().set_indexing_options(indexing);
+    schema.add_u64_field("price", INDEXED | FAST);
+    schema.add_i64_field("delta", INDEXED);
+    schema.add_f64_field("ratio", INDEXED);
+    schema.add_bool_field("flag", INDEXED);
+    schema.add_date_field("at", INDEXED);
+    schema.add_ip_addr_field("ip", INDEXED);
+    schema.add_bytes_field("blob", INDEXED);
+    schema.add_facet_field("path", INDEXED);
+    schema.add_text_field("title", TEXT);
+    schema.add_text_field("word", STRING);
+    schema.add_text_field("kept", STORED);
+    schema.add_text_field("flat", text(indexing("default", IndexRecordOption::Basic)));
+    schema.add_text_field("odd", text(indexing("nobody", IndexRecordOption::Basic)));
+    schema.add_json_field("repo", JsonObjectOptions::from(TEXT));
+    schema.add_json_field("kept_json", STORED);
+    Index::create_in_ram(schema.build())
+}
+
+/// The message for a request, from reading or from binding it.
+fn message(index: &Index, body: &str) -> String {
+    let error = match SearchRequest::from_json(body) {
+        Err(error) => error,
+        Ok(request) => match request.bind(index) {
+            Err(error) => error,
+            Ok(bound) => match crate::needs::needs_of_sort(&request, &index.schema()) {
+                Err(error) => error,
+                Ok(_) => panic!("nothing wrong with {body}: {bound:?}"),
+            },
+        },
+    };
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
+    error.chain()
+}
+
+#[test]
+fn a_wrong_request_is_told_exactly_what_is_wrong() {
+    let index = index();
+    for (body, expected) in REQUESTS {
+        assert_eq!(message(&index, body), *expected, "{body}");
+    }
+    for (query, expected) in QUERIES {
+        let body = format!(r#"{{"query": {query}}}"#);
+        assert_eq!(message(&index, &body), *expected, "{body}");
+    }
+}
+
+#[test]
+fn sizes_and_depth_are_bounded() {
+    let index = index();
+    let deep = |levels: usize| {
+        let (open, close) = (r#"{"bool": {"must": "#, "}}");
+        let (open, close) = (open.repeat(levels), close.repeat(levels));
+        format!(r#"{{"query": {open}{{"match_all": {{}}}}{close}}}"#)
+    };
+    assert!(
+        SearchRequest::from_json(&deep(70))
+            .unwrap_err()
+            .to_string()
+            .contains("not valid JSON")
+    );
+    let nested = |levels: usize| {
+        let clause: crate::filter::Clause = crate::filter::Clause::match_all().into();
+        (0..levels).fold(clause, |clause, _| {
+            crate::filter::Clause::bool().must(clause).into()
+        })
+    };
+    assert!(SearchRequest::new(nested(63)).bind(&index).is_ok());
+    let error = SearchRequest::new(nested(64))
+        .bind(&index)
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("clauses nest deeper than 64"), "{error}");
+    let value = nested(64).to_value();
+    let error = crate::filter::Clause::from_value(&value)
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("clauses nest deeper than 64"), "{error}");
+
+    let terms = crate::filter::Clause::terms("price", 0..65_537_u64);
+    let expected = "query.terms.price: 65537 values, more than the 65536 allowed";
+    assert_eq!(
+        SearchRequest::new(terms.clone())
+            .bind(&index)
+            .unwrap_err()
+            .to_string(),
+        expected
+    );
+    let clause = crate::filter::Clause::from(terms).to_value();
+    assert_eq!(
+        crate::filter::Clause::from_value(&clause)
+            .unwrap_err()
+            .to_string(),
+        expected
+    );
+
+    let many = (0..70_000).fold(crate::filter::Clause::bool(), |clause, _| {
+        clause.should(crate::filter::Clause::match_all())
+    });
+    let error = SearchRequest::new(many)
+        .bind(&index)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(error, "query.bool.should[65535]: more than 65536 clauses");
+
+    let error = SearchRequest::new(crate::filter::Clause::match_all().boost(f32::NAN));
+    let error = error.bind(&index).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "query: expected a number from 0 to 3.4028235e38, got NaN"
+    );
+    let error = SearchRequest::new(crate::filter::Clause::match_all())
+        .size(9_000)
+        .from(1_001);
+    let error = error.bind(&index).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "size: from + size is 10001, more than the 10000 allowed"
+    );
+}
+
+const REQUESTS: &[(&str, &str)] = &[
+    (
+        "{",
+        "the request is not valid JSON: EOF while parsing an object at line 1 column 1",
+    ),
+    ("[]", "request: expected an object, got an array"),
+    (
+        r#"{"size": 1, "size": 2}"#,
+        "the request is not valid JSON: the key \"size\" stands twice at line 1 column 18",
+    ),
+    (
+        r#"{"aggs": {}}"#,
+        "request: unknown key \"aggs\" (known: _source, from, query, size, sort, track_total_hits)",
+    ),
+    (
+        r#"{"size": "many"}"#,
+        "size: expected a whole number from 0, got \"many\"",
+    ),
+    (
+        r#"{"size": -1}"#,
+        "size: expected a whole number from 0, got -1",
+    ),
+    (
+        r#"{"from": 1.5}"#,
+        "from: expected a whole number from 0, got 1.5",
+    ),
+    (
+        r#"{"size": 10001}"#,
+        "size: from + size is 10001, more than the 10000 allowed",
+    ),
+    (
+        r#"{"sort": 5}"#,
+        "sort: expected a field or an object, got a number",
+    ),
+    (
+        r#"{"sort": ["price", {"at": "up"}]}"#,
+        "sort[1].at: expected \"asc\" or \"desc\", got \"up\"",
+    ),
+    (
+        r#"{"sort": {"price": {"mode": "min"}}}"#,
+        "sort.price: unknown parameter \"mode\" (known: missing, order)",
+    ),
+    (
+        r#"{"sort": {"price": {"missing": 0}}}"#,
+        "sort.price.missing: expected a string, got a number",
+    ),
+    (
+        r#"{"sort": {"price": {"missing": "last"}}}"#,
+        "sort.price.missing: expected \"_first\" or \"_last\", got \"last\"",
+    ),
+    (
+        r#"{"sort": "nothing"}"#,
+        "sort[0]: unknown field \"nothing\"",
+    ),
+    (
+        r#"{"sort": "delta"}"#,
+        "sort[0]: \"delta\" is not fast, so hits cannot be sorted by it: make it fast",
+    ),
+    (
+        r#"{"track_total_hits": "yes"}"#,
+        "track_total_hits: expected a boolean or a whole number from 0, got a string",
+    ),
+    (
+        r#"{"_source": 1}"#,
+        "_source: expected a boolean, a pattern, an array or an object, got a number",
+    ),
+    (
+        r#"{"_source": ["a", 1]}"#,
+        "_source[1]: expected a string, got a number",
+    ),
+    (
+        r#"{"_source": {"include": []}}"#,
+        "_source: unknown parameter \"include\" (known: excludes, includes)",
+    ),
+];
+
+const QUERIES: &[(&str, &str)] = &[
+    ("null", "query: expected an object, got null"),
+    ("{}", "query: expected a clause, got an empty object"),
+    (
+        r#"{"term": {"word": "a"}, "match_all": {}}"#,
+        "query: expected one clause, got 2: \"term\", \"match_all\"",
+    ),
+    (
+        r#"{"fuzzy": {"word": "a"}}"#,
+        "query.fuzzy: unknown clause (known: bool, exists, match, match_all, match_none, \
+         match_phrase, prefix, query_string, range, term, terms)",
+    ),
+    (
+        r#"{"bool": {"must": [{"match_all": {}}, {"range": {"price": {"gtt": 1}}}]}}"#,
+        "query.bool.must[1].range.price: unknown parameter \"gtt\" (known: boost, format, gt, \
+         gte, lt, lte)",
+    ),
+    (
+        r#"{"bool": {"must_not": {"term": 5}}}"#,
+        "query.bool.must_not.term: expected an object, got a number",
+    ),
+    (
+        r#"{"bool": {"musts": []}}"#,
+        "query.bool: unknown parameter \"musts\" (known: boost, filter, minimum_should_match, \
+         must, must_not, should)",
+    ),
+    (
+        r#"{"bool": {"minimum_should_match": "2<75%"}}"#,
+        "query.bool.minimum_should_match: expected a whole number or a percentage, got \"2<75%\"",
+    ),
+    (
+        r#"{"bool": {"boost": -1}}"#,
+        "query.bool.boost: expected a number from 0 to 3.4028235e38, got -1e0",
+    ),
+    (
+        r#"{"match_all": {"boost": "x"}}"#,
+        "query.match_all.boost: expected a number, got a string",
+    ),
+    (
+        r#"{"term": {}}"#,
+        "query.term: expected a field, got an empty object",
+    ),
+    (
+        r#"{"term": {"word": "a", "title": "b"}}"#,
+        "query.term: expected one field, got 2: \"word\", \"title\"",
+    ),
+    (
+        r#"{"term": {"word": null}}"#,
+        "query.term.word: expected a single value, got null",
+    ),
+    (
+        r#"{"term": {"word": ["a"]}}"#,
+        "query.term.word: expected a single value, got an array",
+    ),
+    (
+        r#"{"term": {"word": {"boost": 2}}}"#,
+        "query.term.word: the parameter \"value\" is missing",
+    ),
+    (
+        r#"{"term": {"word": {"value": "a", "case_insensitive": true}}}"#,
+        "query.term.word: unknown parameter \"case_insensitive\" (known: boost, value)",
+    ),
+    (
+        r#"{"terms": {"boost": 2}}"#,
+        "query.terms: expected a field, got none",
+    ),
+    (
+        r#"{"terms": {"word": "a"}}"#,
+        "query.terms.word: expected an array, got a string",
+    ),
+    (
+        r#"{"terms": {"price": [1, "x"]}}"#,
+        "query.terms.price[1]: expected a whole number from 0 to 2^64 - 1 for a u64 field, got \"x\"",
+    ),
+    (
+        r#"{"exists": {"field": 1}}"#,
+        "query.exists.field: expected a string, got a number",
+    ),
+    (
+        r#"{"exists": {"field": "word"}}"#,
+        "query.exists.field: \"word\" is not fast, so which documents have it is not known: make \
+         it fast",
+    ),
+    (
+        r#"{"term": {"nothing": 1}}"#,
+        "query.term.nothing: unknown field \"nothing\"",
+    ),
+    (
+        r#"{"term": {"word.a": 1}}"#,
+        "query.term.word.a: unknown field \"word.a\": \"word\" is a text field, which has no paths",
+    ),
+    (
+        r#"{"term": {"repo": 1}}"#,
+        "query.term.repo: \"repo\" is a JSON field: name a path in it, like \"repo.key\"",
+    ),
+    (
+        "{\"term\": {\"repo.a\\u0000b\": 1}}",
+        "query.term.repo.a\0b: the path \"repo.a\\0b\" contains a NUL",
+    ),
+    (
+        r#"{"term": {"kept": "a"}}"#,
+        "query.term.kept: \"kept\" is neither indexed nor fast",
+    ),
+    (
+        r#"{"term": {"kept_json.a": "a"}}"#,
+        "query.term.kept_json.a: \"kept_json\" is neither indexed nor fast",
+    ),
+    (
+        r#"{"term": {"price": -1}}"#,
+        "query.term.price: expected a whole number from 0 to 2^64 - 1 for a u64 field, got -1",
+    ),
+    (
+        r#"{"term": {"delta": 1.5}}"#,
+        "query.term.delta: expected a whole number from -2^63 to 2^63 - 1 for an i64 field, got 1.5",
+    ),
+    (
+        r#"{"term": {"ratio": "NaN"}}"#,
+        "query.term.ratio: expected a number for an f64 field, got \"NaN\"",
+    ),
+    (
+        r#"{"term": {"flag": 1}}"#,
+        "query.term.flag: expected true or false for a bool field, got 1",
+    ),
+    (
+        r#"{"term": {"at": "yesterday"}}"#,
+        "query.term.at: expected a date for a date field, got \"yesterday\"",
+    ),
+    (
+        r#"{"term": {"ip": "10.0.0.256"}}"#,
+        "query.term.ip: expected an IP address for an IP address field, got \"10.0.0.256\"",
+    ),
+    (
+        r#"{"term": {"blob": "?"}}"#,
+        "query.term.blob: expected bytes in base64 for a bytes field, got \"?\"",
+    ),
+    (
+        r#"{"term": {"path": "a/b"}}"#,
+        "query.term.path: expected a facet like \"/a/b\" for a facet field, got \"a/b\"",
+    ),
+    (
+        r#"{"range": {"price": 5}}"#,
+        "query.range.price: expected an object, got a number",
+    ),
+    (
+        r#"{"range": {"price": {"gte": "cheap"}}}"#,
+        "query.range.price.gte: expected a number for a u64 field, got \"cheap\"",
+    ),
+    (
+        r#"{"range": {"price": {"gte": 1, "format": "epoch_millis"}}}"#,
+        "query.range.price.format: a u64 field has no date format",
+    ),
+    (
+        r#"{"range": {"at": {"gte": 1, "format": "dd/MM"}}}"#,
+        "query.range.at.format: unknown date format \"dd/MM\" (known: date, date_optional_time, \
+         epoch_millis, epoch_second, strict_date, strict_date_optional_time, yyyy-MM-dd)",
+    ),
+    (
+        r#"{"range": {"at": {"lt": "now-1d"}}}"#,
+        "query.range.at.lt: expected a date for a date field, got \"now-1d\"",
+    ),
+    (
+        r#"{"range": {"path": {"gt": "/a"}}}"#,
+        "query.range.path: a facet field has no ranges",
+    ),
+    (
+        r#"{"prefix": {"price": "1"}}"#,
+        "query.prefix.price: a u64 field has no prefixes",
+    ),
+    (
+        r#"{"prefix": {"word": 1}}"#,
+        "query.prefix.word: expected a string, got a number",
+    ),
+    (
+        r#"{"match": {"title": {"query": "a", "operator": "xor"}}}"#,
+        "query.match.title.operator: expected \"and\" or \"or\", got \"xor\"",
+    ),
+    (
+        r#"{"match": {"odd": "a"}}"#,
+        "query.match.odd: the tokenizer \"nobody\" of \"odd\" is not registered",
+    ),
+    (
+        r#"{"match_phrase": {"flat": "a b"}}"#,
+        "query.match_phrase.flat: \"flat\" has no positions, so its words have no order: index it \
+         with positions, or use match",
+    ),
+    (
+        r#"{"match_phrase": {"title": {"query": "a b", "slop": -1}}}"#,
+        "query.match_phrase.title.slop: expected a whole number from 0, got -1",
+    ),
+    (
+        r#"{"query_string": {}}"#,
+        "query.query_string: the parameter \"query\" is missing",
+    ),
+    (
+        r#"{"query_string": {"query": "a", "default_field": "title", "fields": ["word"]}}"#,
+        "query.query_string: \"default_field\" and \"fields\" exclude each other",
+    ),
+    (
+        r#"{"query_string": {"query": "title:"}}"#,
+        "query.query_string.query: cannot parse \"title:\"",
+    ),
+    (
+        r#"{"query_string": {"query": "nothing:a"}}"#,
+        "query.query_string.query: unknown field \"nothing\"",
+    ),
+    (
+        r#"{"query_string": {"query": "price:[a TO b]"}}"#,
+        "query.query_string.query.range.price.gte: expected a number for a u64 field, got \"a\"",
+    ),
+    (
+        r#"{"query_string": {"query": "a", "fields": ["title^x"]}}"#,
+        "query.query_string.fields[0]: cannot read the boost of \"title^x\"",
+    ),
+    (
+        r#"{"query_string": {"query": "title:/a.*/"}}"#,
+        "query.query_string.query: regular expressions are not supported here",
+    ),
+    (
+        r#"{"query_string": {"query": "title:[a-b TO c]"}}"#,
+        "query.query_string.query: \"a-b\" is 2 words, expected one",
+    ),
+];

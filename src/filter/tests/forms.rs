@@ -1,0 +1,338 @@
+//! JSON, the builder, canonical forms and fingerprints.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tantivy::query::AllQuery;
+
+use crate::filter::tests::strategy::clauses;
+use crate::filter::{
+    BoolClause, Clause, FieldValue, Filter, Fingerprint, Missing, Operator, SearchRequest, Sort,
+    SourceFilter, TermsClause, TrackTotalHits,
+};
+
+fn parse(value: Value) -> Clause {
+    Clause::from_value(&value).unwrap()
+}
+
+fn fingerprint(value: Value) -> Fingerprint {
+    SearchRequest::new(parse(value)).fingerprint()
+}
+
+/// A clause that means the same: lists turned around and doubled, single clauses wrapped.
+fn disguise(clause: &Clause) -> Clause {
+    match clause {
+        Clause::Bool(clause) => {
+            let list = |clauses: &[Clause]| -> Vec<Clause> {
+                clauses.iter().rev().map(disguise).collect()
+            };
+            let doubled = |clauses: &[Clause]| [list(clauses), list(clauses)].concat();
+            Clause::from(BoolClause {
+                must: doubled(&clause.must),
+                filter: doubled(&clause.filter),
+                // Doubling these could change how many must match.
+                should: list(&clause.should),
+                must_not: doubled(&clause.must_not),
+                minimum_should_match: clause.minimum_should_match,
+                boost: clause.boost + 1.0,
+            })
+        }
+        Clause::Terms(clause) => {
+            let reversed = clause.values.iter().rev();
+            let values = reversed.chain(&clause.values).cloned().collect();
+            Clause::from(TermsClause {
+                values,
+                ..clause.clone()
+            })
+        }
+        leaf => Clause::bool().must(leaf.clone().boost(3.0)).into(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_clause_survives_json(clause in clauses()) {
+        prop_assert_eq!(&Clause::from_value(&clause.to_value()).unwrap(), &clause);
+        let text = serde_json::to_string(&clause).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Clause>(&text).unwrap(), &clause);
+    }
+
+    #[test]
+    fn equal_meanings_have_equal_fingerprints(clause in clauses(), by_score: bool) {
+        let sort = if by_score { Sort::score() } else { Sort::doc() };
+        let request = |clause: Clause| SearchRequest::new(clause).sort([sort.clone()]);
+        let disguised = disguise(&clause);
+        prop_assert_eq!(
+            request(clause.clone()).fingerprint(),
+            request(disguised.clone()).fingerprint(),
+            "{} {}", clause.to_value(), disguised.to_value()
+        );
+    }
+
+    #[test]
+    fn any_json_is_read_or_refused(text in r#"[\[\]{}":,a-z0-9.\-]{0,40}"#) {
+        let _ = SearchRequest::from_json(&text);
+        let _ = Clause::from_json(&format!(r#"{{"bool": {{"must": {text}}}}}"#));
+    }
+}
+
+#[test]
+fn spellings_are_one_clause() {
+    let same = [
+        (
+            json!({"term": {"f": "v"}}),
+            json!({"term": {"f": {"value": "v"}}}),
+        ),
+        (
+            json!({"prefix": {"f": "v"}}),
+            json!({"prefix": {"f": {"value": "v", "boost": 1}}}),
+        ),
+        (
+            json!({"match": {"f": "v"}}),
+            json!({"match": {"f": {"query": "v", "operator": "OR"}}}),
+        ),
+        (
+            json!({"match_phrase": {"f": "v"}}),
+            json!({"match_phrase": {"f": {"query": "v", "slop": 0}}}),
+        ),
+        (
+            json!({"bool": {"must": {"match_all": {}}}}),
+            json!({"bool": {"must": [{"match_all": {}}]}}),
+        ),
+        (
+            json!({"range": {"f": {"gt": 1, "lt": null}}}),
+            json!({"range": {"f": {"gt": 1}}}),
+        ),
+        (
+            json!({"query_string": {"query": "q", "default_field": "f"}}),
+            json!({"query_string": {"query": "q", "fields": ["f"], "default_operator": "or"}}),
+        ),
+        (
+            json!({"bool": {"should": [], "minimum_should_match": "2"}}),
+            json!({"bool": {"minimum_should_match": 2}}),
+        ),
+    ];
+    for (short, long) in same {
+        assert_eq!(parse(short.clone()), parse(long), "{short}");
+    }
+}
+
+#[test]
+fn the_builder_makes_the_tree_of_the_json() {
+    let built: Clause = Clause::bool()
+        .must(Clause::term("type", "PushEvent"))
+        .filter(Clause::range("price").gte(10).lt(20.5))
+        .filter(Clause::exists("repo.name"))
+        .should(
+            Clause::match_text("title", "quick fox")
+                .operator(Operator::And)
+                .boost(0.1),
+        )
+        .should(Clause::match_phrase("title", "quick fox").slop(2))
+        .must_not(Clause::terms("n", [1_u64, u64::MAX]))
+        .must_not(Clause::prefix("path", "/a*").boost(2.0))
+        .should(Clause::query_string("a b").fields(["title^2"]))
+        .minimum_should_match(-1)
+        .boost(2.0)
+        .into();
+    let json = json!({"bool": {
+        "must": [{"term": {"type": "PushEvent"}}],
+        "filter": [{"range": {"price": {"gte": 10, "lt": 20.5}}}, {"exists": {"field": "repo.name"}}],
+        "should": [
+            {"match": {"title": {"query": "quick fox", "operator": "and", "boost": 0.1}}},
+            {"match_phrase": {"title": {"query": "quick fox", "slop": 2}}},
+            {"query_string": {"query": "a b", "fields": ["title^2"]}},
+        ],
+        "must_not": [
+            {"terms": {"n": [1, u64::MAX]}},
+            {"prefix": {"path": {"value": "/a*", "boost": 2.0}}},
+        ],
+        "minimum_should_match": -1,
+        "boost": 2.0,
+    }});
+    assert_eq!(built.to_value(), json);
+    assert_eq!(parse(json), built);
+}
+
+#[test]
+fn a_request_survives_json() {
+    let body = json!({
+        "query": {"match_all": {}},
+        "size": 3,
+        "from": 4,
+        "sort": [
+            {"a": {"order": "asc"}},
+            {"b": {"order": "desc", "missing": "_first"}},
+            {"_score": {"order": "desc"}},
+            {"_doc": {"order": "asc"}},
+        ],
+        "track_total_hits": 100,
+        "_source": {"includes": ["a.*"], "excludes": ["a.b"]},
+    });
+    let request = SearchRequest::from_value(&body).unwrap();
+    assert_eq!(request.to_value().unwrap(), body);
+    let text = serde_json::to_string(&request).unwrap();
+    let again: SearchRequest = serde_json::from_str(&text).unwrap();
+    assert_eq!(again.to_value().unwrap(), body);
+
+    let short = json!({"sort": ["a", {"b": "desc"}, "_score"], "_source": "a.*", "track_total_hits": false});
+    let request = SearchRequest::from_value(&short).unwrap();
+    assert_eq!(
+        request.sorts(),
+        [Sort::by("a"), Sort::by("b").descending(), Sort::score()]
+    );
+    assert_eq!(request.total_hits(), TrackTotalHits::Not);
+    let includes = vec!["a.*".to_owned()];
+    assert_eq!(
+        *request.source_filter(),
+        SourceFilter::Fields {
+            includes,
+            excludes: Vec::new()
+        }
+    );
+    assert_eq!((request.hits_wanted(), request.offset()), (10, 0));
+    assert_eq!(
+        Sort::by("a").missing(Missing::First).missing,
+        Missing::First
+    );
+}
+
+#[test]
+fn a_change_of_what_is_read_changes_the_fingerprint() {
+    let forms = [
+        json!({"term": {"f": "a"}}),
+        json!({"term": {"f": "b"}}),
+        json!({"term": {"g": "a"}}),
+        json!({"match": {"f": "a"}}),
+        json!({"match": {"f": {"query": "a", "operator": "and"}}}),
+        json!({"match_phrase": {"f": "a"}}),
+        json!({"match_phrase": {"f": {"query": "a", "slop": 1}}}),
+        json!({"prefix": {"f": "a"}}),
+        json!({"exists": {"field": "f"}}),
+        json!({"terms": {"f": ["a", "b"]}}),
+        json!({"terms": {"f": ["a", "b", "c"]}}),
+        json!({"terms": {"f": ["a"]}}),
+        json!({"range": {"f": {"gt": 1}}}),
+        json!({"range": {"f": {"gte": 1}}}),
+        json!({"range": {"f": {"lt": 1}}}),
+        json!({"range": {"f": {"lt": 1, "format": "epoch_second"}}}),
+        json!({"query_string": {"query": "a"}}),
+        json!({"query_string": {"query": "a", "fields": ["f"]}}),
+        json!({"bool": {"filter": {"term": {"f": "a"}}}}),
+        json!({"bool": {"must_not": {"term": {"f": "a"}}}}),
+        json!({"bool": {"must": [{"term": {"f": "a"}}, {"term": {"f": "b"}}]}}),
+        json!({"bool": {"should": [{"term": {"f": "a"}}, {"term": {"f": "b"}}]}}),
+        json!({"bool": {"should": [{"term": {"f": "a"}}, {"term": {"f": "b"}}, {"term": {"f": "c"}}]}}),
+        json!({"bool": {"should": [{"term": {"f": "a"}}, {"term": {"f": "b"}}, {"term": {"f": "c"}}],
+            "minimum_should_match": 2}}),
+        json!({"match_all": {}}),
+        json!({"match_none": {}}),
+    ];
+    let mut seen = std::collections::HashMap::new();
+    for form in forms {
+        if let Some(other) = seen.insert(fingerprint(form.clone()), form.clone()) {
+            panic!("{form} and {other} have one fingerprint");
+        }
+    }
+    let request = || SearchRequest::new(Clause::term("f", "a"));
+    let base = request().fingerprint();
+    assert_eq!(
+        base,
+        request()
+            .size(20)
+            .from(5)
+            .source(SourceFilter::None)
+            .fingerprint()
+    );
+    assert_eq!(base, request().sort([Sort::score()]).fingerprint());
+    let by = |sorts: &[Sort]| request().sort(sorts.to_vec()).fingerprint();
+    assert_ne!(base, by(&[Sort::doc()]));
+    assert_ne!(base, by(&[Sort::by("a")]));
+    assert_ne!(by(&[Sort::by("b")]), by(&[Sort::by("a")]));
+    assert_ne!(by(&[Sort::by("a"), Sort::score()]), by(&[Sort::by("a")]));
+    assert_eq!(by(&[Sort::by("a").descending()]), by(&[Sort::by("a")]));
+    assert_ne!(base, request().size(0).fingerprint());
+}
+
+#[test]
+fn duplicates_that_count_are_kept() {
+    let twice = |minimum: i32| {
+        let term = json!({"term": {"f": "a"}});
+        fingerprint(json!({"bool": {"should": [term, term], "minimum_should_match": minimum}}))
+    };
+    let once = |minimum: i32| {
+        let term = json!({"term": {"f": "a"}});
+        fingerprint(json!({"bool": {"should": [term], "minimum_should_match": minimum}}))
+    };
+    assert_eq!(twice(1), once(1));
+    assert_ne!(twice(2), once(2));
+}
+
+#[test]
+fn what_is_not_scored_needs_no_distinction() {
+    let unscored = |clause: Value| {
+        SearchRequest::new(parse(clause))
+            .sort([Sort::doc()])
+            .fingerprint()
+    };
+    let term = json!({"term": {"f": "a"}});
+    assert_eq!(
+        unscored(json!({"bool": {"filter": term}})),
+        unscored(term.clone())
+    );
+    assert_eq!(
+        unscored(json!({"terms": {"f": ["a", "a"]}})),
+        unscored(term.clone())
+    );
+    assert_eq!(
+        unscored(
+            json!({"bool": {"filter": {"bool": {"must": term, "should": {"exists": {"field": "g"}}}}}})
+        ),
+        unscored(term.clone())
+    );
+    // tantivy reads what is optional even where nothing is scored, unless it is in a filter.
+    let optional = json!({"bool": {"must": term, "should": {"exists": {"field": "g"}}}});
+    assert_ne!(unscored(optional), unscored(term));
+}
+
+#[test]
+fn opaque_queries_are_told_apart_by_their_keys() {
+    let fingerprint = |filter: &Filter| SearchRequest::new(filter.clone()).fingerprint();
+    let unnamed = Filter::query(Box::new(AllQuery));
+    assert_eq!(fingerprint(&unnamed), fingerprint(&unnamed.clone()));
+    assert_ne!(
+        fingerprint(&unnamed),
+        fingerprint(&Filter::query(Box::new(AllQuery)))
+    );
+    let named = |key: &str| Filter::query_with_key(Box::new(AllQuery), key);
+    assert_eq!(fingerprint(&named("a")), fingerprint(&named("a")));
+    assert_ne!(fingerprint(&named("a")), fingerprint(&named("b")));
+    let error = SearchRequest::new(unnamed).to_value().unwrap_err();
+    assert_eq!(error.to_string(), "query: an opaque query has no JSON");
+}
+
+#[test]
+fn a_fingerprint_is_the_same_in_every_build() {
+    let fingerprint = fingerprint(json!({"term": {"type": "PushEvent"}}));
+    insta::assert_snapshot!(
+        fingerprint,
+        @"06bcd71a0116b15459f4d6f75a9130884f500604b1336b52c464f160437fbe7a"
+    );
+    assert_eq!(
+        fingerprint.to_string().parse::<Fingerprint>().unwrap(),
+        fingerprint
+    );
+    let text = serde_json::to_string(&fingerprint).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Fingerprint>(&text).unwrap(),
+        fingerprint
+    );
+    assert!("zz".parse::<Fingerprint>().is_err());
+    assert!("é".repeat(32).parse::<Fingerprint>().is_err());
+}
+
+#[test]
+fn a_float_that_json_cannot_write_stays_a_value() {
+    assert_eq!(FieldValue::from(f64::NAN).to_value(), json!("NaN"));
+    assert_eq!(FieldValue::from(u64::MAX).to_string(), u64::MAX.to_string());
+    assert_eq!(FieldValue::from(1.0).to_string(), "1.0");
+}

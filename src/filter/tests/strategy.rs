@@ -1,0 +1,166 @@
+//! Random clauses over the fields of the model.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::filter::tests::model::{
+    ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, UNSIGNED, WORDS,
+};
+use crate::filter::{Clause, FieldValue, MinimumShouldMatch, Operator, RangeClause};
+
+fn fields(test: impl Fn(&Kind, bool) -> bool) -> impl Strategy<Value = (&'static str, Kind)> {
+    let fields: Vec<_> = FIELDS
+        .iter()
+        .filter(|(_, kind, fast)| test(kind, *fast))
+        .map(|(name, kind, _)| (*name, *kind))
+        .collect();
+    select(fields)
+}
+
+fn texts(values: &'static [&'static str]) -> BoxedStrategy<FieldValue> {
+    select(values).prop_map(FieldValue::from).boxed()
+}
+
+fn integers() -> BoxedStrategy<FieldValue> {
+    prop_oneof![
+        select(INTEGERS).prop_map(FieldValue::from),
+        select(INTEGERS).prop_map(|number| FieldValue::from(number.to_string())),
+        (-12_i64..12).prop_map(FieldValue::from),
+    ]
+    .boxed()
+}
+
+/// Values that a field takes in `term`.
+fn exact(kind: Kind) -> BoxedStrategy<FieldValue> {
+    match kind {
+        Kind::Address => texts(ADDRESSES),
+        Kind::Bool => prop_oneof![
+            any::<bool>().prop_map(FieldValue::from),
+            any::<bool>().prop_map(|value| FieldValue::from(value.to_string())),
+        ]
+        .boxed(),
+        Kind::Bytes => texts(BYTES),
+        Kind::Date => prop_oneof![
+            texts(DATES),
+            texts(&[
+                "2024",
+                "2024-01",
+                "2024-01-01",
+                "2024-01-01T12",
+                "1500-01-01"
+            ]),
+            Just(FieldValue::Integer(1_704_067_200_000)),
+        ]
+        .boxed(),
+        Kind::Integer => integers(),
+        Kind::Json => prop_oneof![
+            texts(WORDS),
+            texts(DATES),
+            integers(),
+            select(FLOATS).prop_map(FieldValue::from),
+            select(UNSIGNED).prop_map(FieldValue::from),
+            any::<bool>().prop_map(FieldValue::from),
+        ]
+        .boxed(),
+        Kind::Number => select(FLOATS).prop_map(FieldValue::from).boxed(),
+        Kind::Text | Kind::Word => texts(WORDS),
+        Kind::Unsigned => prop_oneof![
+            select(UNSIGNED).prop_map(FieldValue::from),
+            (0_u64..12).prop_map(FieldValue::from),
+        ]
+        .boxed(),
+    }
+}
+
+/// Values that a field takes as a bound.
+fn bound(kind: Kind) -> BoxedStrategy<FieldValue> {
+    match kind {
+        Kind::Integer | Kind::Number | Kind::Unsigned => prop_oneof![
+            exact(Kind::Integer),
+            exact(Kind::Unsigned),
+            exact(Kind::Number),
+            select(vec![-1e300, 1e300, 9.3e18, -0.5]).prop_map(FieldValue::from),
+        ]
+        .boxed(),
+        kind => exact(kind),
+    }
+}
+
+fn ranges() -> BoxedStrategy<Clause> {
+    // Whether a JSON bound such as "2024-01" is a date, and what else, is for the table to say.
+    fields(|_, _| true)
+        .prop_flat_map(|(field, kind)| {
+            let option = || proptest::option::weighted(0.4, bound(kind));
+            (option(), option(), option(), option()).prop_map(move |(gt, gte, lt, lte)| {
+                let clause = Clause::range(field);
+                Clause::from(RangeClause {
+                    gt,
+                    gte,
+                    lt,
+                    lte,
+                    ..clause
+                })
+            })
+        })
+        .boxed()
+}
+
+fn leaf() -> impl Strategy<Value = Clause> {
+    let is_text = |kind: &Kind, _| *kind == Kind::Text;
+    let has_prefix = |kind: &Kind, _| matches!(kind, Kind::Text | Kind::Word | Kind::Json);
+    let prefixes = select(vec!["", "a", "as", "ash", "1", "z", "*"]);
+    let phrase = proptest::collection::vec(select(WORDS), 0..4).prop_map(|words| words.join(" "));
+    prop_oneof![
+        1 => Just(Clause::match_all().into()),
+        1 => Just(Clause::match_none().into()),
+        6 => fields(|_, _| true).prop_flat_map(|(field, kind)| {
+            exact(kind).prop_map(move |value| Clause::from(Clause::term(field, value)))
+        }),
+        4 => fields(|_, _| true).prop_flat_map(|(field, kind)| {
+            proptest::collection::vec(exact(kind), 0..5)
+                .prop_map(move |values| Clause::from(Clause::terms(field, values)))
+        }),
+        6 => ranges(),
+        2 => fields(|_, fast| fast)
+            .prop_map(|(field, _)| Clause::from(Clause::exists(field))),
+        2 => (fields(has_prefix), prefixes)
+            .prop_map(|((field, _), prefix)| Clause::from(Clause::prefix(field, prefix))),
+        2 => (fields(is_text), phrase.clone(), any::<bool>()).prop_map(|((field, _), text, and)| {
+            let operator = if and { Operator::And } else { Operator::Or };
+            Clause::from(Clause::match_text(field, text).operator(operator))
+        }),
+        2 => (fields(is_text), phrase)
+            .prop_map(|((field, _), text)| Clause::from(Clause::match_phrase(field, text))),
+    ]
+}
+
+fn minimum() -> impl Strategy<Value = Option<MinimumShouldMatch>> {
+    proptest::option::weighted(
+        0.4,
+        prop_oneof![
+            (-3..4).prop_map(MinimumShouldMatch::Count),
+            (-100..=100).prop_map(MinimumShouldMatch::Percent),
+        ],
+    )
+}
+
+/// Clauses that the model knows, nested up to three deep.
+pub(super) fn clauses() -> impl Strategy<Value = Clause> {
+    leaf().prop_recursive(3, 24, 4, |inner| {
+        let list = || proptest::collection::vec(inner.clone(), 0..3);
+        let boost = select(vec![1.0_f32, 0.1, 2.5]);
+        (list(), list(), list(), list(), minimum(), boost).prop_map(
+            |(must, filter, should, must_not, minimum_should_match, boost)| {
+                let clause = Clause::bool().boost(boost);
+                Clause::from(crate::filter::BoolClause {
+                    must,
+                    filter,
+                    should,
+                    must_not,
+                    minimum_should_match,
+                    ..clause
+                })
+            },
+        )
+    })
+}

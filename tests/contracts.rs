@@ -1,0 +1,22 @@
+//! The contracts of the design, C2 to C6, each shown over a store that tells on its reader.
+
+#[path = "contracts/bounded.rs"]
+mod bounded;
+#[path = "contracts/cancellation.rs"]
+mod cancellation;
+#[path = "contracts/fail_open.rs"]
+mod fail_open;
+#[path = "contracts/fixture.rs"]
+mod fixture;
+#[path = "contracts/hostile.rs"]
+mod hostile;
+#[path = "contracts/lifecycle.rs"]
+mod lifecycle;
+#[path = "contracts/one_version.rs"]
+mod one_version;
+#[path = "contracts/rounds.rs"]
+mod rounds;
+#[path = "contracts/soak.rs"]
+mod soak;
+#[path = "contracts/test_store.rs"]
+mod test_store;

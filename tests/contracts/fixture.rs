@@ -1,0 +1,165 @@
+//! Small splits, and warmers over them.
+
+use std::sync::{Arc, LazyLock};
+
+use forewarm::{
+    OnMiss, PackSettings, PackedSplit, SearchRequest, SearchResponse, SplitAddress, StoreSettings,
+    Warmer, WarmerSettings, pack,
+};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use rayon::ThreadPool;
+use serde_json::{Value, json};
+use tantivy::directory::RamDirectory;
+use tantivy::indexer::NoMergePolicy;
+use tantivy::schema::{FAST, INDEXED, STORED, STRING, Schema, TEXT};
+use tantivy::{Index, TantivyDocument, doc};
+
+/// One pool for all tests: a warmer would start its own.
+static POOL: LazyLock<Arc<ThreadPool>> = LazyLock::new(|| {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+    Arc::new(pool.expect("two threads"))
+});
+
+/// A well-spread number for each number.
+pub fn scattered(n: u64) -> u64 {
+    let n = (n ^ (n >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (n ^ (n >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+/// The term of field `key` in document `n`: each document has its own, in no order.
+pub fn key(n: u64) -> String {
+    format!("{:016x}{:016x}", scattered(n), scattered(n + (1 << 40)))
+}
+
+/// An index of `segments` segments of `docs` documents each; `version` goes into every document.
+pub fn index(segments: u64, docs: u64, version: u64) -> RamDirectory {
+    let mut builder = Schema::builder();
+    let id = builder.add_u64_field("id", INDEXED | FAST | STORED);
+    let body = builder.add_text_field("body", TEXT | STORED);
+    let tag = builder.add_text_field("tag", STRING | FAST | STORED);
+    let key_field = builder.add_text_field("key", STRING);
+    let price = builder.add_f64_field("price", INDEXED | FAST);
+    let version_field = builder.add_u64_field("version", FAST | STORED);
+    let directory = RamDirectory::create();
+    let index = Index::create(directory.clone(), builder.build(), Default::default())
+        .expect("an empty directory");
+    let mut writer = index
+        .writer_with_num_threads::<TantivyDocument>(1, 30_000_000)
+        .expect("a writer");
+    writer.set_merge_policy(Box::new(NoMergePolicy));
+    for segment in 0..segments {
+        for n in segment * docs..(segment + 1) * docs {
+            let r = scattered(n + 77);
+            let text = format!(
+                "common w{} w{} sea{} {}",
+                r % 50,
+                (r >> 8) % 500,
+                n % 3,
+                if n.is_multiple_of(7) {
+                    "the old man"
+                } else {
+                    "man"
+                }
+            );
+            let document = doc!(
+                id => n,
+                body => text,
+                tag => format!("t{}", n % 5),
+                key_field => key(n),
+                price => (r % 1000) as f64 / 10.0,
+                version_field => version,
+            );
+            writer.add_document(document).expect("a document that fits");
+        }
+        writer.commit().expect("a commit");
+    }
+    writer.wait_merging_threads().expect("no merges");
+    directory
+}
+
+/// Packed such that the dictionary of `key` is not hot, and that of `tag` is.
+pub fn packed(directory: &RamDirectory) -> PackedSplit {
+    let mut settings = PackSettings::default();
+    settings.term_dictionary_budget = 8 << 10;
+    pack(directory, &settings).expect("an index")
+}
+
+/// Uploads a split of its own and tells where it is.
+pub async fn put(store: &dyn ObjectStore, path: &str, directory: &RamDirectory) -> SplitAddress {
+    let path = Path::from(path);
+    packed(directory)
+        .upload(store, &path)
+        .await
+        .expect("a store that takes objects");
+    SplitAddress::new(path)
+}
+
+/// Settings under which nothing is tried twice, and opening reads little more than a footer.
+pub fn settings() -> WarmerSettings {
+    let store = StoreSettings::default()
+        .with_footer_guess_bytes(20 << 10)
+        .with_max_attempts(1);
+    WarmerSettings::default().with_store(store)
+}
+
+pub fn strict() -> WarmerSettings {
+    settings().with_on_miss(OnMiss::Fail)
+}
+
+pub fn warmer(store: Arc<dyn ObjectStore>, settings: WarmerSettings) -> Warmer {
+    let builder = Warmer::builder(store)
+        .settings(settings)
+        .pool(Arc::clone(&POOL));
+    builder.build().expect("good settings")
+}
+
+/// A request without documents.
+pub fn request(query: Value) -> SearchRequest {
+    SearchRequest::from_value(&json!({ "query": query, "_source": false })).expect("a good request")
+}
+
+/// A request with the documents of its hits.
+pub fn with_documents(query: Value) -> SearchRequest {
+    SearchRequest::from_value(&json!({ "query": query, "size": 20 })).expect("a good request")
+}
+
+/// Requests of all kinds, which overlap in what they read.
+pub fn requests() -> Vec<SearchRequest> {
+    let queries = [
+        json!({ "term": { "key": key(5) } }),
+        json!({ "term": { "tag": "t3" } }),
+        json!({ "terms": { "key": (0..20).map(key).collect::<Vec<_>>() } }),
+        json!({ "match": { "body": "common w3" } }),
+        json!({ "match": { "body": { "query": "w3 sea1", "operator": "and" } } }),
+        json!({ "match_phrase": { "body": "the old man" } }),
+        json!({ "prefix": { "key": "0" } }),
+        json!({ "range": { "price": { "gte": 20.0, "lt": 60.0 } } }),
+        json!({ "bool": {
+            "must": [{ "match": { "body": "man" } }],
+            "filter": [{ "range": { "price": { "lt": 50.0 } } }],
+            "must_not": [{ "term": { "tag": "t1" } }],
+        } }),
+        json!({ "match_all": {} }),
+    ];
+    let mut requests: Vec<_> = queries.iter().cloned().map(with_documents).collect();
+    let sorted = json!({ "query": queries[3], "sort": [{ "price": "desc" }, { "id": "asc" }] });
+    requests.push(SearchRequest::from_value(&sorted).expect("a good request"));
+    requests
+}
+
+/// What was answered, without what it cost.
+pub fn answer(response: &SearchResponse) -> Value {
+    serde_json::to_value(&response.hits).expect("JSON")
+}
+
+/// The right answer, read on demand by a warmer of its own.
+pub async fn truth(
+    store: &Arc<dyn ObjectStore>,
+    splits: &[SplitAddress],
+    request: &SearchRequest,
+) -> Value {
+    let plain = warmer(Arc::clone(store), settings());
+    let response = plain.search_without_warming(splits, request).await;
+    answer(&response.expect("a store without faults"))
+}

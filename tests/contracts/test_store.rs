@@ -1,0 +1,202 @@
+//! A store that counts its GETs, holds them at a gate, fails them and refuses suffix ranges.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetRange, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use tokio::sync::{Semaphore, watch};
+
+/// Passes of a gate that stands open.
+const OPEN: usize = 1 << 40;
+
+/// One request that was answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Get {
+    pub path: Path,
+    /// The bytes it brought; none for a HEAD.
+    pub range: Range<u64>,
+    pub head: bool,
+}
+
+#[derive(Debug)]
+pub struct TestStore {
+    inner: Arc<dyn ObjectStore>,
+    answered: Mutex<Vec<Get>>,
+    begun: watch::Sender<usize>,
+    gate: Semaphore,
+    to_fail: AtomicUsize,
+    refuses_suffixes: AtomicBool,
+}
+
+impl TestStore {
+    pub fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            answered: Mutex::default(),
+            begun: watch::channel(0).0,
+            gate: Semaphore::new(OPEN),
+            to_fail: AtomicUsize::new(0),
+            refuses_suffixes: AtomicBool::new(false),
+        })
+    }
+
+    pub fn in_memory() -> Arc<Self> {
+        Self::new(Arc::new(InMemory::new()))
+    }
+
+    /// From now on GETs wait.
+    pub fn close(&self) {
+        self.gate.forget_permits(usize::MAX);
+    }
+
+    /// Lets all GETs through, those that wait too.
+    pub fn open(&self) {
+        self.gate.add_permits(OPEN);
+    }
+
+    /// Lets so many GETs through a closed gate.
+    pub fn let_through(&self, gets: usize) {
+        self.gate.add_permits(gets);
+    }
+
+    /// So many GETs from now on fail.
+    pub fn fail_next(&self, gets: usize) {
+        self.to_fail.store(gets, Ordering::SeqCst);
+    }
+
+    /// Refuses suffix ranges from now on, as Azure does.
+    pub fn refuse_suffixes(&self) {
+        self.refuses_suffixes.store(true, Ordering::SeqCst);
+    }
+
+    /// Number of GETs that have begun, answered or not.
+    pub fn begun(&self) -> usize {
+        *self.begun.borrow()
+    }
+
+    /// Waits until so many GETs have begun.
+    pub async fn has_begun(&self, gets: usize) {
+        let mut begun = self.begun.subscribe();
+        begun
+            .wait_for(|&begun| begun >= gets)
+            .await
+            .expect("a store that lives");
+    }
+
+    /// What was answered since the last call.
+    pub fn take(&self) -> Vec<Get> {
+        std::mem::take(&mut self.answered.lock().unwrap())
+    }
+
+    fn fails(&self) -> bool {
+        let left = |left: usize| left.checked_sub(1);
+        self.to_fail
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+            .is_ok()
+    }
+}
+
+/// Bytes that were fetched more than once, per object.
+pub fn fetched_twice(gets: &[Get]) -> u64 {
+    let mut ranges: Vec<_> = gets
+        .iter()
+        .filter(|get| !get.head)
+        .map(|get| (get.path.clone(), get.range.start, get.range.end))
+        .collect();
+    ranges.sort();
+    let mut twice = 0;
+    let mut reached = (Path::default(), 0);
+    for (path, start, end) in ranges {
+        if reached.0 == path {
+            twice += reached.1.min(end).saturating_sub(start);
+            reached.1 = reached.1.max(end);
+        } else {
+            reached = (path, end);
+        }
+    }
+    twice
+}
+
+impl fmt::Display for TestStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TestStore({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for TestStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.inner.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let head = options.head;
+        if matches!(options.range, Some(GetRange::Suffix(_)))
+            && self.refuses_suffixes.load(Ordering::SeqCst)
+        {
+            let source = "no suffix ranges here".into();
+            return Err(Error::NotSupported { source });
+        }
+        self.begun.send_modify(|begun| *begun += 1);
+        self.gate
+            .acquire()
+            .await
+            .expect("a gate that is not closed for good")
+            .forget();
+        if self.fails() {
+            let source = "out of order".into();
+            return Err(Error::Generic {
+                store: "TestStore",
+                source,
+            });
+        }
+        let result = self.inner.get_opts(location, options).await?;
+        self.answered.lock().unwrap().push(Get {
+            path: location.clone(),
+            range: if head { 0..0 } else { result.range.clone() },
+            head,
+        });
+        Ok(result)
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
