@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use tantivy::DocAddress;
 use tantivy::collector::{Collector, SegmentCollector};
+use tantivy::index::SegmentId;
 use tracing::Instrument;
 
 use super::collect::{Prepared, SegmentNumbers, collect};
@@ -414,7 +415,10 @@ fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found>
             by,
             score_at,
         } => {
-            let collector = (hits::by_sort(limit, by), hits::count());
+            let collector = (
+                hits::by_sort(limit, by.over(segments(splits))),
+                hits::count(),
+            );
             let (sorted, total) = collect(splits, &collector, scope)?;
             Found::from_sorted(sorted, score_at, Some(total))
         }
@@ -424,9 +428,18 @@ fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found>
             by,
             score_at,
         } => {
-            let sorted = collect(splits, &hits::by_sort(limit, by), scope)?;
+            let collector = hits::by_sort(limit, by.over(segments(splits)));
+            let sorted = collect(splits, &collector, scope)?;
             Found::from_sorted(sorted, score_at, None)
         }
+    })
+}
+
+/// The segments of all splits in their order.
+fn segments(splits: &[Prepared]) -> impl Iterator<Item = SegmentId> {
+    splits.iter().flat_map(|prepared| {
+        let readers = prepared.split.searcher().segment_readers();
+        readers.iter().map(|reader| reader.segment_id())
     })
 }
 

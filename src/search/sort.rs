@@ -1,4 +1,5 @@
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use tantivy::collector::sort_key::Comparator;
 use tantivy::collector::{SegmentSortKeyComputer, SortKeyComputer};
 use tantivy::columnar::column_values::CompactSpaceU64Accessor;
 use tantivy::columnar::{BytesColumn, Cardinality, Column, ColumnType, MonotonicallyMappableToU64};
+use tantivy::index::SegmentId;
 use tantivy::time::format_description::well_known::Rfc3339;
 use tantivy::{DateTime, DocId, Score, SegmentReader, TantivyError};
 
@@ -127,11 +129,26 @@ impl Serialize for SortValue {
 #[derive(Clone, Debug)]
 pub(super) struct SortBy {
     keys: Arc<[Sort]>,
+    /// The number of each segment among those of all splits: documents are numbered anew in
+    /// each, so their own numbers say nothing of their order.
+    segments: Arc<HashMap<SegmentId, u32>>,
 }
 
 impl SortBy {
     pub(super) fn new(keys: &[Sort]) -> Self {
-        Self { keys: keys.into() }
+        Self {
+            keys: keys.into(),
+            segments: Arc::default(),
+        }
+    }
+
+    /// For segments in this order.
+    pub(super) fn over(self, segments: impl IntoIterator<Item = SegmentId>) -> Self {
+        let segments = segments.into_iter().zip(0..).collect();
+        Self {
+            segments: Arc::new(segments),
+            ..self
+        }
     }
 }
 
@@ -211,7 +228,12 @@ impl SortKeyComputer for SortBy {
             .keys
             .iter()
             .map(|key| match &key.key {
-                SortKey::Doc => Ok(SegmentValue::Doc),
+                SortKey::Doc => {
+                    let segment = self.segments.get(&reader.segment_id());
+                    Ok(SegmentValue::Doc {
+                        segment: segment.copied().unwrap_or(0),
+                    })
+                }
                 SortKey::Score => Ok(SegmentValue::Score),
                 SortKey::Field(name) => SegmentValue::column(reader, name, key.order),
             })
@@ -233,7 +255,9 @@ enum SegmentValue {
     /// No document of the segment has a value.
     Absent,
     Column(Box<SortColumn>),
-    Doc,
+    Doc {
+        segment: u32,
+    },
     Score,
 }
 
@@ -302,7 +326,7 @@ impl SegmentValue {
                     SortOrder::Descending => values.max(),
                 }
             }
-            Self::Doc => Some(u64::from(doc)),
+            Self::Doc { segment } => Some(u64::from(*segment) << 32 | u64::from(doc)),
             Self::Score => Some(f64::from(score).to_u64()),
         }
     }
@@ -314,7 +338,7 @@ impl SegmentValue {
         match self {
             Self::Absent => SortValue::Null,
             Self::Column(sorted) => sorted.decode.value(code),
-            Self::Doc => SortValue::U64(code),
+            Self::Doc { .. } => SortValue::U64(code),
             Self::Score => SortValue::F64(f64::from_u64(code)),
         }
     }

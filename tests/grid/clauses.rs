@@ -167,7 +167,7 @@ fn prefix() -> Json {
             let prefixes = match target.kind {
                 Kind::Facet => vec!["/", "/a", "/a/b", "/none"],
                 Kind::Text => vec!["", "se", "qui", "sea", "absent"],
-                _ => vec!["", "k", "k1", "long-one", "absent"],
+                _ => vec!["", "k", "k1", "longone", "absent"],
             };
             let body = select(prefixes).prop_map(|value| json!({ "value": value }));
             boosted(body.boxed()).prop_map(move |body| json!({"prefix": {target.name: body}}))

@@ -111,7 +111,7 @@ pub const TARGETS: &[Target] = &[
 pub const WORDS: &[&str] = &[
     "the", "sea", "night", "quick", "fox", "lazy", "dog", "quiet", "seal", "zebra",
 ];
-const RAWS: &[&str] = &["k0", "k1", "k2", "k10", "k11", "l", "long-one"];
+const RAWS: &[&str] = &["k0", "k1", "k2", "k10", "k11", "l", "longone"];
 const BYTES: &[(&[u8], &str)] = &[
     (b"\x01\x02", "AQI="),
     (b"abc", "YWJj"),
