@@ -167,6 +167,8 @@ impl Warmup {
         let (outcome, warmed) = match self.task.result() {
             Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),
             Some(Err(error)) => (Outcome::Failed(error), None),
+            // Not even the tick that tokio's timer would wait for.
+            None if Instant::now() >= deadline => (Outcome::TimedOut, None),
             None => {
                 let started = Instant::now();
                 match timeout_at(deadline, self.task.finished()).await {
