@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tantivy::schema::{Document, Schema, TantivyDocument};
+use tantivy::store::StoreReader;
 use tantivy::{DocAddress, TantivyError};
 
 use crate::cache::LeaseBuilder;
@@ -70,13 +71,11 @@ pub(super) async fn read_on_demand(
     pool::run(warmer.pool(), move || {
         let read = |&(split, address): &(usize, DocAddress)| {
             let split: &Arc<Split> = &splits[split];
-            let one = [(0, address)];
-            let found = scope.enter(|| read_all(split, &one, &source));
-            let found = found.map_err(|error| Error::from_tantivy(split.path(), error))?;
-            Ok(found
-                .into_iter()
-                .next()
-                .map_or(Value::Null, |(_, document)| document))
+            let document = scope.enter(|| {
+                let document = split.searcher().doc::<TantivyDocument>(address)?;
+                to_source(&document, split.schema(), &source)
+            });
+            document.map_err(|error| Error::from_tantivy(split.path(), error))
         };
         wanted.iter().map(read).collect()
     })
@@ -129,6 +128,9 @@ async fn fetch_in(
 }
 
 /// Reads all documents, so that the misses of all are known, and only then fails.
+///
+/// Not through the searcher's own document stores: what another search left in their caches would
+/// not be missed now, and be gone when it is read for good.
 fn read_all(
     split: &Split,
     places: &[(usize, DocAddress)],
@@ -136,8 +138,30 @@ fn read_all(
 ) -> Result<Placed, TantivyError> {
     let mut found = Vec::with_capacity(places.len());
     let mut failure = None;
-    for &(place, address) in places {
-        match split.searcher().doc::<TantivyDocument>(address) {
+    let mut open: Option<(u32, StoreReader)> = None;
+    for &(
+        place,
+        DocAddress {
+            segment_ord,
+            doc_id,
+        },
+    ) in places
+    {
+        if open
+            .as_ref()
+            .is_none_or(|(segment, _)| *segment != segment_ord)
+        {
+            let reader = split.searcher().segment_reader(segment_ord);
+            match reader.get_store_reader(1) {
+                Ok(store) => open = Some((segment_ord, store)),
+                Err(error) => {
+                    failure = Some(error.into());
+                    continue;
+                }
+            }
+        }
+        let Some((_, store)) = &open else { continue };
+        match store.get::<TantivyDocument>(doc_id) {
             Ok(document) => found.push((place, to_source(&document, split.schema(), source)?)),
             Err(error) => failure = Some(error),
         }
