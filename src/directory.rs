@@ -19,6 +19,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -438,11 +439,14 @@ impl SplitFile {
         // The fetch has its own deadline; this one is for a runtime that makes no progress.
         receive
             .recv_timeout(deadline + Duration::from_secs(5))
-            .map_err(|_| {
-                Error::new(
-                    ErrorKind::Timeout,
-                    format!("{self:?}: a read of {range:?} got no answer from its runtime"),
-                )
+            .map_err(|error| {
+                let kind = match error {
+                    RecvTimeoutError::Disconnected => ErrorKind::Cancelled,
+                    RecvTimeoutError::Timeout => ErrorKind::Timeout,
+                };
+                let message =
+                    format!("{self:?}: a read of {range:?} got no answer from its runtime");
+                Error::new(kind, message)
             })?
     }
 }

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use super::bounded::ExtentCache;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
 use super::flight::{Flight, Pilot};
+use super::lease::LeaseBuilder;
 use super::shelf::{Shelf, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Batch, ObjectHandle, TrafficCounter, batches, gaps, normalise};
@@ -99,7 +100,8 @@ impl SplitExtents {
     /// The extent that covers `range`, when one is in memory.
     pub(crate) fn lookup(&self, range: &Range<u64>) -> Option<Arc<Extent>> {
         let state = self.shelf.lock();
-        let candidate = state.extents.range(..=range.start).next_back()?.1.upgrade();
+        let mut before = state.extents.range(..=range.start).rev();
+        let candidate = before.find_map(|(_, extent)| extent.upgrade());
         // The reference must not be dropped under the lock.
         drop(state);
         candidate.filter(|extent| extent.covers(range))
@@ -149,7 +151,7 @@ impl SplitExtents {
         traffic: &TrafficCounter,
     ) -> Result<Acquired> {
         let wanted = normalise(ranges);
-        let mut held: BTreeMap<u64, Arc<Extent>> = BTreeMap::new();
+        let mut held = LeaseBuilder::default();
         let mut waited = false;
         for _ in 0..MAX_PASSES {
             let mut found = Found::default();
@@ -175,24 +177,24 @@ impl SplitExtents {
                 self.cache.runtime().spawn(task);
             }
             for extent in extents {
-                held.insert(extent.range().start, extent);
+                held.add(extent);
             }
             if flights.is_empty() {
                 return Ok(Acquired {
-                    extents: self.joined(&wanted, held)?,
+                    extents: self.joined(&wanted, &held)?,
                     waited,
                 });
             }
             waited = true;
             for landed in try_join_all(flights.iter().map(|flight| flight.wait())).await? {
                 for extent in landed {
-                    held.insert(extent.range().start, extent);
+                    held.add(extent);
                 }
             }
-            let present = normalise(held.values().map(|e| e.range().clone()).collect());
+            let present = normalise(held.extents().map(|e| e.range().clone()).collect());
             if wanted.iter().all(|range| contains(&present, range)) {
                 return Ok(Acquired {
-                    extents: self.joined(&wanted, held)?,
+                    extents: self.joined(&wanted, &held)?,
                     waited,
                 });
             }
@@ -309,14 +311,15 @@ impl SplitExtents {
         Ok(extents)
     }
 
-    /// Makes an extent known to the map and to the cache.
+    /// Makes an extent known to the map and to the cache, in the place of those inside it.
     fn publish(&self, extent: &Arc<Extent>) {
-        let start = extent.range().start;
-        self.shelf
-            .lock()
-            .extents
-            .insert(start, Arc::downgrade(extent));
-        self.cache.keep(self.id(), extent);
+        let placed = self.shelf.place(extent);
+        for inside in &placed.inside {
+            self.cache.discard(self.id(), inside.range().start);
+        }
+        if placed.is_known {
+            self.cache.keep(self.id(), extent);
+        }
     }
 
     /// Each wanted range inside one extent: those that span several are copied into one, which
@@ -324,19 +327,11 @@ impl SplitExtents {
     fn joined(
         self: &Arc<Self>,
         wanted: &[Range<u64>],
-        held: BTreeMap<u64, Arc<Extent>>,
+        held: &LeaseBuilder,
     ) -> Result<Vec<Arc<Extent>>> {
         let mut extents = Vec::new();
         for range in wanted {
-            let from = held
-                .range(..=range.start)
-                .next_back()
-                .map_or(range.start, |(&at, _)| at);
-            let parts: Vec<&Arc<Extent>> = held
-                .range(from..range.end)
-                .map(|(_, extent)| extent)
-                .filter(|extent| range.start < extent.range().end)
-                .collect();
+            let parts = held.around(range);
             if let Some(one) = parts.iter().find(|extent| extent.covers(range)) {
                 self.cache.touch(self.id(), one);
                 extents.push(Arc::clone(one));
@@ -371,20 +366,7 @@ impl SplitExtents {
             }
         }
         let extent = Extent::new(Arc::clone(&self.shelf), union.start, bytes, reservation);
-        {
-            // In one step: nobody may find the range missing in between, and fetch it again.
-            let mut state = self.shelf.lock();
-            for part in parts {
-                state.extents.remove(&part.range().start);
-            }
-            state
-                .extents
-                .insert(extent.range().start, Arc::downgrade(&extent));
-        }
-        for part in parts {
-            self.cache.discard(self.id(), part.range().start);
-        }
-        self.cache.keep(self.id(), &extent);
+        self.publish(&extent);
         Ok(extent)
     }
 }
@@ -397,14 +379,14 @@ pub(crate) struct Acquired {
 }
 
 /// The live entries of `map` that may overlap `range`: those that start inside it, and the last
-/// one before it, which alone can reach into it because entries do not overlap each other.
+/// one before it, which reaches further than all before it because none lies inside another.
 fn around<T>(map: &BTreeMap<u64, Weak<T>>, range: &Range<u64>) -> Vec<Arc<T>> {
-    let before = map.range(..range.start).next_back();
+    let mut before = map.range(..range.start).rev();
+    let before = before.find_map(|(_, entry)| entry.upgrade());
     let inside = map.range(range.start..range.end);
     before
         .into_iter()
-        .chain(inside)
-        .filter_map(|(_, entry)| entry.upgrade())
+        .chain(inside.filter_map(|(_, entry)| entry.upgrade()))
         .collect()
 }
 

@@ -82,6 +82,22 @@ impl LeaseBuilder {
         self.extents.insert(range.start, extent);
     }
 
+    /// What was added so far, but for what lies inside another: starts and ends both grow.
+    pub(super) fn extents(&self) -> impl Iterator<Item = &Arc<Extent>> {
+        self.extents.values()
+    }
+
+    /// The extents that overlap `range`, in order.
+    pub(super) fn around(&self, range: &Range<u64>) -> Vec<&Arc<Extent>> {
+        let before = self.extents.range(..=range.start).next_back();
+        let from = before.map_or(range.start, |(&start, _)| start);
+        self.extents
+            .range(from..range.end)
+            .map(|(_, extent)| extent)
+            .filter(|extent| range.start < extent.range().end)
+            .collect()
+    }
+
     /// The lease over what was added so far.
     pub(crate) fn build(&self) -> Lease {
         Lease {

@@ -32,10 +32,20 @@ pub(super) struct Shelf {
 
 #[derive(Default)]
 pub(super) struct State {
-    /// By start; cached or leased extents never overlap here.
+    /// By start; none lies inside another, so that ends grow as starts do.
     pub(super) extents: BTreeMap<u64, Weak<Extent>>,
     /// By start of the GET.
     pub(super) flights: BTreeMap<u64, Weak<Flight>>,
+}
+
+/// What became of an extent that was [placed](Shelf::place).
+pub(super) struct Placed {
+    /// Whether the extent is known now; it is not when another covers it.
+    pub(super) is_known: bool,
+    /// Those that it took the place of.
+    pub(super) inside: Vec<Arc<Extent>>,
+    /// Looked at only, and not to be dropped under the lock.
+    others: Vec<Arc<Extent>>,
 }
 
 impl Shelf {
@@ -65,6 +75,41 @@ impl Shelf {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    /// Makes `extent` known in the place of those inside it, in one step: nobody may find its range
+    /// missing in between, and fetch it again.
+    pub(super) fn place(&self, extent: &Arc<Extent>) -> Placed {
+        let range = extent.range();
+        let mut placed = Placed {
+            is_known: true,
+            inside: Vec::new(),
+            others: Vec::new(),
+        };
+        let mut state = self.lock();
+        let mut before = state.extents.range(..=range.start).rev();
+        if let Some(before) = before.find_map(|(_, extent)| extent.upgrade()) {
+            placed.is_known = !before.covers(range);
+            placed.others.push(before);
+        }
+        if placed.is_known {
+            let mut inside = Vec::new();
+            for (&start, known) in state.extents.range(range.start..range.end) {
+                match known.upgrade() {
+                    Some(known) if extent.covers(known.range()) => {
+                        inside.push(start);
+                        placed.inside.push(known);
+                    }
+                    Some(known) => placed.others.push(known),
+                    None => {}
+                }
+            }
+            for start in inside {
+                state.extents.remove(&start);
+            }
+            state.extents.insert(range.start, Arc::downgrade(extent));
+        }
+        placed
     }
 
     /// Called by an extent that is dropped.

@@ -179,6 +179,8 @@ impl Warmup {
         match self.task.result() {
             Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),
             Some(Err(error)) => (Outcome::Failed(error), None),
+            // Not even the tick that tokio's timer would wait for.
+            None if Instant::now() >= deadline => (Outcome::TimedOut, None),
             None => {
                 let started = Instant::now();
                 match timeout_at(deadline, self.task.finished()).await {
