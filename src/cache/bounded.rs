@@ -8,10 +8,11 @@ use super::extent::Extent;
 use super::extents::SplitExtents;
 use super::settings::CacheSettings;
 use super::shelf::{ObjectKey, Shelf, Shelves, lock};
+use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Fetcher, ObjectHandle};
 
-type Moka = moka::sync::Cache<(u64, u64), Arc<Extent>>;
+type Moka = moka::sync::Cache<(u64, u64), Slot<Extent>>;
 
 /// All extents of all splits, bounded in bytes.
 #[derive(Clone)]
@@ -33,7 +34,8 @@ impl ExtentCache {
         let moka = Moka::builder()
             .name("forewarm-extents")
             .max_capacity(settings.capacity_bytes)
-            .weigher(|_, extent: &Arc<Extent>| u32::try_from(extent.weight()).unwrap_or(u32::MAX))
+            .weigher(|_, slot: &Slot<Extent>| slot.weight())
+            .eviction_listener(|_, slot: Slot<Extent>, _| slot.empty())
             .build();
         Self(Arc::new(Inner {
             moka,
@@ -109,17 +111,18 @@ impl ExtentCache {
 
     /// Holds an extent for as long as there is room.
     pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>) {
-        self.0
-            .moka
-            .insert((split, extent.range().start), Arc::clone(extent));
+        let slot = Slot::new(Arc::clone(extent), extent.weight());
+        self.0.moka.insert((split, extent.range().start), slot);
         self.0.moka.run_pending_tasks();
     }
 
     /// Tells that an extent was used; brings one back that only leases kept alive.
     pub(super) fn touch(&self, split: u64, extent: &Arc<Extent>) {
         let key = (split, extent.range().start);
-        if self.0.moka.get(&key).is_none() {
-            self.0.moka.insert(key, Arc::clone(extent));
+        let cached = self.0.moka.get(&key).and_then(|slot| slot.value());
+        if cached.is_none() {
+            let slot = Slot::new(Arc::clone(extent), extent.weight());
+            self.0.moka.insert(key, slot);
         }
     }
 

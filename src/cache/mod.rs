@@ -1,6 +1,7 @@
 //! Extents of splits in memory: in moka, looked up by sub-range, fetched once, leased.
 //!
-//! moka holds strong references to extents, weighed in bytes with their bookkeeping. Beside it
+//! moka holds strong references to extents, weighed in bytes with their bookkeeping, in slots that
+//! are emptied at the moment of eviction. Beside it
 //! each split keeps an ordered map from start offset to weak references, which answers "which
 //! extent covers this range?" in O(log n). Leases hold strong references too, so eviction is
 //! moka's business alone and a leased extent outlives it.
@@ -16,8 +17,10 @@ mod flight;
 mod lease;
 mod settings;
 mod shelf;
+mod slot;
 
 pub(crate) use bounded::ExtentCache;
 pub(crate) use extents::SplitExtents;
 pub(crate) use lease::{Lease, LeaseBuilder};
 pub use settings::CacheSettings;
+pub(crate) use slot::Slot;

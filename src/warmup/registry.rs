@@ -15,13 +15,14 @@ use object_store::path::Path;
 use tokio::runtime::Handle;
 
 use super::task::{Task, WarmupKey};
+use crate::cache::Slot;
 
 /// Bookkeeping of a lingering warmup: its entry, task and query.
 const TASK_BYTES: u64 = 2048;
 
 pub(crate) struct Registry {
     running: Mutex<HashMap<WarmupKey, Weak<Task>>>,
-    lingering: moka::sync::Cache<WarmupKey, Arc<Task>>,
+    lingering: moka::sync::Cache<WarmupKey, Slot<Task>>,
     runtime: Handle,
 }
 
@@ -31,9 +32,8 @@ impl Registry {
             .name("forewarm-warmups")
             .time_to_idle(linger)
             .max_capacity(linger_bytes)
-            .weigher(|_, task: &Arc<Task>| {
-                u32::try_from(task.leased_bytes() + TASK_BYTES).unwrap_or(u32::MAX)
-            })
+            .weigher(|_, slot: &Slot<Task>| slot.weight())
+            .eviction_listener(|_, slot: Slot<Task>, _| slot.empty())
             .eviction_policy(moka::policy::EvictionPolicy::lru())
             .build();
         let registry = Arc::new(Self {
@@ -66,7 +66,7 @@ impl Registry {
 
     /// The warmup of `key` that runs or lingers; one that failed is not found.
     pub(super) fn find(&self, key: &WarmupKey) -> Option<Arc<Task>> {
-        if let Some(task) = self.lingering.get(key) {
+        if let Some(task) = self.lingering.get(key).and_then(|slot| slot.value()) {
             return Some(task);
         }
         let task = self.lock().get(key).and_then(Weak::upgrade);
@@ -79,7 +79,7 @@ impl Registry {
         key: &WarmupKey,
         start: impl FnOnce() -> Arc<Task>,
     ) -> Arc<Task> {
-        if let Some(task) = self.lingering.get(key) {
+        if let Some(task) = self.lingering.get(key).and_then(|slot| slot.value()) {
             return task;
         }
         // Declared before the guard: dropped after it.
@@ -99,7 +99,9 @@ impl Registry {
 
     /// Holds a finished warmup for a while.
     pub(super) fn keep(&self, task: Arc<Task>) {
-        self.lingering.insert(task.key().clone(), task);
+        let key = task.key().clone();
+        let bytes = task.leased_bytes() + TASK_BYTES;
+        self.lingering.insert(key, Slot::new(task, bytes));
     }
 
     /// Called by a task that is dropped.
