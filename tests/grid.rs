@@ -6,12 +6,16 @@
 
 #[path = "grid/clauses.rs"]
 mod clauses;
+#[path = "grid/collectors.rs"]
+mod collectors;
 #[path = "grid/corpus.rs"]
 mod corpus;
 #[path = "grid/expected.rs"]
 mod expected;
 #[path = "grid/model.rs"]
 mod model;
+#[path = "grid/queries.rs"]
+mod queries;
 #[path = "grid/random.rs"]
 mod random;
 #[path = "grid/values.rs"]

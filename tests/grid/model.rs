@@ -70,7 +70,7 @@ fn match_text(body: &Value, doc: &Doc) -> bool {
     let target = target_named(field);
     let query = parameters.get("query").unwrap_or(parameters);
     let text = match (target.kind, query) {
-        (Kind::Text, Value::String(text)) => text,
+        (Kind::Mixed | Kind::Raw | Kind::Text, Value::String(text)) if target.indexed => text,
         _ => return has(doc, field, query),
     };
     let terms = terms(doc, target);
@@ -169,6 +169,9 @@ fn bool_clause(body: &Value, doc: &Doc) -> Option<bool> {
     let (must, filter) = (all("must")?, all("filter")?);
     let (should, must_not) = (all("should")?, all("must_not")?);
     let required = !must.is_empty() || !filter.is_empty();
+    if !required && should.is_empty() && must_not.is_empty() {
+        return Some(true);
+    }
     let least = usize::from(!required && !should.is_empty());
     let least = minimum(body, should.len()).max(least);
     Some(

@@ -1,6 +1,7 @@
 //! Random documents, random requests.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
 use forewarm::{OnMiss, SearchRequest, SplitAddress, StoreSettings, Warmer, WarmerSettings};
@@ -96,12 +97,15 @@ fn a_strict_search_of_anything_answers_as_memory_does() {
     let strategy = (corpus_plan(), requests);
     TestRunner::new_with_rng(config, rng)
         .run(&strategy, |(plan, requests)| {
-            RUNTIME.block_on(async {
-                let random = RandomCorpus::build(&plan).await;
-                for Body(body) in &requests {
-                    check(&random, body).await;
-                }
-            });
+            let random = RUNTIME.block_on(RandomCorpus::build(&plan));
+            for Body(body) in &requests {
+                let checked = AssertUnwindSafe(|| RUNTIME.block_on(check(&random, body)));
+                catch_unwind(checked).map_err(|panic| {
+                    let message = panic.downcast_ref::<String>().cloned();
+                    let message = message.unwrap_or_else(|| "panicked".to_owned());
+                    TestCaseError::fail(format!("{body}: {message}"))
+                })?;
+            }
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
