@@ -18,5 +18,13 @@ mod model;
 mod queries;
 #[path = "grid/random.rs"]
 mod random;
+#[path = "grid/real.rs"]
+mod real;
+#[path = "grid/regressions.rs"]
+mod regressions;
+#[path = "grid/shapes.rs"]
+mod shapes;
+#[path = "common/shared.rs"]
+mod shared;
 #[path = "grid/values.rs"]
 mod values;

@@ -1,0 +1,57 @@
+//! What random searches once found wrong.
+
+use forewarm::{SearchRequest, SortValue};
+use serde_json::json;
+
+use crate::collectors::CORPUS;
+use crate::corpus::{CorpusPlan, RandomCorpus};
+use crate::expected::assert_answers;
+use crate::random::{RUNTIME, search_twice, strict};
+
+fn assert_right(random: &RandomCorpus, body: serde_json::Value) -> forewarm::SearchResponse {
+    let request = SearchRequest::from_value(&body).unwrap();
+    let warmer = strict(&random.corpus.store);
+    let response = RUNTIME.block_on(search_twice(&warmer, &random.corpus.addresses, &request));
+    assert_answers(&response, &body, random);
+    response
+}
+
+#[test]
+fn documents_keep_the_order_of_the_index_over_segments_and_splits() {
+    for order in ["asc", "desc"] {
+        let body = json!({
+            "query": {"exists": {"field": "count"}},
+            "sort": [{"_doc": order}, {"nu": "asc"}],
+            "size": 600,
+        });
+        let response = assert_right(&CORPUS, body);
+        let numbers = response.hits.hits.iter().map(|hit| match hit.sort[0] {
+            SortValue::U64(number) => number,
+            ref other => panic!("{other:?}"),
+        });
+        let numbers: Vec<u64> = numbers.collect();
+        match order {
+            "asc" => assert!(numbers.is_sorted()),
+            _ => assert!(numbers.is_sorted_by(|a, b| a > b)),
+        }
+    }
+}
+
+/// tantivy keeps a few decompressed blocks. Which ones changes while documents are read, and so
+/// did which were missing, again and again.
+#[test]
+fn many_documents_of_many_blocks_are_found_again() {
+    let random = RUNTIME.block_on(RandomCorpus::build(&CorpusPlan {
+        seed: 7,
+        splits: vec![vec![21, 105, 11, 119], vec![19, 306]],
+        deletes: 0,
+        hot_dictionaries: 0,
+        trailer: false,
+    }));
+    for body in [
+        json!({"query": {"match_all": {}}, "sort": "nf", "size": 1000}),
+        json!({"query": {"exists": {"field": "tag"}}, "size": 90, "from": 40}),
+    ] {
+        assert_right(&random, body);
+    }
+}
