@@ -10,6 +10,8 @@ mod clauses;
 mod collectors;
 #[path = "grid/corpus.rs"]
 mod corpus;
+#[path = "grid/dictionaries.rs"]
+mod dictionaries;
 #[path = "grid/expected.rs"]
 mod expected;
 #[path = "grid/model.rs"]

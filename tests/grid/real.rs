@@ -1,12 +1,10 @@
 //! Real documents: splits of our own answer as memory does, and as splits of other programs do.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use forewarm::{PackSettings, SearchRequest, SearchResponse, SplitAddress};
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use serde_json::{Value, json};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::schema::Schema;
@@ -187,57 +185,66 @@ fn github_events_are_found_as_in_memory() {
     }
 }
 
-/// The hits by a stored field that names them, with their scores and documents.
-fn by_name(response: &SearchResponse, name: &str) -> BTreeMap<String, (f32, Value)> {
-    let hits = response.hits.hits.iter();
-    hits.map(|hit| {
-        let source = hit.source.clone().unwrap();
-        let id = source[name].as_str().unwrap().to_owned();
-        (id, (hit.score.unwrap(), source))
-    })
-    .collect()
-}
+#[cfg(feature = "sstable")]
+mod peers {
+    use std::collections::BTreeMap;
 
-/// Asserts that a split of another program gives the same documents and scores as ours.
-fn assert_same_as_peer(corpus: &Corpus, split: &str, id: &str, queries: &[Value]) {
-    let Some(folder) = shared("peer-splits") else {
-        return;
-    };
-    let peers: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap());
-    let peer = [SplitAddress::new(split.into())];
-    for body in queries {
-        let request = request(body, json!({"size": 1000}));
-        let ours = search(&corpus.store, &corpus.addresses, &request);
-        let theirs = search(&peers, &peer, &request);
-        assert_eq!(theirs.hits.total, ours.hits.total, "{body}");
-        let (ours, theirs) = (by_name(&ours, id), by_name(&theirs, id));
-        assert_eq!(
-            theirs.keys().collect::<Vec<_>>(),
-            ours.keys().collect::<Vec<_>>(),
-            "{body}"
-        );
-        for ((score, document), (other, same)) in theirs.values().zip(ours.values()) {
-            assert!(
-                (score - other).abs() <= 1e-5 * score.abs(),
-                "{body}: {score} {other}"
+    use forewarm::SplitAddress;
+    use object_store::local::LocalFileSystem;
+
+    use super::*;
+
+    /// The hits by a stored field that names them, with their scores and documents.
+    fn by_name(response: &SearchResponse, name: &str) -> BTreeMap<String, (f32, Value)> {
+        let hits = response.hits.hits.iter();
+        hits.map(|hit| {
+            let source = hit.source.clone().unwrap();
+            let id = source[name].as_str().unwrap().to_owned();
+            (id, (hit.score.unwrap(), source))
+        })
+        .collect()
+    }
+
+    /// Asserts that a split of another program gives the same documents and scores as ours.
+    fn assert_same_as_peer(corpus: &Corpus, split: &str, id: &str, queries: &[Value]) {
+        let Some(folder) = shared("peer-splits") else {
+            return;
+        };
+        let peers: Arc<dyn ObjectStore> =
+            Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap());
+        let peer = [SplitAddress::new(split.into())];
+        for body in queries {
+            let request = request(body, json!({"size": 1000}));
+            let ours = search(&corpus.store, &corpus.addresses, &request);
+            let theirs = search(&peers, &peer, &request);
+            assert_eq!(theirs.hits.total, ours.hits.total, "{body}");
+            let (ours, theirs) = (by_name(&ours, id), by_name(&theirs, id));
+            assert_eq!(
+                theirs.keys().collect::<Vec<_>>(),
+                ours.keys().collect::<Vec<_>>(),
+                "{body}"
             );
-            assert_eq!(document, same);
+            for ((score, document), (other, same)) in theirs.values().zip(ours.values()) {
+                assert!(
+                    (score - other).abs() <= 1e-5 * score.abs(),
+                    "{body}: {score} {other}"
+                );
+                assert_eq!(document, same);
+            }
         }
     }
-}
 
-#[cfg(feature = "sstable")]
-#[test]
-fn a_wikipedia_split_of_another_program_gives_the_same_documents() {
-    let Some(corpus) = &*WIKI else { return };
-    let split = "quickwit-wiki-1000-docs.split";
-    assert_same_as_peer(corpus, split, "url", &wiki_queries());
-}
+    #[test]
+    fn a_wikipedia_split_of_another_program_gives_the_same_documents() {
+        let Some(corpus) = &*WIKI else { return };
+        let split = "quickwit-wiki-1000-docs.split";
+        assert_same_as_peer(corpus, split, "url", &wiki_queries());
+    }
 
-#[cfg(feature = "sstable")]
-#[test]
-fn a_github_split_of_another_program_gives_the_same_documents() {
-    let Some(corpus) = &*GH else { return };
-    let split = "quickwit-gh-2-segments-qwft.split";
-    assert_same_as_peer(corpus, split, "id", &gh_queries());
+    #[test]
+    fn a_github_split_of_another_program_gives_the_same_documents() {
+        let Some(corpus) = &*GH else { return };
+        let split = "quickwit-gh-2-segments-qwft.split";
+        assert_same_as_peer(corpus, split, "id", &gh_queries());
+    }
 }
