@@ -7,15 +7,16 @@ use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
 use super::collect::{Prepared, SegmentNumbers, collect};
+use super::documents;
 use super::hits::{self, Found, Way};
 use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
-use super::{documents, sort::MAX_SORT_KEYS};
+use super::sort::MAX_SORT_KEYS;
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
+use crate::filter::{Filter, SearchRequest, Sort, SourceFilter, TrackTotalHits};
 use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::{Split, SplitAddress};
@@ -410,24 +411,32 @@ fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found>
         } => Found::from_scores(collect(splits, &hits::by_score(limit), scope)?, None),
         Way::Sort {
             limit,
-            count: true,
+            count,
             by,
             score_at,
-        } => {
-            let collector = (hits::by_sort(limit, by), hits::count());
-            let (sorted, total) = collect(splits, &collector, scope)?;
-            Found::from_sorted(sorted, score_at, Some(total))
-        }
-        Way::Sort {
-            limit,
-            count: false,
-            by,
-            score_at,
-        } => {
-            let sorted = collect(splits, &hits::by_sort(limit, by), scope)?;
-            Found::from_sorted(sorted, score_at, None)
-        }
+        } => match by.len() {
+            1 => sorted::<1>(splits, limit, count, &by, score_at, scope)?,
+            _ => sorted::<MAX_SORT_KEYS>(splits, limit, count, &by, score_at, scope)?,
+        },
     })
+}
+
+/// Sorts by up to `KEYS` keys.
+fn sorted<const KEYS: usize>(
+    splits: &[Prepared],
+    limit: usize,
+    count: bool,
+    by: &[Sort],
+    score_at: Option<usize>,
+    scope: &Arc<ReadScope>,
+) -> Result<Found> {
+    let top = hits::by_sort::<KEYS>(limit, by);
+    if count {
+        let (sorted, total) = collect(splits, &(top, hits::count()), scope)?;
+        return Ok(Found::from_sorted(sorted, score_at, Some(total)));
+    }
+    let sorted = collect(splits, &top, scope)?;
+    Ok(Found::from_sorted(sorted, score_at, None))
 }
 
 fn total(request: &SearchRequest, counted: Option<usize>) -> Option<Total> {
