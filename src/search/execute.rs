@@ -238,10 +238,14 @@ impl Warmer {
         work: &Work,
     ) -> Result<(Prepared, Traffic, Duration)> {
         if let Some(warmed) = warmed {
-            let prepared = Prepared {
-                split: Arc::clone(&warmed.split),
-                query: Arc::clone(&warmed.query),
+            let split = Arc::clone(&warmed.split);
+            let query = if warmed.filter.is_same(work.filter()) {
+                Arc::clone(&warmed.query)
+            } else {
+                // It reads the same, but may score otherwise.
+                self.compile(&split, work).await?.0.query().into()
             };
+            let prepared = Prepared { split, query };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
         let started = Instant::now();
