@@ -41,7 +41,7 @@ async fn warmer() -> (Warmer, Vec<SplitAddress>, Schema) {
 }
 
 #[tokio::test]
-async fn a_boost_counts_though_the_warmup_was_anothers() {
+async fn a_boost_counts_though_another_request_warmed() {
     let (warmer, splits, _) = warmer().await;
     let plain = SearchRequest::new(Clause::term("body", "sea"));
     let boosted = SearchRequest::new(Clause::term("body", "sea").boost(3.0));
