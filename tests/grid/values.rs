@@ -154,14 +154,14 @@ impl Kind {
             Self::Bytes => Key::Bytes(BYTES[at].0.to_vec()),
             Self::Date => Key::Date(FIRST_DATE + at as i64 * 6 * 3600),
             Self::Facet => Key::Text(FACETS[at].into()),
-            Self::Ip if at % 2 == 0 => {
+            Self::Ip if at.is_multiple_of(2) => {
                 Key::Ip(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, at as u16))
             }
             Self::Ip => Key::Ip(std::net::Ipv4Addr::new(10, 0, 0, at as u8).to_ipv6_mapped()),
-            Self::Mixed if at % 2 == 0 => Key::Number(number * 4),
+            Self::Mixed if at.is_multiple_of(2) => Key::Number(number * 4),
             Self::Raw | Self::Mixed => Key::Text(RAWS[at].into()),
             Self::Text => Key::Text(WORDS[at].into()),
-            Self::F64 => Key::Number(number * 2 - 10 + i128::from(at % 3 == 0)),
+            Self::F64 => Key::Number(number * 2 - 10 + i128::from(at.is_multiple_of(3))),
             Self::I64 => match at {
                 0 => Key::Number(i128::from(i64::MIN) * 4),
                 1 => Key::Number(i128::from(i64::MAX) * 4),
