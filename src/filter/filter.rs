@@ -76,6 +76,19 @@ impl Filter {
         }
     }
 
+    /// Whether both surely compile to the same query, boosts and all: fingerprints only tell that
+    /// two filters read the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (FilterKind::Clause(left), FilterKind::Clause(right)) => left == right,
+            (FilterKind::Opaque { key: left, .. }, FilterKind::Opaque { key: right, .. }) => {
+                // A named key is only a promise about what is read.
+                matches!(left, OpaqueKey::Unique(..)) && left == right
+            }
+            _ => false,
+        }
+    }
+
     /// The query of tantivy that the filter is for an index: fields found in its schema, values
     /// read as their types, texts cut by its tokenizers. It runs on any searcher of that index.
     ///

@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use tantivy::DocAddress;
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::index::SegmentId;
 use tracing::Instrument;
 
 use super::collect::{Prepared, SegmentNumbers, collect};
+use super::documents;
 use super::hits::{self, Found, Way};
 use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
-use super::{documents, sort::MAX_SORT_KEYS};
+use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
+use crate::filter::{Filter, SearchRequest, Sort, SourceFilter, TrackTotalHits};
 use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::{Split, SplitAddress};
@@ -238,10 +238,14 @@ impl Warmer {
         work: &Work,
     ) -> Result<(Prepared, Traffic, Duration)> {
         if let Some(warmed) = warmed {
-            let prepared = Prepared {
-                split: Arc::clone(&warmed.split),
-                query: Arc::clone(&warmed.query),
+            let split = Arc::clone(&warmed.split);
+            let query = if warmed.filter.is_same(work.filter()) {
+                Arc::clone(&warmed.query)
+            } else {
+                // It reads the same, but may score otherwise.
+                self.compile(&split, work).await?.0.query().into()
             };
+            let prepared = Prepared { split, query };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
         let started = Instant::now();
@@ -411,36 +415,36 @@ fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found>
         } => Found::from_scores(collect(splits, &hits::by_score(limit), scope)?, None),
         Way::Sort {
             limit,
-            count: true,
+            count,
             by,
             score_at,
-        } => {
-            let collector = (
-                hits::by_sort(limit, by.over(segments(splits))),
-                hits::count(),
-            );
-            let (sorted, total) = collect(splits, &collector, scope)?;
-            Found::from_sorted(sorted, score_at, Some(total))
-        }
-        Way::Sort {
-            limit,
-            count: false,
-            by,
-            score_at,
-        } => {
-            let collector = hits::by_sort(limit, by.over(segments(splits)));
-            let sorted = collect(splits, &collector, scope)?;
-            Found::from_sorted(sorted, score_at, None)
-        }
+        } => match by.len() {
+            1 => sorted::<1>(splits, limit, count, &by, score_at, scope)?,
+            _ => sorted::<MAX_SORT_KEYS>(splits, limit, count, &by, score_at, scope)?,
+        },
     })
 }
 
-/// The segments of all splits in their order.
-fn segments(splits: &[Prepared]) -> impl Iterator<Item = SegmentId> {
-    splits.iter().flat_map(|prepared| {
+/// Sorts by up to `KEYS` keys.
+fn sorted<const KEYS: usize>(
+    splits: &[Prepared],
+    limit: usize,
+    count: bool,
+    by: &[Sort],
+    score_at: Option<usize>,
+    scope: &Arc<ReadScope>,
+) -> Result<Found> {
+    let segments = splits.iter().flat_map(|prepared| {
         let readers = prepared.split.searcher().segment_readers();
         readers.iter().map(|reader| reader.segment_id())
-    })
+    });
+    let top = hits::by_sort(limit, SortBy::<KEYS>::new(by, segments));
+    if count {
+        let (sorted, total) = collect(splits, &(top, hits::count()), scope)?;
+        return Ok(Found::from_sorted(sorted, score_at, Some(total)));
+    }
+    let sorted = collect(splits, &top, scope)?;
+    Ok(Found::from_sorted(sorted, score_at, None))
 }
 
 fn total(request: &SearchRequest, counted: Option<usize>) -> Option<Total> {

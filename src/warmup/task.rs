@@ -14,7 +14,7 @@ use super::registry::Registry;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Fingerprint;
+use crate::filter::{Filter, Fingerprint};
 use crate::split::Split;
 
 /// Which warmup: of what, in which split.
@@ -27,6 +27,8 @@ pub(crate) struct WarmupKey {
 /// What a warmup brought: everything that its search reads in its split.
 pub(crate) struct Warmed {
     pub(crate) split: Arc<Split>,
+    /// What `query` was compiled from. Others that read the same join too, and compile their own.
+    pub(crate) filter: Filter,
     pub(crate) query: Arc<dyn Query>,
     pub(crate) lease: Arc<Lease>,
     /// Opening and warming, as far as this warmup paid for it.

@@ -278,6 +278,7 @@ impl Warmer {
             resolve(&split, needs, Depth::Data, &self.inner.pool).await?;
         Ok(Arc::new(Warmed {
             split,
+            filter: work.filter().clone(),
             query: query.query().into(),
             lease: Arc::new(lease),
             traffic: opening_traffic.snapshot().then(traffic),

@@ -65,6 +65,10 @@ impl Work {
         self.fingerprint
     }
 
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// Binds the filter to the schema of `index`, and tells what it and the collector read.
     ///
     /// # Errors
