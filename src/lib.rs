@@ -1,5 +1,96 @@
-//! forewarm (placeholder while the rooms are being built).
-#![allow(dead_code, unused_imports)]
+//! Warms [tantivy] splits in object storage before anyone searches them.
+//!
+//! Search services keep tantivy indexes as immutable *splits* in S3, Azure or GCS. A cold search
+//! there pays a chain of dependent requests of 20 to 100 ms each. forewarm opens splits straight
+//! from the object store, works out which bytes a query will read, fetches just those in as few
+//! round trips as the data allows into a bounded cache, and lets the reader *join* that warmup;
+//! the search itself then does no I/O at all, and the report proves it.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use forewarm::{Clause, PackSettings, SearchRequest, SplitAddress, Warmer, pack};
+//! use object_store::memory::InMemory;
+//! use tantivy::directory::RamDirectory;
+//! use tantivy::schema::{STORED, Schema, TEXT};
+//! use tantivy::{Index, IndexSettings, doc};
+//!
+//! # #[tokio::main(flavor = "multi_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // An index of tantivy, packed into a split and uploaded. Any `ObjectStore` will do.
+//! let mut schema = Schema::builder();
+//! let body = schema.add_text_field("body", TEXT | STORED);
+//! let directory = RamDirectory::create();
+//! let index = Index::create(directory.clone(), schema.build(), IndexSettings::default())?;
+//! let mut writer = index.writer_with_num_threads(1, 15_000_000)?;
+//! writer.add_document(doc!(body => "the sea at night"))?;
+//! writer.commit()?;
+//! let store = Arc::new(InMemory::new());
+//! pack(&directory, &PackSettings::default())?.upload(store.as_ref(), &"a.split".into()).await?;
+//!
+//! // One warmer a process.
+//! let warmer = Warmer::builder(store).build()?;
+//! let splits = [SplitAddress::new("a.split".into())];
+//! let request = SearchRequest::new(Clause::match_text("body", "sea"));
+//!
+//! // Before fan-out: returns at once and fetches in the background.
+//! let warmups = warmer.warm_many(&splits, &request);
+//!
+//! // In the reader: joins, then searches in memory.
+//! let response = warmer.search(&splits, &request).await?;
+//! assert_eq!(response.hits.total.map(|total| total.value), Some(1));
+//! assert_eq!(response.report.late_reads, 0);
+//! # drop(warmups);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to start
+//!
+//! | to | see |
+//! |---|---|
+//! | open, warm, join, search | [`Warmer`] |
+//! | say what is searched | [`Clause`] (the Elasticsearch query DSL, or built in Rust), [`Filter`] (that, or any query of tantivy), [`SearchRequest`] (a whole `_search` body) |
+//! | collect anything else | [`Warmer::search_with`] and any collector of tantivy |
+//! | know the cost beforehand | [`Warmer::explain`] |
+//! | write splits | [`pack`], [`PackedSplit::upload`]; check them with [`verify`] |
+//! | tune | [`WarmerSettings`] |
+//! | understand | [`design`] |
+//!
+//! # Features
+//!
+//! | feature | does |
+//! |---|---|
+//! | `sstable` (default) | turns tantivy's `quickwit` on: splits with SSTable dictionaries, as Quickwit and IndexTables write them. Without it, splits of stock tantivy (FST dictionaries) are read and written. Cargo unifies features, so this is the choice of the embedding service; a split of the other kind is an error that names the feature. |
+//! | `aws`, `azure`, `gcp`, `http` | `object_store`'s clients |
+//! | `cli` | the binary `forewarm`; implies the four above |
+//!
+//! # Metrics
+//!
+//! Counted through the [`metrics`](https://docs.rs/metrics) facade; install a recorder to see
+//! them.
+//!
+//! | name | kind | unit | what |
+//! |---|---|---|---|
+//! | `forewarm_store_gets_total` | counter | requests | sent to the store, retries included |
+//! | `forewarm_store_bytes_total` | counter | bytes | of bodies received whole |
+//! | `forewarm_store_retries_total` | counter | requests | that were tried again |
+//! | `forewarm_splits_opened_total` | counter | splits | opened from the store |
+//! | `forewarm_warmups_total` | counter | warmups | started |
+//! | `forewarm_warmups_failed_total` | counter | warmups | failed |
+//! | `forewarm_warmup_seconds` | histogram | seconds | from start to ready, opening included |
+//! | `forewarm_joins_total` | counter | joins | by `outcome` |
+//! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
+//! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
+//! | `forewarm_search_seconds` | histogram | seconds | of searching and merging |
+//! | `forewarm_late_reads_total` | counter | reads | of the store made by searches |
+//!
+//! Spans `open`, `warm`, `join` and `search` (level info, through `tracing`) carry `split`,
+//! `fingerprint`, `gets`, `bytes`, `rounds` and `outcome` where they apply.
+//!
+//! [tantivy]: https://docs.rs/tantivy
+
+#![warn(missing_docs, clippy::unwrap_used)]
 
 mod cache;
 mod directory;
@@ -12,6 +103,14 @@ mod search;
 mod split;
 mod store;
 mod warmup;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// How it works and why: `DESIGN.md`.
+#[doc = include_str!("../DESIGN.md")]
+pub mod design {}
 
 pub use cache::CacheSettings;
 pub use directory::OnMiss;

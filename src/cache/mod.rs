@@ -22,7 +22,6 @@ mod slot;
 mod tests;
 
 pub(crate) use bounded::ExtentCache;
-pub(crate) use extent::Extent;
 pub(crate) use extents::SplitExtents;
 pub(crate) use lease::{Lease, LeaseBuilder};
 pub use settings::CacheSettings;

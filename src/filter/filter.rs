@@ -5,8 +5,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tantivy::Index;
 use tantivy::query::Query;
 
+use crate::error::Result;
 use crate::filter::clause::Clause;
 
 /// What to search for: a [`Clause`], or any [`Query`] of tantivy.
@@ -72,6 +74,47 @@ impl Filter {
             FilterKind::Clause(clause) => Some(clause),
             FilterKind::Opaque { .. } => None,
         }
+    }
+
+    /// Whether both surely compile to the same query, boosts and all: fingerprints only tell that
+    /// two filters read the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (FilterKind::Clause(left), FilterKind::Clause(right)) => left == right,
+            (FilterKind::Opaque { key: left, .. }, FilterKind::Opaque { key: right, .. }) => {
+                // A named key is only a promise about what is read.
+                matches!(left, OpaqueKey::Unique(..)) && left == right
+            }
+            _ => false,
+        }
+    }
+
+    /// The query of tantivy that the filter is for an index: fields found in its schema, values
+    /// read as their types, texts cut by its tokenizers. It runs on any searcher of that index.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest), naming clause and field, when the
+    /// filter does not fit the schema.
+    ///
+    /// ```
+    /// use forewarm::{Clause, Filter};
+    /// use tantivy::schema::{STRING, Schema};
+    /// use tantivy::{Index, collector::Count, doc};
+    ///
+    /// let mut schema = Schema::builder();
+    /// let kind = schema.add_text_field("type", STRING);
+    /// let index = Index::create_in_ram(schema.build());
+    /// let mut writer = index.writer_with_num_threads(1, 15_000_000)?;
+    /// writer.add_document(doc!(kind => "PushEvent"))?;
+    /// writer.commit()?;
+    ///
+    /// let query = Filter::from(Clause::term("type", "PushEvent")).to_query(&index)?;
+    /// assert_eq!(index.reader()?.searcher().search(&query, &Count)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_query(&self, index: &Index) -> Result<Box<dyn Query>> {
+        Ok(self.bind(index, "query")?.query())
     }
 }
 

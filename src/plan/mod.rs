@@ -15,4 +15,4 @@ mod resolve;
 
 pub use component::Component;
 pub use explanation::{ComponentCost, Explanation};
-pub(crate) use resolve::{Depth, MAX_ROUNDS, Resolution, resolve};
+pub(crate) use resolve::{Depth, Resolution, resolve};

@@ -1,14 +1,14 @@
 //! The stage driver: see the [module](super).
 
 use std::ops::{Bound, Range};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use rayon::ThreadPool;
 use tantivy::directory::FileSlice;
 use tantivy::postings::TermInfo;
 use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
-use tantivy::{HasLen, SegmentReader};
+use tantivy::{HasLen, InvertedIndexReader};
 
 use crate::Traffic;
 use crate::cache::{Lease, LeaseBuilder};
@@ -16,12 +16,12 @@ use crate::directory::{Misses, Probe, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::needs::Need;
 use crate::pool;
-use crate::split::Split;
+use crate::split::{SegmentFiles, Split};
 use crate::store::{TrafficCounter, gaps, normalise};
 
 /// Rounds after which a need that still misses is given up: only opaque queries, which tell one
 /// read at a time, come near.
-pub(crate) const MAX_ROUNDS: usize = 64;
+const MAX_ROUNDS: usize = 64;
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -248,7 +248,8 @@ fn probe_item(split: &Split, item: &Item, probe: &Probe) -> tantivy::Result<()> 
         Need::Collector(collector) => collector.probe(item.segment as u32, reader)?,
         Need::Term { term, positions } => {
             let field = term.field();
-            if let Some(info) = reader.inverted_index(field)?.get_term_info(term)? {
+            let index = inverted_index(split, item.segment, field)?;
+            if let Some(info) = index.get_term_info(term)? {
                 read_postings(split, item.segment, field, &info, *positions, probe)?;
             }
         }
@@ -257,7 +258,8 @@ fn probe_item(split: &Split, item: &Item, probe: &Probe) -> tantivy::Result<()> 
             lower,
             upper,
         } => {
-            for info in terms_between(reader, *field, lower, upper)? {
+            let index = inverted_index(split, item.segment, *field)?;
+            for info in terms_between(&index, lower, upper)? {
                 read_postings(split, item.segment, *field, &info, false, probe)?;
             }
         }
@@ -265,13 +267,44 @@ fn probe_item(split: &Split, item: &Item, probe: &Probe) -> tantivy::Result<()> 
     Ok(())
 }
 
-fn terms_between(
-    reader: &SegmentReader,
+/// Opens a field's dictionary. An FST is read whole when it opens, by several reads that wait for
+/// each other; asking for all of it first makes that one range in one round.
+fn inverted_index(
+    split: &Split,
+    segment: usize,
     field: Field,
+) -> tantivy::Result<Arc<InvertedIndexReader>> {
+    let reader = split.searcher().segment_reader(segment as u32);
+    if cfg!(feature = "sstable") {
+        return reader.inverted_index(field);
+    }
+    let files = &split.segments()[segment];
+    let is_open = |files: &SegmentFiles| {
+        let opened = files
+            .opened_fields
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        opened.contains(&field)
+    };
+    if !is_open(files)
+        && let Some(dictionary) = files.terms.open_read(field)
+    {
+        dictionary.read_bytes()?;
+    }
+    let index = reader.inverted_index(field)?;
+    let mut opened = files
+        .opened_fields
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    opened.insert(field);
+    Ok(index)
+}
+
+fn terms_between(
+    index: &InvertedIndexReader,
     lower: &Bound<Vec<u8>>,
     upper: &Bound<Vec<u8>>,
 ) -> tantivy::Result<Vec<TermInfo>> {
-    let index = reader.inverted_index(field)?;
     let mut range = index.terms().range();
     range = match lower {
         Bound::Included(term) => range.ge(term),

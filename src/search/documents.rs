@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tantivy::schema::{Document, Schema, TantivyDocument};
-use tantivy::store::StoreReader;
 use tantivy::{DocAddress, TantivyError};
 
 use crate::cache::LeaseBuilder;
@@ -71,11 +70,16 @@ pub(super) async fn read_on_demand(
     pool::run(warmer.pool(), move || {
         let read = |&(split, address): &(usize, DocAddress)| {
             let split: &Arc<Split> = &splits[split];
-            let document = scope.enter(|| {
-                let document = split.searcher().doc::<TantivyDocument>(address)?;
-                to_source(&document, split.schema(), &source)
-            });
-            document.map_err(|error| Error::from_tantivy(split.path(), error))
+            let one = [(0, address)];
+            let attempt = scope.enter(|| Attempt::at(split, &one, &source));
+            if let Some(error) = attempt.failure {
+                return Err(Error::from_tantivy(split.path(), error));
+            }
+            Ok(attempt
+                .found
+                .into_iter()
+                .next()
+                .map_or(Value::Null, |(_, document)| document))
         };
         wanted.iter().map(read).collect()
     })
@@ -92,21 +96,28 @@ async fn fetch_in(
 ) -> Result<(Placed, Traffic)> {
     let traffic = TrafficCounter::default();
     let mut builder = LeaseBuilder::default();
-    let places: Arc<[(usize, DocAddress)]> = places.into();
+    let mut places = places;
+    let mut done = Vec::with_capacity(places.len());
     for _ in 0..MAX_ROUNDS {
         let probe = Arc::new(Probe::default());
         let lease = Arc::new(builder.build());
         let scope = ReadScope::probe(Arc::clone(&probe), [(split.id(), lease)].into());
-        let (owner, list, filter) = (Arc::clone(split), Arc::clone(&places), source.clone());
-        let read = pool::run(warmer.pool(), move || {
-            Ok(scope.enter(|| read_all(&owner, &list, &filter)))
+        let (owner, filter) = (Arc::clone(split), source.clone());
+        let attempt = pool::run(warmer.pool(), move || {
+            Ok(scope.enter(|| Attempt::at(&owner, &places, &filter)))
         })
         .await?;
+        // What is read stays read: tantivy keeps only a few decompressed blocks, so a document
+        // that was there in this attempt may be a miss in the next.
+        done.extend(attempt.found);
         let misses = probe.take();
         if misses.is_empty() {
-            let found = read.map_err(|error| Error::from_tantivy(split.path(), error))?;
-            return Ok((found, traffic.snapshot()));
+            return match attempt.failure {
+                Some(error) => Err(Error::from_tantivy(split.path(), error)),
+                None => Ok((done, traffic.snapshot())),
+            };
         }
+        places = attempt.missed;
         let acquired = split
             .files()
             .extents()
@@ -127,46 +138,32 @@ async fn fetch_in(
     ))
 }
 
-/// Reads all documents, so that the misses of all are known, and only then fails.
-///
-/// Not through the searcher's own document stores: what another search left in their caches would
-/// not be missed now, and be gone when it is read for good.
-fn read_all(
-    split: &Split,
-    places: &[(usize, DocAddress)],
-    source: &SourceFilter,
-) -> Result<Placed, TantivyError> {
-    let mut found = Vec::with_capacity(places.len());
-    let mut failure = None;
-    let mut open: Option<(u32, StoreReader)> = None;
-    for &(
-        place,
-        DocAddress {
-            segment_ord,
-            doc_id,
-        },
-    ) in places
-    {
-        if open
-            .as_ref()
-            .is_none_or(|(segment, _)| *segment != segment_ord)
-        {
-            let reader = split.searcher().segment_reader(segment_ord);
-            match reader.get_store_reader(1) {
-                Ok(store) => open = Some((segment_ord, store)),
+/// What came of reading documents.
+#[derive(Default)]
+struct Attempt {
+    found: Placed,
+    /// Those that could not be read, and why the last of them could not.
+    missed: Vec<(usize, DocAddress)>,
+    failure: Option<TantivyError>,
+}
+
+impl Attempt {
+    /// Tries all documents, so that the misses of all are known.
+    fn at(split: &Split, places: &[(usize, DocAddress)], source: &SourceFilter) -> Self {
+        let mut attempt = Self::default();
+        for &(place, address) in places {
+            let document = split.searcher().doc::<TantivyDocument>(address);
+            let document = document.and_then(|it| to_source(&it, split.schema(), source));
+            match document {
+                Ok(document) => attempt.found.push((place, document)),
                 Err(error) => {
-                    failure = Some(error.into());
-                    continue;
+                    attempt.missed.push((place, address));
+                    attempt.failure = Some(error);
                 }
             }
         }
-        let Some((_, store)) = &open else { continue };
-        match store.get::<TantivyDocument>(doc_id) {
-            Ok(document) => found.push((place, to_source(&document, split.schema(), source)?)),
-            Err(error) => failure = Some(error),
-        }
+        attempt
     }
-    failure.map_or(Ok(found), Err)
 }
 
 /// The stored fields as JSON: a field with one value is that value, one with several a list.

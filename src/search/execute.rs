@@ -7,79 +7,26 @@ use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
 use super::collect::{Prepared, SegmentNumbers, collect};
+use super::documents;
 use super::hits::{self, Found, Way};
+use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
-use super::{documents, sort::MAX_SORT_KEYS};
+use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
+use crate::filter::{Filter, SearchRequest, Sort, SourceFilter, TrackTotalHits};
 use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::{Split, SplitAddress};
 use crate::store::{Traffic, TrafficCounter};
 use crate::warmup::{Outcome, Warmed, Warmer, Work};
 
-/// What a search does about warmups.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Warming {
-    /// Join a warmup that somebody else started; without one, read on demand.
-    JoinOnly,
-    /// Read everything on demand: the baseline that warming is measured against.
-    Off,
-    /// Join the warmup, and start it first when nobody has.
-    #[default]
-    Start,
-}
-
-/// How one search is run; the default is as the [settings](crate::WarmerSettings) say.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct SearchOptions {
-    /// What to do about warmups.
-    pub warming: Warming,
-    /// What to do on a miss, instead of what the settings say.
-    pub on_miss: Option<OnMiss>,
-    /// How long to wait for warmups, instead of what the settings say.
-    pub join_deadline: Option<Duration>,
-    /// For [`Warmer::search_with`]: fast fields that the collector reads, so that they are warmed
-    /// in the first round. What is not named is found by probing the collector.
-    pub columns: Vec<String>,
-}
-
-impl SearchOptions {
-    /// Sets [`warming`](Self::warming).
-    pub fn with_warming(mut self, warming: Warming) -> Self {
-        self.warming = warming;
-        self
-    }
-
-    /// Sets [`on_miss`](Self::on_miss).
-    pub fn with_on_miss(mut self, on_miss: OnMiss) -> Self {
-        self.on_miss = Some(on_miss);
-        self
-    }
-
-    /// Sets [`join_deadline`](Self::join_deadline).
-    pub fn with_join_deadline(mut self, deadline: Duration) -> Self {
-        self.join_deadline = Some(deadline);
-        self
-    }
-
-    /// Sets [`columns`](Self::columns).
-    pub fn with_columns(mut self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.columns = columns.into_iter().map(Into::into).collect();
-        self
-    }
-}
-
 /// Splits that have been joined, or opened when there was nothing to join.
 struct Joined {
     splits: Vec<Prepared>,
     leases: Vec<Option<Arc<Lease>>>,
-    outcome: Outcome,
     report: SearchReport,
 }
 
@@ -279,7 +226,6 @@ impl Warmer {
         Ok(Joined {
             splits,
             leases,
-            outcome,
             report,
         })
     }
@@ -292,10 +238,14 @@ impl Warmer {
         work: &Work,
     ) -> Result<(Prepared, Traffic, Duration)> {
         if let Some(warmed) = warmed {
-            let prepared = Prepared {
-                split: Arc::clone(&warmed.split),
-                query: Arc::clone(&warmed.query),
+            let split = Arc::clone(&warmed.split);
+            let query = if warmed.filter.is_same(work.filter()) {
+                Arc::clone(&warmed.query)
+            } else {
+                // It reads the same, but may score otherwise.
+                self.compile(&split, work).await?.0.query().into()
             };
+            let prepared = Prepared { split, query };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
         let started = Instant::now();
@@ -330,19 +280,30 @@ impl Warmer {
         let result = pool::run(self.pool(), move || search(&splits, &scope)).await;
         joined.report.search_us = micros(started.elapsed());
         match result {
+            // A reader that took a failed read for an empty one has not answered.
+            Ok(_) if late.failure().is_some() => Err(self.failed(&joined, &late, None).await),
             Ok(found) => Ok((found, joined, late)),
-            // tantivy tells a failed read in many ways; the first one itself says most.
-            Err(error) => {
-                let error = late.failure().cloned().unwrap_or(error);
-                for split in &joined.splits {
-                    let address = split.split.address();
-                    let _ = self
-                        .forget_if_changed::<()>(&address, Err(error.clone()))
-                        .await;
-                }
-                Err(error)
-            }
+            Err(error) => Err(self.failed(&joined, &late, Some(error)).await),
         }
+    }
+
+    /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
+    /// first one itself says most. Splits that were replaced are forgotten.
+    async fn failed(&self, joined: &Joined, late: &LateReads, error: Option<Error>) -> Error {
+        let unknown = || {
+            Error::new(
+                ErrorKind::Internal,
+                "a search failed for no reason it tells",
+            )
+        };
+        let error = late.failure().cloned().or(error).unwrap_or_else(unknown);
+        for split in &joined.splits {
+            let address = split.split.address();
+            let _ = self
+                .forget_if_changed::<()>(&address, Err(error.clone()))
+                .await;
+        }
+        error
     }
 
     fn on_miss(&self, options: &SearchOptions) -> OnMiss {
@@ -454,24 +415,36 @@ fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found>
         } => Found::from_scores(collect(splits, &hits::by_score(limit), scope)?, None),
         Way::Sort {
             limit,
-            count: true,
+            count,
             by,
             score_at,
-        } => {
-            let collector = (hits::by_sort(limit, by), hits::count());
-            let (sorted, total) = collect(splits, &collector, scope)?;
-            Found::from_sorted(sorted, score_at, Some(total))
-        }
-        Way::Sort {
-            limit,
-            count: false,
-            by,
-            score_at,
-        } => {
-            let sorted = collect(splits, &hits::by_sort(limit, by), scope)?;
-            Found::from_sorted(sorted, score_at, None)
-        }
+        } => match by.len() {
+            1 => sorted::<1>(splits, limit, count, &by, score_at, scope)?,
+            _ => sorted::<MAX_SORT_KEYS>(splits, limit, count, &by, score_at, scope)?,
+        },
     })
+}
+
+/// Sorts by up to `KEYS` keys.
+fn sorted<const KEYS: usize>(
+    splits: &[Prepared],
+    limit: usize,
+    count: bool,
+    by: &[Sort],
+    score_at: Option<usize>,
+    scope: &Arc<ReadScope>,
+) -> Result<Found> {
+    let segments = splits.iter().flat_map(|prepared| {
+        let readers = prepared.split.searcher().segment_readers();
+        readers.iter().map(|reader| reader.segment_id())
+    });
+    let top = hits::by_sort(limit, SortBy::<KEYS>::new(by, segments));
+    if count {
+        let (sorted, total) = collect(splits, &(top, hits::count()), scope)?;
+        return Ok(Found::from_sorted(sorted, score_at, Some(total)));
+    }
+    let sorted = collect(splits, &top, scope)?;
+    Ok(Found::from_sorted(sorted, score_at, None))
 }
 
 fn total(request: &SearchRequest, counted: Option<usize>) -> Option<Total> {

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use tantivy::DocAddress;
 use tantivy::collector::{Collector, Count, TopDocs};
 
 use super::sort::{SortBy, SortValue};
-use crate::filter::{SearchRequest, SortKey, TrackTotalHits};
+use crate::filter::{SearchRequest, Sort, SortKey, TrackTotalHits};
 
 /// The best matches of all splits, documents not fetched yet, with addresses over all segments.
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ pub(super) enum Way {
     Sort {
         limit: usize,
         count: bool,
-        by: SortBy,
+        by: Arc<[Sort]>,
         score_at: Option<usize>,
     },
 }
@@ -51,7 +53,7 @@ impl Way {
         Self::Sort {
             limit,
             count,
-            by: SortBy::new(request.sorts()),
+            by: request.sorts().into(),
             score_at,
         }
     }
@@ -63,9 +65,9 @@ pub(super) fn by_score(limit: usize) -> impl Collector<Fruit = Vec<(f32, DocAddr
 }
 
 /// The collector of hits by a sort.
-pub(super) fn by_sort(
+pub(super) fn by_sort<const KEYS: usize>(
     limit: usize,
-    by: SortBy,
+    by: SortBy<KEYS>,
 ) -> impl Collector<Fruit = Vec<(Vec<SortValue>, DocAddress)>> {
     TopDocs::with_limit(limit).order_by(by)
 }

@@ -5,12 +5,13 @@ mod collect;
 mod documents;
 mod execute;
 mod hits;
+mod options;
 mod report;
 mod response;
 mod sort;
 mod statistics;
 
-pub use execute::{SearchOptions, Warming};
+pub use options::{SearchOptions, Warming};
 pub use report::SearchReport;
 pub use response::{Hit, Hits, SearchResponse, Shards, Total};
 pub use sort::SortValue;

@@ -1,4 +1,5 @@
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -7,13 +8,13 @@ use tantivy::collector::sort_key::Comparator;
 use tantivy::collector::{SegmentSortKeyComputer, SortKeyComputer};
 use tantivy::columnar::column_values::CompactSpaceU64Accessor;
 use tantivy::columnar::{BytesColumn, Cardinality, Column, ColumnType, MonotonicallyMappableToU64};
+use tantivy::index::SegmentId;
 use tantivy::time::format_description::well_known::Rfc3339;
 use tantivy::{DateTime, DocId, Score, SegmentReader, TantivyError};
 
 use crate::filter::{Missing, Sort, SortKey, SortOrder};
 
-/// The most keys that hits can be sorted by: segment keys are compared for every match, so they
-/// live on the stack.
+/// The most keys that hits can be sorted by: the keys of a match live on the stack.
 pub(crate) const MAX_SORT_KEYS: usize = 4;
 
 /// A value that hits are sorted by, as it is returned with each hit.
@@ -123,20 +124,47 @@ impl Serialize for SortValue {
     }
 }
 
-/// Sorts hits by columns, score and document order.
+/// Sorts hits by columns, score and document order; by up to `KEYS` of them.
+///
+/// Keys are compared for every match, so there is room for just as many as are needed.
 #[derive(Clone, Debug)]
-pub(super) struct SortBy {
+pub(super) struct SortBy<const KEYS: usize> {
     keys: Arc<[Sort]>,
+    /// The number of each segment among those of all splits: documents are numbered anew in
+    /// each, so their own numbers say nothing of their order.
+    segments: Arc<HashMap<SegmentId, u32>>,
 }
 
-impl SortBy {
-    pub(super) fn new(keys: &[Sort]) -> Self {
-        Self { keys: keys.into() }
+impl<const KEYS: usize> SortBy<KEYS> {
+    /// For segments in this order. What stands beyond `KEYS` keys is ignored.
+    pub(super) fn new(keys: &[Sort], segments: impl IntoIterator<Item = SegmentId>) -> Self {
+        let keys = &keys[..keys.len().min(KEYS)];
+        let segments: HashMap<_, _> = segments.into_iter().zip(0..).collect();
+        Self {
+            keys: keys.into(),
+            segments: Arc::new(segments),
+        }
     }
 }
 
-/// Keys inside one segment: order-preserving codes, ordinals for strings.
-pub(super) type SegmentKey = [Option<u64>; MAX_SORT_KEYS];
+/// A key inside one segment, made so that the greater one is the better hit, whatever the order:
+/// first whether there is a value, as `missing` says, then the order-preserving code (for strings,
+/// the ordinal), inverted when ascending.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct SegmentKey {
+    presence: Presence,
+    code: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+enum Presence {
+    /// No value, which stands last.
+    #[default]
+    Last,
+    Value,
+    /// No value, which stands first.
+    First,
+}
 
 /// The better hit is the greater one, as tantivy's top-k wants it.
 #[derive(Clone, Debug, Default)]
@@ -168,12 +196,10 @@ impl SortComparator {
     }
 }
 
-impl Comparator<SegmentKey> for SortComparator {
-    fn compare(&self, left: &SegmentKey, right: &SegmentKey) -> Ordering {
-        (0..self.keys.len())
-            .map(|at| self.by_key(at, left[at], right[at], |left, right| left.cmp(&right)))
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal)
+impl<const KEYS: usize> Comparator<[SegmentKey; KEYS]> for SortComparator {
+    #[inline]
+    fn compare(&self, left: &[SegmentKey; KEYS], right: &[SegmentKey; KEYS]) -> Ordering {
+        left.cmp(right)
     }
 }
 
@@ -191,9 +217,9 @@ impl Comparator<Vec<SortValue>> for SortComparator {
     }
 }
 
-impl SortKeyComputer for SortBy {
+impl<const KEYS: usize> SortKeyComputer for SortBy<KEYS> {
     type SortKey = Vec<SortValue>;
-    type Child = SegmentSort;
+    type Child = SegmentSort<KEYS>;
     type Comparator = SortComparator;
 
     fn comparator(&self) -> SortComparator {
@@ -206,16 +232,15 @@ impl SortKeyComputer for SortBy {
         self.keys.iter().any(|key| key.key == SortKey::Score)
     }
 
-    fn segment_sort_key_computer(&self, reader: &SegmentReader) -> tantivy::Result<SegmentSort> {
-        let keys = self
-            .keys
-            .iter()
-            .map(|key| match &key.key {
-                SortKey::Doc => Ok(SegmentValue::Doc),
-                SortKey::Score => Ok(SegmentValue::Score),
-                SortKey::Field(name) => SegmentValue::column(reader, name, key.order),
-            })
-            .collect::<tantivy::Result<_>>()?;
+    fn segment_sort_key_computer(
+        &self,
+        reader: &SegmentReader,
+    ) -> tantivy::Result<SegmentSort<KEYS>> {
+        let mut keys = [const { None }; KEYS];
+        for (place, sort) in keys.iter_mut().zip(self.keys.iter()) {
+            let number = self.segments.get(&reader.segment_id()).copied();
+            *place = Some(SegmentSortKey::new(reader, number.unwrap_or(0), sort)?);
+        }
         Ok(SegmentSort {
             keys,
             comparator: self.comparator(),
@@ -223,22 +248,79 @@ impl SortKeyComputer for SortBy {
     }
 }
 
-pub(super) struct SegmentSort {
-    keys: Vec<SegmentValue>,
+pub(super) struct SegmentSort<const KEYS: usize> {
+    keys: [Option<SegmentSortKey>; KEYS],
     comparator: SortComparator,
+}
+
+/// One key, and how it compares.
+struct SegmentSortKey {
+    value: SegmentValue,
+    /// Inverts the codes of an ascending order.
+    mask: u64,
+    /// Where documents without a value stand.
+    absent: Presence,
+}
+
+impl SegmentSortKey {
+    fn new(reader: &SegmentReader, segment: u32, sort: &Sort) -> tantivy::Result<Self> {
+        let value = match &sort.key {
+            SortKey::Doc => SegmentValue::Doc { segment },
+            SortKey::Score => SegmentValue::Score,
+            SortKey::Field(name) => SegmentValue::column(reader, name, sort.order)?,
+        };
+        Ok(Self {
+            value,
+            mask: match sort.order {
+                SortOrder::Ascending => u64::MAX,
+                SortOrder::Descending => 0,
+            },
+            absent: match sort.missing {
+                Missing::First => Presence::First,
+                Missing::Last => Presence::Last,
+            },
+        })
+    }
+
+    #[inline]
+    fn of(&self, doc: DocId, score: Score) -> SegmentKey {
+        match self.value.code(doc, score) {
+            Some(code) => SegmentKey {
+                presence: Presence::Value,
+                code: code ^ self.mask,
+            },
+            None => SegmentKey {
+                presence: self.absent,
+                code: 0,
+            },
+        }
+    }
+
+    fn value(&self, key: SegmentKey) -> SortValue {
+        match key.presence {
+            Presence::Value => self.value.value(key.code ^ self.mask),
+            Presence::First | Presence::Last => SortValue::Null,
+        }
+    }
 }
 
 /// Where one key of a segment comes from.
 enum SegmentValue {
     /// No document of the segment has a value.
     Absent,
-    Column {
-        column: Column<u64>,
-        decode: Decode,
-        order: SortOrder,
+    Column(Box<SortColumn>),
+    /// The order of the index over all segments.
+    Doc {
+        segment: u32,
     },
-    Doc,
     Score,
+}
+
+struct SortColumn {
+    column: Column<u64>,
+    decode: Decode,
+    order: SortOrder,
+    multivalued: bool,
 }
 
 /// How the code of a column value turns into the value.
@@ -277,41 +359,40 @@ impl SegmentValue {
             }
             _ => Decode::Number(kind),
         };
-        Ok(Self::Column {
+        Ok(Self::Column(Box::new(SortColumn {
+            multivalued: column.get_cardinality() == Cardinality::Multivalued,
             column,
             decode,
             order,
-        })
+        })))
     }
 
     /// The code of a document's value: of several, the least when ascending, the greatest when
     /// descending, as Elasticsearch does.
+    #[inline]
     fn code(&self, doc: DocId, score: Score) -> Option<u64> {
         match self {
             Self::Absent => None,
-            Self::Column { column, order, .. } => {
-                if column.get_cardinality() != Cardinality::Multivalued {
-                    return column.first(doc);
+            Self::Column(sorted) => {
+                if !sorted.multivalued {
+                    return sorted.column.first(doc);
                 }
-                let values = column.values_for_doc(doc);
-                match order {
+                let values = sorted.column.values_for_doc(doc);
+                match sorted.order {
                     SortOrder::Ascending => values.min(),
                     SortOrder::Descending => values.max(),
                 }
             }
-            Self::Doc => Some(u64::from(doc)),
+            Self::Doc { segment } => Some(u64::from(*segment) << 32 | u64::from(doc)),
             Self::Score => Some(f64::from(score).to_u64()),
         }
     }
 
-    fn value(&self, code: Option<u64>) -> SortValue {
-        let Some(code) = code else {
-            return SortValue::Null;
-        };
+    fn value(&self, code: u64) -> SortValue {
         match self {
             Self::Absent => SortValue::Null,
-            Self::Column { decode, .. } => decode.value(code),
-            Self::Doc => SortValue::U64(code),
+            Self::Column(sorted) => sorted.decode.value(code),
+            Self::Doc { .. } => SortValue::U64(code),
             Self::Score => SortValue::F64(f64::from_u64(code)),
         }
     }
@@ -345,30 +426,39 @@ impl Decode {
     }
 }
 
-impl SegmentSortKeyComputer for SegmentSort {
+impl<const KEYS: usize> SegmentSortKeyComputer for SegmentSort<KEYS> {
     type SortKey = Vec<SortValue>;
-    type SegmentSortKey = SegmentKey;
+    type SegmentSortKey = [SegmentKey; KEYS];
     type SegmentComparator = SortComparator;
 
     fn segment_comparator(&self) -> SortComparator {
         self.comparator.clone()
     }
 
-    fn segment_sort_key(&mut self, doc: DocId, score: Score) -> SegmentKey {
-        let mut codes = SegmentKey::default();
+    #[inline]
+    fn segment_sort_key(&mut self, doc: DocId, score: Score) -> [SegmentKey; KEYS] {
+        let mut codes = [SegmentKey::default(); KEYS];
         for (code, key) in codes.iter_mut().zip(&self.keys) {
-            *code = key.code(doc, score);
+            if let Some(key) = key {
+                *code = key.of(doc, score);
+            }
         }
         codes
     }
 
-    fn compare_segment_sort_key(&self, left: &SegmentKey, right: &SegmentKey) -> Ordering {
-        self.comparator.compare(left, right)
+    #[inline]
+    fn compare_segment_sort_key(
+        &self,
+        left: &[SegmentKey; KEYS],
+        right: &[SegmentKey; KEYS],
+    ) -> Ordering {
+        left.cmp(right)
     }
 
-    fn convert_segment_sort_key(&self, codes: SegmentKey) -> Vec<SortValue> {
+    fn convert_segment_sort_key(&self, codes: [SegmentKey; KEYS]) -> Vec<SortValue> {
         self.keys
             .iter()
+            .flatten()
             .zip(codes)
             .map(|(key, code)| key.value(code))
             .collect()

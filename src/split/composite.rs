@@ -193,6 +193,7 @@ impl Composite {
     ///
     /// `Corrupt` when lengths, counts or offsets leave the body, when offsets go backwards, or
     /// when a field is listed twice.
+    #[cfg(test)]
     pub(crate) fn parse(tail: &[u8], body_len: u64, what: &str) -> Result<Self> {
         let place = Place::new(what, "composite footer");
         let len = Self::total_len(tail, body_len)
@@ -238,6 +239,7 @@ impl Composite {
     }
 
     /// Where a field's bytes lie; nothing when the segment has none.
+    #[cfg(test)]
     pub(crate) fn field(&self, field: u32) -> Option<Range<u64>> {
         self.fields.get(&(field, 0)).cloned()
     }

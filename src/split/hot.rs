@@ -120,6 +120,7 @@ impl HotBytes {
     }
 
     /// All files, in no particular order.
+    #[cfg(test)]
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &Arc<HotFile>)> {
         self.files.iter().map(|(name, file)| (name.as_str(), file))
     }
@@ -130,6 +131,7 @@ impl HotBytes {
     }
 
     /// Whether [`read`](Self::read) would answer.
+    #[cfg(test)]
     pub(crate) fn covers(&self, file: &str, range: Range<usize>) -> bool {
         self.files.get(file).is_some_and(|file| file.covers(range))
     }
@@ -142,6 +144,7 @@ impl HotBytes {
 
 impl HotFile {
     /// Length of the whole file, in bytes.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -163,6 +166,7 @@ impl HotFile {
     }
 
     /// Whether [`read`](Self::read) would answer.
+    #[cfg(test)]
     pub(crate) fn covers(&self, range: Range<usize>) -> bool {
         (range.start == range.end && range.end <= self.len) || self.holder(&range).is_some()
     }

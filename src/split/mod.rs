@@ -27,13 +27,16 @@ mod wire;
 
 pub use address::SplitAddress;
 pub(crate) use check::check_segment;
-pub(crate) use composite::{Composite, DictionaryKind, FileFooter};
+pub(crate) use composite::FileFooter;
+#[cfg(test)]
+pub(crate) use composite::{Composite, DictionaryKind};
 pub(crate) use footer::{Footer, FooterParse};
 pub(crate) use hot::{HotBytes, HotFile};
 pub use layout::{FileLayout, SegmentLayout, SplitLayout};
 pub(crate) use meta::MetaSummary;
 pub(crate) use open::Opener;
 pub use pack::{PackSettings, PackedSplit, pack, pack_path};
+pub(crate) use split::SegmentFiles;
 pub use split::Split;
 pub use upload::UploadReport;
 pub use verify::{FileOutcome, FileReport, VerifyReport, verify};

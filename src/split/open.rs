@@ -47,6 +47,7 @@ pub(crate) struct Opener {
     opened: moka::future::Cache<ObjectPath, Arc<Split>>,
     /// The longest footer seen in each folder: the next guess there.
     guesses: Mutex<HashMap<String, u64>>,
+    opened_bytes: u64,
 }
 
 impl Opener {
@@ -61,6 +62,7 @@ impl Opener {
             pool,
             opened,
             guesses: Mutex::default(),
+            opened_bytes,
         }
     }
 
@@ -163,6 +165,7 @@ impl Opener {
                     "{what}: the footer offsets {range:?} are empty"
                 )));
             }
+            self.check_fits(range.end - range.start, what)?;
             let Tail {
                 bytes,
                 start,
@@ -196,6 +199,7 @@ impl Opener {
                     return Ok((object, footer, Body { start, bytes: tail }));
                 }
                 FooterParse::NeedMore { from } => {
+                    self.check_fits(object.size() - from, what)?;
                     traffic.count_round();
                     bytes = fetcher.get_range(&object, from..start, traffic).await?;
                     bytes.extend_from_slice(&tail);
@@ -206,6 +210,21 @@ impl Opener {
         Err(Error::corrupt(format!(
             "{what}: the footer's lengths lead nowhere"
         )))
+    }
+
+    /// A footer is held in memory while its split is open.
+    fn check_fits(&self, footer_len: u64, what: &str) -> Result<()> {
+        if footer_len <= self.opened_bytes {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Budget,
+            format!(
+                "{what}: a footer of at least {footer_len} bytes does not fit cache.opened_bytes \
+                 ({})",
+                self.opened_bytes
+            ),
+        ))
     }
 
     fn guess(&self, path: &ObjectPath) -> u64 {
@@ -348,6 +367,8 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
                 Err(error) => Err(tantivy::TantivyError::from(error)),
             };
             Ok(SegmentFiles {
+                terms: open(SegmentComponent::Terms)?,
+                opened_fields: Mutex::default(),
                 postings: open(SegmentComponent::Postings)?,
                 positions: open(SegmentComponent::Positions)?,
             })

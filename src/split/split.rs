@@ -1,10 +1,11 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tantivy::directory::CompositeFile;
-use tantivy::schema::Schema;
+use tantivy::schema::{Field, Schema};
 use tantivy::{Index, Searcher};
 
 use super::SplitAddress;
@@ -36,6 +37,9 @@ pub(crate) struct Readers {
 
 /// The files of one segment that are divided by field.
 pub(crate) struct SegmentFiles {
+    pub(crate) terms: CompositeFile,
+    /// Fields whose dictionary tantivy's reader keeps open, where opening reads all of it.
+    pub(crate) opened_fields: Mutex<HashSet<Field>>,
     pub(crate) postings: CompositeFile,
     pub(crate) positions: CompositeFile,
 }

@@ -7,13 +7,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use super::outcome::Outcome;
 use super::registry::Registry;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Fingerprint;
+use crate::filter::{Filter, Fingerprint};
 use crate::split::Split;
 
 /// Which warmup: of what, in which split.
@@ -26,6 +27,8 @@ pub(crate) struct WarmupKey {
 /// What a warmup brought: everything that its search reads in its split.
 pub(crate) struct Warmed {
     pub(crate) split: Arc<Split>,
+    /// What `query` was compiled from. Others that read the same join too, and compile their own.
+    pub(crate) filter: Filter,
     pub(crate) query: Arc<dyn Query>,
     pub(crate) lease: Arc<Lease>,
     /// Opening and warming, as far as this warmup paid for it.
@@ -164,7 +167,18 @@ impl Warmup {
 
     /// Waits until `deadline` and hands over what was warmed.
     pub(crate) async fn wait(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
-        let (outcome, warmed) = match self.task.result() {
+        let span = tracing::info_span!(
+            "join", split = %self.task.key.path, fingerprint = %self.task.key.fingerprint,
+            outcome = tracing::field::Empty
+        );
+        let joined = self.outcome(deadline).instrument(span.clone()).await;
+        span.record("outcome", joined.0.name());
+        metrics::counter!("forewarm_joins_total", "outcome" => joined.0.name()).increment(1);
+        joined
+    }
+
+    async fn outcome(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
+        match self.task.result() {
             Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),
             Some(Err(error)) => (Outcome::Failed(error), None),
             // Not even the tick that tokio's timer would wait for.
@@ -177,9 +191,7 @@ impl Warmup {
                     Err(_) => (Outcome::TimedOut, None),
                 }
             }
-        };
-        metrics::counter!("forewarm_joins_total", "outcome" => outcome.name()).increment(1);
-        (outcome, warmed)
+        }
     }
 
     /// Lets the warmup run to its end though nobody holds a handle. It can then be joined by

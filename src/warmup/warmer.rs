@@ -27,42 +27,7 @@ use crate::store::{Fetcher, TrafficCounter};
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
 /// pool that computes. Clones are cheap and share everything.
 ///
-/// ```
-/// use std::sync::Arc;
-///
-/// use forewarm::{Clause, SearchRequest, SplitAddress, Warmer};
-/// # use forewarm::{PackSettings, pack};
-/// # use tantivy::schema::{STORED, Schema, TEXT};
-/// use object_store::memory::InMemory;
-///
-/// # #[tokio::main(flavor = "multi_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = Arc::new(InMemory::new());
-/// # let mut schema = Schema::builder();
-/// # let body = schema.add_text_field("body", TEXT | STORED);
-/// # let index = tantivy::Index::create_in_ram(schema.build());
-/// # let mut writer = index.writer_with_num_threads(1, 15_000_000)?;
-/// # writer.add_document(tantivy::doc!(body => "the sea at night"))?;
-/// # writer.commit()?;
-/// # writer.wait_merging_threads()?;
-/// # pack(index.directory(), &PackSettings::default())?
-/// #     .upload(store.as_ref(), &"a.split".into())
-/// #     .await?;
-/// let warmer = Warmer::builder(store).build()?;
-/// let splits = [SplitAddress::new("a.split".into())];
-/// let request = SearchRequest::new(Clause::match_text("body", "sea"));
-///
-/// // Before fan-out: returns at once, fetches in the background.
-/// let warmups = warmer.warm_many(&splits, &request);
-///
-/// // In the reader: joins, then searches without I/O.
-/// let response = warmer.search(&splits, &request).await?;
-/// assert_eq!(response.hits.total.map(|total| total.value), Some(1));
-/// assert_eq!(response.report.late_reads, 0);
-/// # drop(warmups);
-/// # Ok(())
-/// # }
-/// ```
+/// The crate's first page has an example that runs.
 #[derive(Clone)]
 pub struct Warmer {
     inner: Arc<Inner>,
@@ -313,6 +278,7 @@ impl Warmer {
             resolve(&split, needs, Depth::Data, &self.inner.pool).await?;
         Ok(Arc::new(Warmed {
             split,
+            filter: work.filter().clone(),
             query: query.query().into(),
             lease: Arc::new(lease),
             traffic: opening_traffic.snapshot().then(traffic),

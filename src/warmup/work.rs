@@ -65,6 +65,10 @@ impl Work {
         self.fingerprint
     }
 
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// Binds the filter to the schema of `index`, and tells what it and the collector read.
     ///
     /// # Errors
@@ -72,8 +76,7 @@ impl Work {
     /// `InvalidRequest`, naming clause and field.
     pub(crate) fn bind(&self, index: &Index) -> Result<(BoundClause, Vec<Need>)> {
         let schema = index.schema();
-        let clause = self.filter.bind(index, "query")?;
-        let (scored, collected) = match &self.collect {
+        let (clause, scored, collected) = match &self.collect {
             Collect::Custom {
                 scored,
                 columns,
@@ -85,11 +88,16 @@ impl Work {
                     subpaths: false,
                 });
                 let probe = Need::Collector(Arc::clone(collector));
-                (*scored, columns.chain([probe]).collect())
+                let clause = self.filter.bind(index, "query")?;
+                (clause, *scored, columns.chain([probe]).collect())
             }
             Collect::Hits(request) => {
-                request.validate()?;
-                (request.is_scored(), needs_of_sort(request, &schema)?)
+                let clause = request.bind(index)?;
+                (
+                    clause,
+                    request.is_scored(),
+                    needs_of_sort(request, &schema)?,
+                )
             }
         };
         let mut needs = needs_of(&clause, scored, &schema);

@@ -98,7 +98,7 @@ pub async fn put(store: &dyn ObjectStore, path: &str, directory: &RamDirectory) 
 /// Settings under which nothing is tried twice, and opening reads little more than a footer.
 pub fn settings() -> WarmerSettings {
     let store = StoreSettings::default()
-        .with_footer_guess_bytes(16 << 10)
+        .with_footer_guess_bytes(20 << 10)
         .with_max_attempts(1);
     WarmerSettings::default().with_store(store)
 }

@@ -8,8 +8,8 @@ use hyper::header::{self, HeaderMap};
 use hyper::{Response, StatusCode, Uri};
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
-use time::format_description::well_known::{Rfc2822, Rfc3339};
+use tantivy::time::OffsetDateTime;
+use tantivy::time::format_description::well_known::{Rfc2822, Rfc3339};
 
 use super::{BUCKET, Body, error, respond, set};
 
