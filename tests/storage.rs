@@ -2,6 +2,8 @@
 //! makes of the faults that forewarm must survive.
 
 mod common;
+#[path = "storage/whole_way.rs"]
+mod whole_way;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,6 +18,8 @@ mod lease;
 mod settings;
 mod shelf;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use bounded::ExtentCache;
 pub(crate) use extents::SplitExtents;

@@ -27,8 +27,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pool;
 use crate::store::{ObjectHandle, Tail, TrafficCounter};
 
-/// How often opening may find that something more is missing.
-const MAX_OPEN_ROUNDS: usize = 32;
+/// How often opening may find that something more is missing. Without hot bytes it reads one thing
+/// at a time, about 20 in each segment.
+const MAX_OPEN_ROUNDS: usize = 1024;
 
 /// A footer is found in two reads, or in three when the first tail did not even hold its lengths.
 const MAX_FOOTER_READS: usize = 4;

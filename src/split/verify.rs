@@ -13,8 +13,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tantivy::IndexSettings;
 use tantivy::directory::OwnedBytes;
+use tantivy::schema::Schema;
 
 use super::composite::FileFooter;
 use super::footer::{Footer, FooterParse};
@@ -311,14 +313,35 @@ impl FileCheck {
     fn json_problem(&self, bundle: &BTreeMap<String, Range<u64>>, what: &str) -> Option<String> {
         let json = self.json.as_ref()?;
         if self.name == "meta.json" {
-            return MetaSummary::parse(json, bundle, what)
-                .err()
-                .map(|error| error.chain());
+            return match MetaSummary::parse(json, bundle, what) {
+                Ok(_) => read_as_tantivy(json)
+                    .err()
+                    .map(|error| format!("{what}: meta.json cannot be read: {error}")),
+                Err(error) => Some(error.chain()),
+            };
         }
         serde_json::from_slice::<Vec<String>>(json)
             .err()
             .map(|error| format!("{}: not a list of file names: {error}", self.name))
     }
+}
+
+/// Reads all of `meta.json` as tantivy does when it opens the index, where it has no checksum.
+fn read_as_tantivy(json: &[u8]) -> serde_json::Result<()> {
+    /// The fields of tantivy's own type, but for segments, which [`MetaSummary`] reads.
+    #[derive(Deserialize)]
+    struct Meta {
+        #[serde(default, rename = "index_settings")]
+        _settings: IndexSettings,
+        #[serde(rename = "opstamp")]
+        _opstamp: u64,
+        #[serde(default, rename = "payload")]
+        _payload: Option<String>,
+        #[serde(rename = "schema")]
+        _schema: Schema,
+    }
+    std::str::from_utf8(json).map_err(serde::de::Error::custom)?;
+    serde_json::from_slice::<Meta>(json).map(drop)
 }
 
 /// Verifies the split at `path` of `store`: its footer, tantivy's checksum of every file that has

@@ -165,6 +165,11 @@ impl S3Server {
             .extend(std::iter::repeat_n(fault, times));
     }
 
+    /// Takes back the faults that no GET has met yet.
+    pub fn clear_faults(&self) {
+        self.state.lock().faults.clear();
+    }
+
     /// From now on every answer waits for 0.5 to 1.5 times `mean`, in an order that `seed` decides.
     pub fn set_latency(&self, mean: Duration, seed: u64) {
         self.state.lock().latency = Some((mean, StdRng::seed_from_u64(seed)));
