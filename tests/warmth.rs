@@ -1,6 +1,9 @@
 //! Warm searches read nothing, and what they cost is known beforehand: on splits that other
 //! programs wrote.
 
+// Every one of them has SSTables; the FST build refuses them (`tests/grid/dictionaries.rs`).
+#![cfg(feature = "sstable")]
+
 #[path = "common/shared.rs"]
 mod shared;
 
