@@ -299,7 +299,8 @@ fn a_leased_extent_outlives_its_eviction_and_is_found() {
         assert_eq!(rig.cache.leased_bytes(), rig.cache.resident_bytes());
         assert_eq!(lease.read(&range).unwrap()[0], byte_at(100));
         // Not fetched again, and cached again.
-        let again = rig.split.acquire(vec![120..130], &traffic).await.unwrap();
+        let part = 120..130;
+        let again = rig.split.acquire(vec![part], &traffic).await.unwrap();
         assert!(!again.waited);
         assert_eq!(traffic.gets(), 1);
         assert!(rig.cache.cached_bytes() > 0);

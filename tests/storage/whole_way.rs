@@ -165,7 +165,10 @@ async fn is_told_when_replaced(name: &str, store: &Arc<dyn ObjectStore>, path: &
     );
     let truths = truths(&other, path).await;
     for (request, truth) in requests().iter().zip(&truths) {
-        let response = warmer.search(&[address.clone()], request).await.unwrap();
+        let response = warmer
+            .search(std::slice::from_ref(&address), request)
+            .await
+            .unwrap();
         assert_eq!(&answer(&response), truth, "{name}");
     }
     store.delete(path).await.unwrap();
