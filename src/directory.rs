@@ -169,7 +169,8 @@ enum Mode {
 /// What reads of a thread may do: see the [module](self).
 pub(crate) struct ReadScope {
     /// By split: a search over many splits reads statistics of all of them.
-    leases: HashMap<u64, Arc<Lease>>,
+    /// Sorted: it is searched for every read, and hashing would cost more.
+    leases: Box<[(u64, Arc<Lease>)]>,
     mode: Mode,
 }
 
@@ -179,23 +180,31 @@ thread_local! {
 
 impl ReadScope {
     /// A scope in which misses are recorded in `probe`; `lease` holds what came so far.
-    pub(crate) fn probe(probe: Arc<Probe>, leases: HashMap<u64, Arc<Lease>>) -> Arc<Self> {
-        Arc::new(Self {
-            leases,
-            mode: Mode::Probe(probe),
-        })
+    pub(crate) fn probe(probe: Arc<Probe>, leases: Vec<(u64, Arc<Lease>)>) -> Arc<Self> {
+        Self::new(leases, Mode::Probe(probe))
     }
 
     /// A scope that reads from `leases` and counts what they miss in `late`.
     pub(crate) fn search(
-        leases: HashMap<u64, Arc<Lease>>,
+        leases: Vec<(u64, Arc<Lease>)>,
         on_miss: OnMiss,
         late: Arc<LateReads>,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            leases,
-            mode: Mode::Search { on_miss, late },
-        })
+        Self::new(leases, Mode::Search { on_miss, late })
+    }
+
+    fn new(mut leases: Vec<(u64, Arc<Lease>)>, mode: Mode) -> Arc<Self> {
+        leases.sort_by_key(|(split, _)| *split);
+        let leases = leases.into();
+        Arc::new(Self { leases, mode })
+    }
+
+    /// What is leased of a split.
+    fn lease(&self, split: u64) -> Option<&Lease> {
+        let at = self
+            .leases
+            .binary_search_by_key(&split, |(split, _)| *split);
+        at.ok().map(|at| &*self.leases[at].1)
     }
 
     /// Runs `work` on this thread inside the scope.
@@ -366,8 +375,7 @@ impl SplitFile {
     fn read_in(&self, scope: &ReadScope, range: Range<u64>) -> io::Result<OwnedBytes> {
         let extents = &self.split.extents;
         if let Some(bytes) = scope
-            .leases
-            .get(&extents.id())
+            .lease(extents.id())
             .and_then(|lease| lease.read(&range))
         {
             return Ok(bytes);

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use forewarm::{Filter, SearchRequest, SortKey, SortOrder};
 use rayon::ThreadPool;
@@ -37,32 +38,35 @@ impl Ram {
         })
     }
 
-    /// Compiles and runs a request. Answers with its number of hits and its number of matches.
-    pub async fn search(&self, request: &SearchRequest) -> Outcome<(usize, usize)> {
+    /// Compiles and runs a request. Answers with its number of hits, its number of matches, and
+    /// how long running it took.
+    pub async fn search(&self, request: &SearchRequest) -> Outcome<(usize, usize, Duration)> {
+        let queries = self.compile(request.filter())?;
+        let started = Instant::now();
         let (this, request) = (self.clone(), request.clone());
         let (send, receive) = tokio::sync::oneshot::channel();
         self.pool.spawn(move || {
-            let _ = send.send(this.run(&request));
+            let _ = send.send(this.run(&request, &queries));
         });
-        receive.await?
+        let (hits, matches) = receive.await??;
+        Ok((hits, matches, started.elapsed()))
     }
 
-    fn run(&self, request: &SearchRequest) -> Outcome<(usize, usize)> {
-        let queries = self.compile(request.filter())?;
+    fn run(&self, request: &SearchRequest, queries: &[Box<dyn Query>]) -> Outcome<(usize, usize)> {
         let wanted = request.hits_wanted();
         if wanted == 0 {
-            return Ok((0, self.collect(&queries, &Count)?));
+            return Ok((0, self.collect(queries, &Count)?));
         }
         let top = TopDocs::with_limit(wanted);
         let Some(sort) = request.sorts().first() else {
-            let (hits, total) = self.collect(&queries, &(top.order_by_score(), Count))?;
+            let (hits, total) = self.collect(queries, &(top.order_by_score(), Count))?;
             return Ok((hits.len(), total));
         };
         let (SortKey::Field(field), SortOrder::Descending) = (&sort.key, sort.order) else {
             return Err("the baseline sorts by a date, latest first".into());
         };
         let top = top.order_by_fast_field::<DateTime>(field, Order::Desc);
-        let (hits, total) = self.collect(&queries, &(top, Count))?;
+        let (hits, total) = self.collect(queries, &(top, Count))?;
         Ok((hits.len(), total))
     }
 
@@ -81,16 +85,16 @@ impl Ram {
             searchers: &self.searchers,
             frequencies: Mutex::default(),
         };
-        let weigh = |(query, searcher): (&Box<dyn Query>, &Searcher)| {
-            query.weight(if collector.requires_scoring() {
+        let weigh = |number: usize| {
+            let searcher = &self.searchers[number];
+            queries[number].weight(if collector.requires_scoring() {
                 EnableScoring::enabled_from_statistics_provider(&statistics, searcher)
             } else {
                 EnableScoring::disabled_from_searcher(searcher)
             })
         };
-        let weights: Vec<Box<dyn Weight>> = queries
-            .par_iter()
-            .zip(&self.searchers[..])
+        let weights: Vec<Box<dyn Weight>> = (0..queries.len())
+            .into_par_iter()
             .map(weigh)
             .collect::<tantivy::Result<_>>()?;
         let segments: Vec<_> = self
@@ -126,8 +130,7 @@ impl Bm25StatisticsProvider for Statistics<'_> {
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
         let each = self.searchers.iter();
-        each.map(|searcher| Bm25StatisticsProvider::total_num_docs(searcher))
-            .sum()
+        each.map(Bm25StatisticsProvider::total_num_docs).sum()
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {

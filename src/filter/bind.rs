@@ -23,7 +23,7 @@ impl Filter {
     /// Binds the filter to the schema and tokenizers of an index. `path` is what stands before
     /// the first clause in error messages.
     pub(crate) fn bind(&self, index: &Index, path: &str) -> Result<BoundClause> {
-        match &self.0 {
+        match self.kind() {
             FilterKind::Opaque { query, .. } => Ok(BoundClause::Opaque(query.box_clone())),
             FilterKind::Clause(clause) => {
                 let mut binder = Binder {

@@ -44,7 +44,7 @@ impl Filter {
     }
 
     fn canonical_in(&self, context: Context) -> Value {
-        sorted(match &self.0 {
+        sorted(match self.kind() {
             FilterKind::Clause(clause) => canonical(clause, context),
             FilterKind::Opaque {
                 key: OpaqueKey::Named(key),
@@ -64,7 +64,13 @@ impl Filter {
 
 impl SearchRequest {
     /// The fingerprint under which what the request reads in a split is remembered.
+    ///
+    /// It is computed once for a request and its clones.
     pub fn fingerprint(&self) -> Fingerprint {
+        *self.fingerprint.get_or_init(|| self.hashed())
+    }
+
+    fn hashed(&self) -> Fingerprint {
         let scored = self.is_scored();
         let context = if scored {
             Context::Scored

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use tantivy::Index;
 use tantivy::query::Query;
@@ -26,8 +26,11 @@ use crate::filter::clause::Clause;
 /// let opaque = Filter::query_with_key(Box::new(AllQuery), "everything");
 /// assert!(opaque.clause().is_none());
 /// ```
+///
+/// Clones are cheap and share everything.
+#[derive(Clone)]
 #[non_exhaustive]
-pub struct Filter(pub(crate) FilterKind);
+pub struct Filter(Arc<FilterKind>);
 
 pub(crate) enum FilterKind {
     Clause(Clause),
@@ -54,7 +57,7 @@ impl Filter {
             LazyLock::new(|| RandomState::new().build_hasher().finish());
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let key = OpaqueKey::Unique(*PROCESS, NEXT.fetch_add(1, Ordering::Relaxed));
-        Self(FilterKind::Opaque { query, key })
+        Self(Arc::new(FilterKind::Opaque { query, key }))
     }
 
     /// A filter that is any query of tantivy, equal to every other with the same `key`.
@@ -62,15 +65,19 @@ impl Filter {
     /// The caller vouches that queries of one key read the same: a wrong key never gives wrong
     /// hits, but a warmup that fetches the wrong bytes.
     pub fn query_with_key(query: Box<dyn Query>, key: &str) -> Self {
-        Self(FilterKind::Opaque {
+        Self(Arc::new(FilterKind::Opaque {
             query,
             key: OpaqueKey::Named(key.to_owned()),
-        })
+        }))
+    }
+
+    pub(crate) fn kind(&self) -> &FilterKind {
+        &self.0
     }
 
     /// The clause, unless the filter is an opaque query.
     pub fn clause(&self) -> Option<&Clause> {
-        match &self.0 {
+        match self.kind() {
             FilterKind::Clause(clause) => Some(clause),
             FilterKind::Opaque { .. } => None,
         }
@@ -79,7 +86,10 @@ impl Filter {
     /// Whether both surely compile to the same query, boosts and all: fingerprints only tell that
     /// two filters read the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
+        match (self.kind(), other.kind()) {
             (FilterKind::Clause(left), FilterKind::Clause(right)) => left == right,
             (FilterKind::Opaque { key: left, .. }, FilterKind::Opaque { key: right, .. }) => {
                 // A named key is only a promise about what is read.
@@ -118,21 +128,9 @@ impl Filter {
     }
 }
 
-impl Clone for Filter {
-    fn clone(&self) -> Self {
-        Self(match &self.0 {
-            FilterKind::Clause(clause) => FilterKind::Clause(clause.clone()),
-            FilterKind::Opaque { query, key } => FilterKind::Opaque {
-                query: query.box_clone(),
-                key: key.clone(),
-            },
-        })
-    }
-}
-
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match self.kind() {
             FilterKind::Clause(clause) => f.debug_tuple("Filter").field(clause).finish(),
             FilterKind::Opaque { query, key } => f
                 .debug_struct("Filter")
@@ -145,7 +143,7 @@ impl fmt::Debug for Filter {
 
 impl<C: Into<Clause>> From<C> for Filter {
     fn from(clause: C) -> Self {
-        Self(FilterKind::Clause(clause.into()))
+        Self(Arc::new(FilterKind::Clause(clause.into())))
     }
 }
 

@@ -1,5 +1,7 @@
 //! A search request, in the shape of an Elasticsearch `_search` body.
 
+use std::sync::OnceLock;
+
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::error::Result;
 use crate::filter::clause::Clause;
 use crate::filter::filter::{Filter, FilterKind};
+use crate::filter::fingerprint::Fingerprint;
 use crate::filter::json::{self, StrictValue, check_keys, kind_of, object};
 use crate::filter::parse::Parser;
 use crate::filter::path::Path;
@@ -46,6 +49,9 @@ pub struct SearchRequest {
     sort: Vec<Sort>,
     track_total_hits: TrackTotalHits,
     source: SourceFilter,
+    /// Computed when it is first asked for, and made anew by setters of what it depends on:
+    /// hashing costs more than joining, and a request is warmed, joined and searched.
+    pub(crate) fingerprint: OnceLock<Fingerprint>,
 }
 
 /// How exactly hits are counted.
@@ -75,6 +81,7 @@ impl SearchRequest {
             sort: Vec::new(),
             track_total_hits: TrackTotalHits::Exactly,
             source: SourceFilter::All,
+            fingerprint: OnceLock::new(),
         }
     }
 
@@ -82,6 +89,7 @@ impl SearchRequest {
     #[must_use]
     pub fn size(mut self, size: usize) -> Self {
         self.size = size;
+        self.fingerprint = OnceLock::new();
         self
     }
 
@@ -96,6 +104,7 @@ impl SearchRequest {
     #[must_use]
     pub fn sort(mut self, sort: impl IntoIterator<Item = Sort>) -> Self {
         self.sort = sort.into_iter().collect();
+        self.fingerprint = OnceLock::new();
         self
     }
 
@@ -223,7 +232,7 @@ impl SearchRequest {
     /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if the filter is an opaque query,
     /// which has no JSON.
     pub fn to_value(&self) -> Result<Value> {
-        let FilterKind::Clause(clause) = &self.filter.0 else {
+        let FilterKind::Clause(clause) = self.filter.kind() else {
             return Err(Path::root("query").error("an opaque query has no JSON"));
         };
         let mut body = Map::new();
