@@ -12,11 +12,11 @@ use super::hits::{self, Found, Way};
 use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
-use super::sort::{MAX_SORT_KEYS, SortBy};
+use super::sort::MAX_SORT_KEYS;
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, SearchRequest, Sort, SourceFilter, TrackTotalHits};
+use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
 use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::{Split, SplitAddress};
@@ -101,7 +101,7 @@ impl Warmer {
             let way = Way::of(request);
             let (found, joined, late) = self
                 .run_search(joined, options, move |splits, scope| {
-                    found(splits, way, scope)
+                    hits::found(splits, way, scope)
                 })
                 .await?;
             let mut response = self.respond(request, joined, found, &late, options).await?;
@@ -395,56 +395,6 @@ impl Warmer {
             report,
         })
     }
-}
-
-/// Runs the collectors that the request's way of collecting takes.
-fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found> {
-    Ok(match way {
-        Way::Count => Found {
-            total: Some(collect(splits, &hits::count(), scope)?),
-            hits: Vec::new(),
-        },
-        Way::Score { limit, count: true } => {
-            let collector = (hits::by_score(limit), hits::count());
-            let (scores, total) = collect(splits, &collector, scope)?;
-            Found::from_scores(scores, Some(total))
-        }
-        Way::Score {
-            limit,
-            count: false,
-        } => Found::from_scores(collect(splits, &hits::by_score(limit), scope)?, None),
-        Way::Sort {
-            limit,
-            count,
-            by,
-            score_at,
-        } => match by.len() {
-            1 => sorted::<1>(splits, limit, count, &by, score_at, scope)?,
-            _ => sorted::<MAX_SORT_KEYS>(splits, limit, count, &by, score_at, scope)?,
-        },
-    })
-}
-
-/// Sorts by up to `KEYS` keys.
-fn sorted<const KEYS: usize>(
-    splits: &[Prepared],
-    limit: usize,
-    count: bool,
-    by: &[Sort],
-    score_at: Option<usize>,
-    scope: &Arc<ReadScope>,
-) -> Result<Found> {
-    let segments = splits.iter().flat_map(|prepared| {
-        let readers = prepared.split.searcher().segment_readers();
-        readers.iter().map(|reader| reader.segment_id())
-    });
-    let top = hits::by_sort(limit, SortBy::<KEYS>::new(by, segments));
-    if count {
-        let (sorted, total) = collect(splits, &(top, hits::count()), scope)?;
-        return Ok(Found::from_sorted(sorted, score_at, Some(total)));
-    }
-    let sorted = collect(splits, &top, scope)?;
-    Ok(Found::from_sorted(sorted, score_at, None))
 }
 
 fn total(request: &SearchRequest, counted: Option<usize>) -> Option<Total> {

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use tantivy::DocAddress;
 use tantivy::collector::{Collector, Count, TopDocs};
 
-use super::sort::{SortBy, SortValue};
+use super::collect::{Prepared, collect};
+use super::sort::{MAX_SORT_KEYS, SortBy, SortValue};
+use crate::directory::ReadScope;
+use crate::error::Result;
 use crate::filter::{SearchRequest, Sort, SortKey, TrackTotalHits};
 
 /// The best matches of all splits, documents not fetched yet, with addresses over all segments.
@@ -60,21 +63,16 @@ impl Way {
 }
 
 /// The collector of hits by score.
-pub(super) fn by_score(limit: usize) -> impl Collector<Fruit = Vec<(f32, DocAddress)>> {
+fn by_score(limit: usize) -> impl Collector<Fruit = Vec<(f32, DocAddress)>> {
     TopDocs::with_limit(limit).order_by_score()
 }
 
 /// The collector of hits by a sort.
-pub(super) fn by_sort<const KEYS: usize>(
+fn by_sort<const KEYS: usize>(
     limit: usize,
     by: SortBy<KEYS>,
 ) -> impl Collector<Fruit = Vec<(Vec<SortValue>, DocAddress)>> {
     TopDocs::with_limit(limit).order_by(by)
-}
-
-/// The collector of a number of matches.
-pub(super) fn count() -> Count {
-    Count
 }
 
 impl Found {
@@ -111,4 +109,54 @@ impl Found {
             .collect();
         Self { hits, total }
     }
+}
+
+/// Runs the collectors that the request's way of collecting takes.
+pub(super) fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found> {
+    Ok(match way {
+        Way::Count => Found {
+            total: Some(collect(splits, &Count, scope)?),
+            hits: Vec::new(),
+        },
+        Way::Score { limit, count: true } => {
+            let collector = (by_score(limit), Count);
+            let (scores, total) = collect(splits, &collector, scope)?;
+            Found::from_scores(scores, Some(total))
+        }
+        Way::Score {
+            limit,
+            count: false,
+        } => Found::from_scores(collect(splits, &by_score(limit), scope)?, None),
+        Way::Sort {
+            limit,
+            count,
+            by,
+            score_at,
+        } => match by.len() {
+            1 => sorted::<1>(splits, limit, count, &by, score_at, scope)?,
+            _ => sorted::<MAX_SORT_KEYS>(splits, limit, count, &by, score_at, scope)?,
+        },
+    })
+}
+
+/// Sorts by up to `KEYS` keys.
+fn sorted<const KEYS: usize>(
+    splits: &[Prepared],
+    limit: usize,
+    count: bool,
+    by: &[Sort],
+    score_at: Option<usize>,
+    scope: &Arc<ReadScope>,
+) -> Result<Found> {
+    let segments = splits.iter().flat_map(|prepared| {
+        let readers = prepared.split.searcher().segment_readers();
+        readers.iter().map(|reader| reader.segment_id())
+    });
+    let top = by_sort(limit, SortBy::<KEYS>::new(by, segments));
+    if count {
+        let (sorted, total) = collect(splits, &(top, Count), scope)?;
+        return Ok(Found::from_sorted(sorted, score_at, Some(total)));
+    }
+    let sorted = collect(splits, &top, scope)?;
+    Ok(Found::from_sorted(sorted, score_at, None))
 }
