@@ -222,10 +222,18 @@ impl ReadScope {
     /// Runs `work`, whose reads are of data that it need not see: in a probe, a miss of it does
     /// not keep other needs from going on. Answers whether nothing was missing.
     pub(crate) fn as_data(probe: &Probe, work: impl FnOnce()) -> bool {
+        /// A reader that panics must not leave what others read marked as data.
+        struct Marked<'a>(&'a AtomicBool);
+        impl Drop for Marked<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::Relaxed);
+            }
+        }
         let before = probe.len();
         probe.data.store(true, Ordering::Relaxed);
+        let marked = Marked(&probe.data);
         work();
-        probe.data.store(false, Ordering::Relaxed);
+        drop(marked);
         probe.len() == before
     }
 }

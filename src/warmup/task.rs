@@ -48,11 +48,13 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// Starts `work` on `runtime`. The work is given up when the last reference to the task goes.
+    /// Starts `work` on `runtime`. The work is given up when the last reference to the task goes;
+    /// when it `lingers`, the registry holds it for a while after it has finished.
     pub(super) fn start(
         key: WarmupKey,
         registry: &Arc<Registry>,
         runtime: &Handle,
+        lingers: bool,
         work: impl Future<Output = Finished> + Send + 'static,
     ) -> Arc<Self> {
         let (send, finished) = watch::channel(None);
@@ -65,7 +67,7 @@ impl Task {
                 let _ = is_made.await;
                 let outcome = work.await;
                 // Held before the waiters wake, who may let go of it at once.
-                let task = this.upgrade().filter(|_| outcome.is_ok());
+                let task = this.upgrade().filter(|_| lingers && outcome.is_ok());
                 send.send_replace(Some(outcome));
                 if let (Some(task), Some(registry)) = (task, registry_too.upgrade()) {
                     registry.keep(task);

@@ -210,6 +210,7 @@ impl Warmer {
                 key.clone(),
                 registry,
                 &self.inner.runtime,
+                work.can_recur(),
                 run.instrument(span),
             )
         });

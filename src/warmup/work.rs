@@ -65,6 +65,11 @@ impl Work {
         self.fingerprint
     }
 
+    /// Whether anybody can ask for the same work again.
+    pub(crate) fn can_recur(&self) -> bool {
+        matches!(self.collect, Collect::Hits(_))
+    }
+
     pub(crate) fn filter(&self) -> &Filter {
         &self.filter
     }
