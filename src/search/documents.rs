@@ -152,7 +152,7 @@ impl Attempt {
     fn at(split: &Split, places: &[(usize, DocAddress)], source: &SourceFilter) -> Self {
         let mut attempt = Self::default();
         for &(place, address) in places {
-            let document = split.searcher().doc::<TantivyDocument>(address);
+            let document = split.document(address);
             let document = document.and_then(|it| to_source(&it, split.schema(), source));
             match document {
                 Ok(document) => attempt.found.push((place, document)),

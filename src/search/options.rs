@@ -25,7 +25,7 @@ pub struct SearchOptions {
     pub on_miss: Option<OnMiss>,
     /// How long to wait for warmups, instead of what the settings say.
     pub join_deadline: Option<Duration>,
-    /// For [`Warmer::search_with`]: fast fields that the collector reads, so that they are warmed
+    /// For [`search_with`](crate::Warmer::search_with): fast fields that the collector reads, so that they are warmed
     /// in the first round. What is not named is found by probing the collector.
     pub columns: Vec<String>,
 }

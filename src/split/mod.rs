@@ -20,6 +20,7 @@ mod pack;
 mod recording;
 #[expect(clippy::module_inception, reason = "the noun of this room")]
 mod split;
+mod stored;
 mod touch;
 mod upload;
 mod verify;

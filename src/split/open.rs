@@ -353,7 +353,7 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
     let searcher = index
         .reader_builder()
         .reload_policy(ReloadPolicy::Manual)
-        .doc_store_cache_num_blocks(STORE_CACHE_BLOCKS)
+        .doc_store_cache_num_blocks(0)
         .try_into()
         .map_err(failed)?
         .searcher();
@@ -371,6 +371,7 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
                 opened_fields: Mutex::default(),
                 postings: open(SegmentComponent::Postings)?,
                 positions: open(SegmentComponent::Positions)?,
+                store: reader.get_store_reader(STORE_CACHE_BLOCKS)?,
             })
         })
         .collect::<tantivy::Result<_>>()

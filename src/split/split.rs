@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tantivy::directory::CompositeFile;
-use tantivy::schema::{Field, Schema};
-use tantivy::{Index, Searcher};
+use tantivy::error::DataCorruption;
+use tantivy::schema::{Field, Schema, TantivyDocument};
+use tantivy::store::StoreReader;
+use tantivy::{DocAddress, Index, Searcher, TantivyError};
 
 use super::SplitAddress;
+use super::stored::check_document;
 use crate::directory::SplitFiles;
 use crate::store::{ObjectHandle, Traffic};
 
@@ -42,6 +45,7 @@ pub(crate) struct SegmentFiles {
     pub(crate) opened_fields: Mutex<HashSet<Field>>,
     pub(crate) postings: CompositeFile,
     pub(crate) positions: CompositeFile,
+    pub(crate) store: StoreReader,
 }
 
 impl Split {
@@ -113,6 +117,24 @@ impl Split {
     /// How long opening it took, the first time.
     pub fn opening(&self) -> Duration {
         self.opening
+    }
+
+    /// Reads a stored document, checked before it is decoded. Reads through the scope of the
+    /// calling thread.
+    pub(crate) fn document(&self, address: DocAddress) -> tantivy::Result<TantivyDocument> {
+        let files = self.readers.segments.get(address.segment_ord as usize);
+        let Some(SegmentFiles { store, .. }) = files else {
+            return Err(TantivyError::InvalidArgument(format!(
+                "{address:?} is not in the split"
+            )));
+        };
+        let bytes = store.get_document_bytes(address.doc_id)?;
+        check_document(&bytes).map_err(|detail| {
+            let what = format!("the stored document {address:?}: {detail}");
+            TantivyError::DataCorruption(DataCorruption::comment_only(what))
+        })?;
+        // From the block that was decompressed just now.
+        store.get(address.doc_id)
     }
 
     pub(crate) fn files(&self) -> &Arc<SplitFiles> {
