@@ -21,13 +21,16 @@ use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::{Split, SplitAddress};
 use crate::store::{Traffic, TrafficCounter};
-use crate::warmup::{Outcome, Warmed, Warmer, Work};
+use crate::warmup::{Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
 struct Joined {
     splits: Vec<Prepared>,
     leases: Vec<Option<Arc<Lease>>>,
     report: SearchReport,
+    /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
+    /// what it fetches.
+    _warmups: Vec<Warmup>,
 }
 
 impl Warmer {
@@ -227,6 +230,11 @@ impl Warmer {
             splits,
             leases,
             report,
+            _warmups: warmups
+                .into_iter()
+                .flatten()
+                .map(|(warmup, _)| warmup)
+                .collect(),
         })
     }
 
