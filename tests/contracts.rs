@@ -1,4 +1,4 @@
-//! The contracts of the design, C2 to C6, each shown over a store that tells on its reader.
+//! The contracts of the design, C1 to C6, each shown over a store that tells on its reader.
 
 #[path = "contracts/bounded.rs"]
 mod bounded;
@@ -20,3 +20,5 @@ mod rounds;
 mod soak;
 #[path = "contracts/test_store.rs"]
 mod test_store;
+#[path = "contracts/warmth.rs"]
+mod warmth;

@@ -85,9 +85,9 @@ impl Walk<'_> {
                 .iter()
                 .filter(|(occur, _)| *occur == Occur::Should)
                 .count();
-            // tantivy makes no scorer of a combination that cannot match. What must not match
-            // it scores like the rest.
-            if optional >= query.get_minimum_number_should_match() {
+            // tantivy makes no scorer of a combination that cannot match, but weighs its parts when
+            // it scores. What must not match it scores like the rest.
+            if scored || optional >= query.get_minimum_number_should_match() {
                 for (_, part) in query.clauses() {
                     self.query(part.as_ref(), scored);
                 }
@@ -119,6 +119,11 @@ impl Walk<'_> {
         let entry = self.schema.get_field_entry(term.field());
         if entry.is_indexed() {
             self.terms([term], false, scored);
+            // When it is scored, it reads positions if it was made to; it does not tell.
+            let record = entry.field_type().get_index_record_option();
+            if scored && record.is_some_and(|record| record.has_positions()) {
+                self.needs.opaque(Box::new(query.clone()), scored);
+            }
         } else if entry.is_fast() && !scored {
             let types = column_types(term);
             self.needs

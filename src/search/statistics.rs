@@ -2,13 +2,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::query::Bm25StatisticsProvider;
-use tantivy::schema::{Field, Schema};
+use tantivy::schema::{Field, FieldType, Schema};
 use tantivy::{Searcher, Term};
 
 /// Statistics for scoring over all splits of a search, so that a document scores the same
 /// whichever split it is in: as if all segments were one index.
 ///
-/// Every split of a search has warmed the dictionary blocks that these look-ups read.
+/// Every split of a search whose schema makes the same terms has warmed the dictionary blocks that
+/// these look-ups read; a field that is indexed otherwise in another split counts apart.
 pub(super) struct GlobalStatistics {
     searchers: Vec<Searcher>,
     frequencies: Mutex<HashMap<(String, Vec<u8>), u64>>,
@@ -38,13 +39,31 @@ pub(super) struct SeenFrom<'a> {
 }
 
 impl SeenFrom<'_> {
-    /// The same field in another split, which may number it differently.
+    /// The same field in another split, which may number it differently. One whose terms are made
+    /// differently there is another field: its frequencies mean something else, and its split has
+    /// not warmed these terms.
     fn field_in(&self, other: &Searcher, field: Field) -> Option<Field> {
-        other
+        let found = other
             .schema()
             .get_field(self.schema.get_field_name(field))
-            .ok()
+            .ok()?;
+        (how_terms_are_made(self.schema, field) == how_terms_are_made(other.schema(), found))
+            .then_some(found)
     }
+}
+
+/// The type of a field, and how its text is indexed: tokenizer, record, norms, paths.
+fn how_terms_are_made(schema: &Schema, field: Field) -> String {
+    let kind = schema.get_field_entry(field).field_type();
+    let (text, dots) = match kind {
+        FieldType::Str(options) => (options.get_indexing_options(), false),
+        FieldType::JsonObject(options) => (
+            options.get_text_indexing_options(),
+            options.is_expand_dots_enabled(),
+        ),
+        _ => (None, false),
+    };
+    format!("{:?} {text:?} {dots}", kind.value_type())
 }
 
 impl Bm25StatisticsProvider for SeenFrom<'_> {
@@ -67,7 +86,8 @@ impl Bm25StatisticsProvider for SeenFrom<'_> {
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        let name = self.schema.get_field_name(term.field()).to_owned();
+        let name = self.schema.get_field_name(term.field());
+        let name = format!("{name} {}", how_terms_are_made(self.schema, term.field()));
         let key = (name, term.serialized_value_bytes().to_vec());
         let known = self
             .statistics
