@@ -45,7 +45,7 @@ pub(crate) struct Opener {
     cache: ExtentCache,
     pool: Arc<ThreadPool>,
     opened: moka::future::Cache<ObjectPath, Arc<Split>>,
-    /// The longest footer seen in each folder: the next guess there.
+    /// How long footers lately were in each folder: the next guess there.
     guesses: Mutex<HashMap<String, u64>>,
     opened_bytes: u64,
 }
@@ -129,7 +129,13 @@ impl Opener {
         let started = Instant::now();
         let (object, footer, tail) = self.read_footer(address, traffic).await?;
         let what = address.path().as_ref();
-        let hot = HotBytes::parse(footer.hot.clone(), &footer.files, what)?;
+        // The hot bytes are a slice of the tail: a tail much longer than them is not kept for them.
+        let hot = if tail.bytes.len() > footer.hot.len() + footer.hot.len() / 4 {
+            OwnedBytes::new(footer.hot.to_vec())
+        } else {
+            footer.hot.clone()
+        };
+        let hot = HotBytes::parse(hot, &footer.files, what)?;
         let extents = self.cache.split(&object);
         // Body bytes that came along are fetched for good.
         if tail.start < footer.footer_range.start {
@@ -233,7 +239,7 @@ impl Opener {
         guesses.get(folder(path)).copied().unwrap_or(default)
     }
 
-    /// The next guess in this folder: a quarter more than the longest footer seen there, so that
+    /// The next guess in this folder: a quarter more than the longest footer lately seen, so that
     /// splits a little larger still open in one round, and no more, so that small ones are cheap.
     fn learn(&self, path: &ObjectPath, footer_len: u64) {
         let with_room = (footer_len + footer_len / 4)
@@ -241,7 +247,8 @@ impl Opener {
             .min(MAX_GUESS_BYTES);
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
         let guess = guesses.entry(folder(path).to_owned()).or_insert(with_room);
-        *guess = (*guess).max(with_room);
+        // One split of a kind of its own does not make all later guesses too long.
+        *guess = with_room.max(*guess - *guess / 4);
     }
 
     /// Opens tantivy's readers, fetching what they miss, a round at a time.

@@ -151,7 +151,7 @@ impl Split {
     }
 
     /// Bytes that the split keeps alive while it is open.
-    pub(super) fn weight(&self) -> u64 {
+    pub(crate) fn weight(&self) -> u64 {
         /// tantivy's readers of one segment, the decompressed blocks of its document store
         /// included.
         const SEGMENT_BYTES: u64 = 96 << 10;

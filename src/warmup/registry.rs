@@ -100,7 +100,7 @@ impl Registry {
     /// Holds a finished warmup for a while.
     pub(super) fn keep(&self, task: Arc<Task>) {
         let key = task.key().clone();
-        let bytes = task.leased_bytes() + TASK_BYTES;
+        let bytes = task.held_bytes() + TASK_BYTES;
         self.lingering.insert(key, Slot::new(task, bytes));
     }
 

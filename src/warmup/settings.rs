@@ -92,6 +92,9 @@ impl WarmerSettings {
         if self.cache.lease_bytes == 0 {
             problems.push("cache.lease_bytes is 0: nothing could be fetched".to_owned());
         }
+        if self.linger > Duration::from_secs(86_400 * 365) {
+            problems.push("linger is over a year: warmups are kept for seconds".to_owned());
+        }
         if problems.is_empty() {
             Ok(())
         } else {

@@ -16,6 +16,7 @@ use crate::cache::Lease;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, Fingerprint};
 use crate::split::Split;
+use crate::store::in_time;
 
 /// Which warmup: of what, in which split.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -96,10 +97,10 @@ impl Task {
         matches!(&*self.finished.borrow(), Some(Err(_)))
     }
 
-    /// Bytes that this warmup keeps leased.
-    pub(super) fn leased_bytes(&self) -> u64 {
+    /// Bytes that this warmup keeps alive: those leased, and its opened split.
+    pub(super) fn held_bytes(&self) -> u64 {
         match &*self.finished.borrow() {
-            Some(Ok(warmed)) => warmed.lease.bytes(),
+            Some(Ok(warmed)) => warmed.lease.bytes() + warmed.split.weight(),
             _ => 0,
         }
     }
@@ -164,7 +165,7 @@ impl Warmup {
     ///
     /// Dropping the future cancels nothing while this handle lives.
     pub async fn join(&self, deadline: Duration) -> Outcome {
-        self.wait(Instant::now() + deadline).await.0
+        self.wait(in_time(deadline)).await.0
     }
 
     /// Waits until `deadline` and hands over what was warmed.
