@@ -454,7 +454,7 @@ impl SplitFile {
         });
         // The fetch has its own deadline; this one is for a runtime that makes no progress.
         receive
-            .recv_timeout(deadline + Duration::from_secs(5))
+            .recv_timeout(deadline.saturating_add(Duration::from_secs(5)))
             .map_err(|error| {
                 let kind = match error {
                     RecvTimeoutError::Disconnected => ErrorKind::Cancelled,

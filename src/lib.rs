@@ -73,7 +73,7 @@
 //! | name | kind | unit | what |
 //! |---|---|---|---|
 //! | `forewarm_store_gets_total` | counter | requests | sent to the store, retries included |
-//! | `forewarm_store_bytes_total` | counter | bytes | of bodies received whole |
+//! | `forewarm_store_bytes_total` | counter | bytes | of bodies received |
 //! | `forewarm_store_retries_total` | counter | requests | that were tried again |
 //! | `forewarm_splits_opened_total` | counter | splits | opened from the store |
 //! | `forewarm_warmups_total` | counter | warmups | started |
@@ -83,7 +83,7 @@
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
 //! | `forewarm_search_seconds` | histogram | seconds | of searching and merging |
-//! | `forewarm_late_reads_total` | counter | reads | of the store made by searches |
+//! | `forewarm_late_reads_total` | counter | reads | that searches made, or were refused, beyond what was warmed |
 //!
 //! Spans `open`, `warm`, `join` and `search` (level info, through `tracing`) carry `split`,
 //! `fingerprint`, `gets`, `bytes`, `rounds` and `outcome` where they apply.

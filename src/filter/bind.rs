@@ -13,7 +13,7 @@ use crate::filter::clause::{
 use crate::filter::coerce;
 use crate::filter::field::Target;
 use crate::filter::filter::{Filter, FilterKind};
-use crate::filter::parse::{check_boost, check_size, check_terms};
+use crate::filter::parse::{MAX_CLAUSES, check_boost, check_size, check_terms};
 use crate::filter::path::Path;
 use crate::filter::ranges;
 use crate::filter::request::SearchRequest;
@@ -298,8 +298,14 @@ impl Binder<'_> {
                     term
                 }
             };
-            terms.push((token.position, term));
+            // One more than allowed is enough to tell.
+            if terms.len() <= MAX_CLAUSES {
+                terms.push((token.position, term));
+            }
         });
+        if terms.len() > MAX_CLAUSES {
+            return Err(path.error(format_args!("more than {MAX_CLAUSES} words")));
+        }
         Ok(Some(terms))
     }
 }

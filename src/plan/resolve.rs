@@ -133,8 +133,9 @@ pub(crate) async fn resolve(
         certain.extend(data);
         // What is certain waits for company: while the look-ups go on from memory alone, nothing
         // is fetched; then everything known by then goes in one round.
+        let extents = split.files().extents();
         let from_memory =
-            !index.is_empty() && split.files().extents().missing(index.clone()).is_empty();
+            !index.is_empty() && index.iter().all(|range| extents.lookup(range).is_some());
         let data = if from_memory {
             Vec::new()
         } else {

@@ -20,7 +20,7 @@ use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
 use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::{Split, SplitAddress};
-use crate::store::{Traffic, TrafficCounter};
+use crate::store::{Traffic, TrafficCounter, in_time};
 use crate::warmup::{Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
@@ -174,7 +174,7 @@ impl Warmer {
         let patience = options
             .join_deadline
             .unwrap_or(self.settings().join_deadline);
-        let deadline = tokio::time::Instant::now() + patience;
+        let deadline = in_time(patience);
         let warmups: Vec<_> = splits
             .iter()
             .map(|split| match options.warming {
@@ -304,6 +304,7 @@ impl Warmer {
                 "a search failed for no reason it tells",
             )
         };
+        self.count_late_reads(late.count());
         let error = late.failure().cloned().or(error).unwrap_or_else(unknown);
         for split in &joined.splits {
             let address = split.split.address();

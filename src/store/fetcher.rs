@@ -48,7 +48,7 @@ impl Fetcher {
         let permits = (settings.in_flight_bytes / PERMIT_BYTES).clamp(1, u64::from(u32::MAX >> 4));
         Self {
             store,
-            slots: Semaphore::new(settings.max_concurrent_gets),
+            slots: Semaphore::new(settings.max_concurrent_gets.min(Semaphore::MAX_PERMITS)),
             in_flight: Semaphore::new(permits as usize),
             in_flight_permits: permits as u32,
             settings,
@@ -166,6 +166,12 @@ impl Fetcher {
         traffic: &TrafficCounter,
     ) -> Result<(Vec<u8>, ObjectVersion), Failure> {
         let result = self.send(path, options, version, traffic).await?;
+        if version.is_none() && result.meta.size < expected.end {
+            return Err(Failure::Final(Error::invalid(format!(
+                "{path} ends at {}, before the offset {} that was asked for",
+                result.meta.size, expected.end
+            ))));
+        }
         if result.range != expected {
             return Err(Failure::Retry(Error::new(
                 ErrorKind::Store,
@@ -193,7 +199,7 @@ impl Fetcher {
     ) -> Result<Tail> {
         let attempt = || self.suffix(path, length, traffic).boxed();
         traffic.count_round();
-        let deadline = Instant::now() + self.settings.get_deadline;
+        let deadline = in_time(self.settings.get_deadline);
         match self
             .retry_until(path, length, deadline, || Ok(()), attempt)
             .await
@@ -289,7 +295,15 @@ impl Fetcher {
         expected: Option<&ObjectVersion>,
         traffic: &TrafficCounter,
     ) -> Result<GetResult, Failure> {
-        let result = match self.store.get_opts(path, options).await {
+        let answer = timeout(
+            self.settings.read_timeout,
+            self.store.get_opts(path, options),
+        );
+        let Ok(answer) = answer.await else {
+            self.count_get(traffic);
+            return Err(Failure::Retry(stalled(path, self.settings.read_timeout)));
+        };
+        let result = match answer {
             // Refused by the client before anything was sent: not a request.
             Err(error @ object_store::Error::NotSupported { .. }) => {
                 return Err(classify(path, error));
@@ -365,7 +379,7 @@ impl Fetcher {
         begin: impl FnOnce() -> Result<()> + Send,
         attempt: impl Fn() -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T> {
-        let deadline = Instant::now() + self.settings.get_deadline;
+        let deadline = in_time(self.settings.get_deadline);
         self.retry_until(path, bytes, deadline, begin, attempt)
             .await
             .map_err(Failure::into_error)
@@ -441,6 +455,13 @@ fn append(body: &mut Vec<u8>, chunk: Bytes, expected: u64) {
         }
         body.extend_from_slice(&chunk);
     }
+}
+
+/// The moment `patience` from now; one too far to tell is far enough.
+pub(crate) fn in_time(patience: Duration) -> Instant {
+    /// Thirty years, as tokio itself takes for ever.
+    const FOR_EVER: Duration = Duration::from_secs(86_400 * 365 * 30);
+    Instant::now() + patience.min(FOR_EVER)
 }
 
 fn jittered(pause: Duration) -> Duration {

@@ -11,7 +11,7 @@ mod settings;
 mod simulated;
 mod traffic;
 
-pub(crate) use fetcher::Fetcher;
+pub(crate) use fetcher::{Fetcher, in_time};
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
 pub(crate) use ranges::{Batch, batches, gaps, normalise};
 pub use settings::StoreSettings;

@@ -29,7 +29,9 @@ impl ObjectVersion {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => true,
         };
-        self.size == meta.size && same(&self.e_tag, &meta.e_tag)
+        self.size == meta.size
+            && same(&self.e_tag, &meta.e_tag)
+            && same(&self.version, &meta.version)
     }
 }
 
