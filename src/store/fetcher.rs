@@ -19,6 +19,7 @@ use rand::Rng;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::failure::{Failure, changed, classify, stalled};
 use super::{ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,15 +33,6 @@ pub(crate) struct Fetcher {
     in_flight: Semaphore,
     in_flight_permits: u32,
     totals: TrafficCounter,
-}
-
-/// How one attempt failed.
-enum Failure {
-    /// Trying again may help.
-    Retry(Error),
-    /// The store refuses suffix ranges.
-    NoSuffix,
-    Final(Error),
 }
 
 impl Fetcher {
@@ -432,18 +424,6 @@ impl Fetcher {
     }
 }
 
-impl Failure {
-    fn into_error(self) -> Error {
-        match self {
-            Self::Retry(error) | Self::Final(error) => error,
-            Self::NoSuffix => Error::new(
-                ErrorKind::Unsupported,
-                "the store refuses this kind of range",
-            ),
-        }
-    }
-}
-
 /// Appends `chunk` to `body`; a body that arrives in one piece is moved where nobody shares it.
 fn append(body: &mut Vec<u8>, chunk: Bytes, expected: u64) {
     if body.is_empty() && chunk.len() as u64 == expected {
@@ -466,43 +446,4 @@ pub(crate) fn in_time(patience: Duration) -> Instant {
 
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::rng().random_range(0.5..1.5))
-}
-
-fn changed(path: &Path) -> Error {
-    Error::new(
-        ErrorKind::SplitChanged,
-        format!("{path} was replaced since it was opened: open it again"),
-    )
-}
-
-fn stalled(path: &Path, timeout: Duration) -> Error {
-    Error::new(
-        ErrorKind::Store,
-        format!("GET of {path} went silent for {timeout:?}"),
-    )
-}
-
-fn classify(path: &Path, error: object_store::Error) -> Failure {
-    use object_store::Error as Cause;
-    let failed = || format!("GET of {path} failed");
-    match error {
-        Cause::Precondition { .. } => Failure::Final(changed(path)),
-        Cause::NotFound { .. } => Failure::Final(Error::with_source(
-            ErrorKind::NotFound,
-            format!("{path} is not in the store"),
-            error,
-        )),
-        Cause::NotSupported { .. } | Cause::NotImplemented { .. } => Failure::NoSuffix,
-        Cause::InvalidPath { .. } => Failure::Final(Error::with_source(
-            ErrorKind::InvalidRequest,
-            failed(),
-            error,
-        )),
-        Cause::PermissionDenied { .. }
-        | Cause::Unauthenticated { .. }
-        | Cause::UnknownConfigurationKey { .. } => {
-            Failure::Final(Error::with_source(ErrorKind::Store, failed(), error))
-        }
-        _ => Failure::Retry(Error::with_source(ErrorKind::Store, failed(), error)),
-    }
 }

@@ -4,6 +4,7 @@
 //! at once) and a reservation of in-flight bytes, checks version and length of each body, retries
 //! what is worth retrying under one deadline, and counts.
 
+mod failure;
 mod fetcher;
 mod object;
 mod ranges;
