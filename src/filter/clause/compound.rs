@@ -1,0 +1,76 @@
+//! Clauses that combine others.
+
+use super::Clause;
+
+/// `bool`: documents that match every `must` and `filter`, no `must_not`, and enough `should`.
+///
+/// An empty `bool` matches every document. Scores of `must` and `should` add up; `filter` and
+/// `must_not` are not scored. See [`Clause::bool`].
+///
+/// ```
+/// use forewarm::Clause;
+///
+/// let clause = Clause::bool()
+///     .should(Clause::term("lang", "en"))
+///     .should(Clause::term("lang", "de"))
+///     .must_not(Clause::exists("deleted_at"));
+/// assert_eq!(clause.should.len(), 2);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BoolClause {
+    /// What must match, and is scored.
+    pub must: Vec<Clause>,
+    /// What must match, and is not scored.
+    pub filter: Vec<Clause>,
+    /// What may match, and is scored.
+    pub should: Vec<Clause>,
+    /// What must not match.
+    pub must_not: Vec<Clause>,
+    /// How many of `should` must match. By default one when there is neither `must` nor
+    /// `filter`, else none.
+    pub minimum_should_match: Option<MinimumShouldMatch>,
+    /// Factor of the score, 1.0 by default.
+    pub boost: f32,
+}
+
+/// How many optional clauses must match (page *minimum_should_match parameter*,
+/// `query-dsl-minimum-should-match`). The combined form (`"2<75%"`) is not read.
+///
+/// ```
+/// use forewarm::{Clause, MinimumShouldMatch};
+///
+/// let clause = Clause::bool().minimum_should_match(MinimumShouldMatch::Percent(75));
+/// assert_eq!(clause.minimum_should_match, Some(MinimumShouldMatch::Percent(75)));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum MinimumShouldMatch {
+    /// So many; a negative number counts from the top: `-1` is all but one.
+    Count(i32),
+    /// So many in a hundred, rounded down; negative: so many in a hundred may be missing.
+    Percent(i32),
+}
+
+impl MinimumShouldMatch {
+    /// How many of `total` must match, as Elasticsearch's
+    /// `Queries.calculateMinShouldMatch` counts.
+    pub(crate) fn resolve(self, total: usize) -> usize {
+        let total = i64::try_from(total).unwrap_or(i64::MAX);
+        let count = match self {
+            Self::Count(count) if count < 0 => total.saturating_add(count.into()),
+            Self::Count(count) => count.into(),
+            // Division rounds towards zero, for negative numbers too: there it means that
+            // fewer may be missing.
+            Self::Percent(percent) => {
+                let part = total.saturating_mul(percent.into()) / 100;
+                if percent < 0 {
+                    total.saturating_add(part)
+                } else {
+                    part
+                }
+            }
+        };
+        usize::try_from(count).unwrap_or(0)
+    }
+}

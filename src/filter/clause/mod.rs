@@ -1,0 +1,87 @@
+//! The syntax tree of a filter: one type per clause of the Elasticsearch query DSL.
+
+mod compound;
+mod fulltext;
+mod termlevel;
+
+pub use compound::{BoolClause, MinimumShouldMatch};
+pub use fulltext::{MatchClause, MatchPhraseClause, Operator, QueryStringClause};
+pub use termlevel::{ExistsClause, PrefixClause, RangeClause, TermClause, TermsClause};
+
+/// A search condition, in the terms of the Elasticsearch query DSL.
+///
+/// A clause comes from JSON ([`from_json`](Self::from_json), or any serde format that describes
+/// itself), or from Rust ([`Clause::term`] and its siblings), and serialises to JSON. It knows no
+/// schema yet: that a field exists, is indexed, and can hold the value is checked when the clause
+/// meets an index.
+///
+/// The reference for every clause is the chapter *Query DSL* of the Elasticsearch guide
+/// (<https://www.elastic.co/guide/en/elasticsearch/reference/current/query-dsl.html>); each variant
+/// names its page.
+///
+/// ```
+/// use forewarm::Clause;
+///
+/// let written = Clause::from_json(
+///     r#"{"bool": {"must": {"term": {"type": "PushEvent"}},
+///                  "filter": [{"range": {"price": {"gte": 10, "lt": 20}}}]}}"#,
+/// )?;
+/// let built = Clause::bool()
+///     .must(Clause::term("type", "PushEvent"))
+///     .filter(Clause::range("price").gte(10).lt(20));
+/// assert_eq!(written, built.into());
+/// # Ok::<(), forewarm::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Clause {
+    /// Combines clauses (page *Boolean query*, `query-dsl-bool-query`).
+    Bool(BoolClause),
+    /// Documents that have a value in a field (page *Exists query*, `query-dsl-exists-query`).
+    Exists(ExistsClause),
+    /// Words of a text, after the field's tokenizer (page *Match query*,
+    /// `query-dsl-match-query`).
+    Match(MatchClause),
+    /// Every document (page *Match all query*, `query-dsl-match-all-query`).
+    MatchAll(MatchAllClause),
+    /// No document (page *Match all query*, `query-dsl-match-all-query`).
+    MatchNone(MatchNoneClause),
+    /// Words in their order (page *Match phrase query*, `query-dsl-match-query-phrase`).
+    MatchPhrase(MatchPhraseClause),
+    /// Terms that begin with a prefix (page *Prefix query*, `query-dsl-prefix-query`).
+    Prefix(PrefixClause),
+    /// A text in tantivy's query grammar (page *Query string query*,
+    /// `query-dsl-query-string-query`, for the parameters).
+    QueryString(QueryStringClause),
+    /// Values between bounds (page *Range query*, `query-dsl-range-query`).
+    Range(RangeClause),
+    /// One exact value (page *Term query*, `query-dsl-term-query`).
+    Term(TermClause),
+    /// Any of several exact values (page *Terms query*, `query-dsl-terms-query`).
+    Terms(TermsClause),
+}
+
+/// `match_all`: every document. Score: `boost`. See [`Clause::match_all`].
+///
+/// ```
+/// assert_eq!(forewarm::Clause::match_all().boost(2.0).boost, 2.0);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MatchAllClause {
+    /// The score, 1.0 by default.
+    pub boost: f32,
+}
+
+/// `match_none`: no document. See [`Clause::match_none`].
+///
+/// ```
+/// let clause: forewarm::Clause = forewarm::Clause::match_none().into();
+/// assert_eq!(serde_json::to_string(&clause).unwrap(), r#"{"match_none":{}}"#);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MatchNoneClause {
+    /// Read and written, without effect.
+    pub boost: f32,
+}

@@ -1,0 +1,104 @@
+//! Clauses on exact values.
+
+use crate::filter::value::FieldValue;
+
+/// `exists`: documents that have a value in a field, which must be fast. Score: `boost`.
+///
+/// For a JSON path a value in any path below it counts. See [`Clause::exists`].
+///
+/// ```
+/// assert_eq!(forewarm::Clause::exists("repo.name").field, "repo.name");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ExistsClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+}
+
+/// `prefix`: documents with a term that begins with exactly these characters; `*` and `?` mean
+/// themselves. For text, facets and JSON paths. Score: `boost`. See [`Clause::prefix`].
+///
+/// ```
+/// assert_eq!(forewarm::Clause::prefix("path", "/var/").value, "/var/");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PrefixClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// The characters, not analysed.
+    pub value: String,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+}
+
+/// `range`: values between bounds; of several bounds on one side the tightest holds. Bounds that
+/// exclude each other match nothing, none at all every document with a value. Score: `boost`. See
+/// [`Clause::range`].
+///
+/// Whole-number fields round a fractional bound inwards and accept bounds beyond their range.
+/// Dates may be shortened (`2024-01-31`, `2024-01`): `gt` and `lte` then mean the end of that day
+/// or month, `gte` and `lt` its beginning.
+///
+/// ```
+/// let clause = forewarm::Clause::range("created_at").gte("2024-01-01").format("yyyy-MM-dd");
+/// assert_eq!(clause.format.as_deref(), Some("yyyy-MM-dd"));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RangeClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// Above this.
+    pub gt: Option<FieldValue>,
+    /// This or above.
+    pub gte: Option<FieldValue>,
+    /// Below this.
+    pub lt: Option<FieldValue>,
+    /// This or below.
+    pub lte: Option<FieldValue>,
+    /// How dates are written, alternatives parted by `||`: `strict_date_optional_time` (the
+    /// default, with `epoch_millis`), `epoch_millis`, `epoch_second`, `yyyy-MM-dd`.
+    pub format: Option<String>,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+}
+
+/// `term`: documents with exactly this value; text is not analysed. See [`Clause::term`].
+///
+/// A date that is shortened (`2024-01-31`) matches the whole day, as in Elasticsearch. On a JSON
+/// path the value is looked for as each type it can be read as (`"10"`: a number and a string).
+///
+/// ```
+/// assert_eq!(forewarm::Clause::term("type", "PushEvent").boost(3.0).boost, 3.0);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TermClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// The value.
+    pub value: FieldValue,
+    /// Factor of the score, 1.0 by default.
+    pub boost: f32,
+}
+
+/// `terms`: documents with any of these values; none at all matches nothing. Score: `boost`. See
+/// [`Clause::terms`].
+///
+/// ```
+/// assert_eq!(forewarm::Clause::terms("type", ["PushEvent", "ForkEvent"]).values.len(), 2);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TermsClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// The values, at most 65,536.
+    pub values: Vec<FieldValue>,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+}

@@ -1,0 +1,176 @@
+//! JSON to clauses, by hand, so that every error names the exact place.
+
+mod fulltext;
+mod parameters;
+mod termlevel;
+
+use serde_json::{Map, Value};
+
+use self::fulltext::{match_phrase, match_text, query_string};
+use self::parameters::{boost, minimum_should_match, names, only_boost};
+use self::termlevel::{exists, prefix, range, term, terms};
+use crate::error::Result;
+use crate::filter::clause::{BoolClause, Clause, MatchAllClause, MatchNoneClause};
+use crate::filter::json::{self, check_keys, object};
+use crate::filter::path::Path;
+
+pub(crate) use parameters::{check_boost, strings};
+
+/// How deep clauses may nest. Walking a clause recurses, so this bounds the stack.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// How many clauses a filter may have: tantivy makes a scorer of each.
+pub(crate) const MAX_CLAUSES: usize = 65_536;
+
+/// How many values `terms` may have; Elasticsearch's `index.max_terms_count`.
+pub(crate) const MAX_TERMS: usize = 65_536;
+
+/// The clauses, sorted as error messages list them.
+const CLAUSES: &str = "bool, exists, match, match_all, match_none, match_phrase, prefix, \
+                       query_string, range, term, terms";
+
+/// Reads clauses and counts them.
+pub(crate) struct Parser {
+    clauses: usize,
+}
+
+impl Parser {
+    pub(crate) fn new() -> Self {
+        Self { clauses: 0 }
+    }
+
+    /// Reads one clause.
+    pub(crate) fn clause(
+        &mut self,
+        value: &Value,
+        path: &Path<'_>,
+        depth: usize,
+    ) -> Result<Clause> {
+        check_size(depth, &mut self.clauses, path)?;
+        let map = object(value, path)?;
+        let mut entries = map.iter();
+        let Some((name, body)) = entries.next() else {
+            return Err(path.error("expected a clause, got an empty object"));
+        };
+        if entries.next().is_some() {
+            return Err(path.error(format_args!("expected one clause, got {}", names(map))));
+        }
+        let path = &path.key(name);
+        Ok(match name.as_str() {
+            "bool" => self.bool(body, path, depth)?.into(),
+            "exists" => exists(body, path)?.into(),
+            "match" => match_text(body, path)?.into(),
+            "match_all" => MatchAllClause {
+                boost: only_boost(body, path)?,
+            }
+            .into(),
+            "match_none" => MatchNoneClause {
+                boost: only_boost(body, path)?,
+            }
+            .into(),
+            "match_phrase" => match_phrase(body, path)?.into(),
+            "prefix" => prefix(body, path)?.into(),
+            "query_string" => query_string(body, path)?.into(),
+            "range" => range(body, path)?.into(),
+            "term" => term(body, path)?.into(),
+            "terms" => terms(body, path)?.into(),
+            _ => return Err(path.error(format_args!("unknown clause (known: {CLAUSES})"))),
+        })
+    }
+
+    fn bool(&mut self, body: &Value, path: &Path<'_>, depth: usize) -> Result<BoolClause> {
+        let map = object(body, path)?;
+        let known = [
+            "boost",
+            "filter",
+            "minimum_should_match",
+            "must",
+            "must_not",
+            "should",
+        ];
+        check_keys(map, &known, "parameter", path)?;
+        Ok(BoolClause {
+            must: self.clauses(map, "must", path, depth)?,
+            filter: self.clauses(map, "filter", path, depth)?,
+            should: self.clauses(map, "should", path, depth)?,
+            must_not: self.clauses(map, "must_not", path, depth)?,
+            minimum_should_match: minimum_should_match(map, path)?,
+            boost: boost(map, path)?,
+        })
+    }
+
+    /// One clause or a list of them.
+    fn clauses(
+        &mut self,
+        map: &Map<String, Value>,
+        key: &str,
+        path: &Path<'_>,
+        depth: usize,
+    ) -> Result<Vec<Clause>> {
+        let path = &path.key(key);
+        match map.get(key) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(values)) => values
+                .iter()
+                .enumerate()
+                .map(|(index, value)| self.clause(value, &path.index(index), depth + 1))
+                .collect(),
+            Some(value) => Ok(vec![self.clause(value, path, depth + 1)?]),
+        }
+    }
+}
+
+impl Clause {
+    /// Reads a clause from JSON text, in which no key may stand twice.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest), naming the place: the text is not
+    /// JSON, a clause or parameter is unknown or of the wrong type, or clauses nest deeper than
+    /// 64.
+    ///
+    /// ```
+    /// let error = forewarm::Clause::from_json(r#"{"range": {"price": {"gtt": 1}}}"#).unwrap_err();
+    /// assert!(error.to_string().starts_with(r#"query.range.price: unknown parameter "gtt""#));
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self> {
+        Self::from_value(&json::from_str(text)?)
+    }
+
+    /// Reads a clause from parsed JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json).
+    ///
+    /// ```
+    /// let clause = forewarm::Clause::from_value(&serde_json::json!({"match_all": {}}))?;
+    /// assert_eq!(clause, forewarm::Clause::match_all().into());
+    /// # Ok::<(), forewarm::Error>(())
+    /// ```
+    pub fn from_value(value: &Value) -> Result<Self> {
+        Parser::new().clause(value, &Path::root("query"), 0)
+    }
+}
+
+/// Bounds depth and number of clauses, wherever a tree of them is walked.
+pub(crate) fn check_size(depth: usize, clauses: &mut usize, path: &Path<'_>) -> Result<()> {
+    if depth >= MAX_DEPTH {
+        return Err(path.error(format_args!("clauses nest deeper than {MAX_DEPTH}")));
+    }
+    *clauses += 1;
+    if *clauses > MAX_CLAUSES {
+        return Err(path.error(format_args!("more than {MAX_CLAUSES} clauses")));
+    }
+    Ok(())
+}
+
+/// Bounds the values of one `terms`.
+pub(crate) fn check_terms(count: usize, path: &Path<'_>) -> Result<()> {
+    if count > MAX_TERMS {
+        return Err(path.error(format_args!(
+            "{count} values, more than the {MAX_TERMS} allowed"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Clauses on exact values.
+
+use serde_json::Value;
+
+use super::check_terms;
+use super::parameters::{boost, names, only_field, parameters, required};
+use crate::error::Result;
+use crate::filter::clause::{
+    Clause, ExistsClause, PrefixClause, RangeClause, TermClause, TermsClause,
+};
+use crate::filter::json::{check_keys, kind_of, object, string};
+use crate::filter::path::Path;
+use crate::filter::value::FieldValue;
+
+pub(super) fn exists(body: &Value, path: &Path<'_>) -> Result<ExistsClause> {
+    let map = object(body, path)?;
+    check_keys(map, &["boost", "field"], "parameter", path)?;
+    let field = string(required(map, "field", path)?, &path.key("field"))?;
+    Ok(ExistsClause {
+        field: field.to_owned(),
+        boost: boost(map, path)?,
+    })
+}
+
+pub(super) fn prefix(body: &Value, path: &Path<'_>) -> Result<PrefixClause> {
+    let (field, value) = only_field(body, path)?;
+    let path = &path.key(field);
+    let Some(map) = parameters(value, &["boost", "value"], path)? else {
+        return Ok(Clause::prefix(field, string(value, path)?));
+    };
+    let value = string(required(map, "value", path)?, &path.key("value"))?;
+    Ok(PrefixClause {
+        field: field.to_owned(),
+        value: value.to_owned(),
+        boost: boost(map, path)?,
+    })
+}
+
+pub(super) fn range(body: &Value, path: &Path<'_>) -> Result<RangeClause> {
+    let (field, value) = only_field(body, path)?;
+    let path = &path.key(field);
+    let map = object(value, path)?;
+    check_keys(
+        map,
+        &["boost", "format", "gt", "gte", "lt", "lte"],
+        "parameter",
+        path,
+    )?;
+    // `null` is how Elasticsearch's own clients write a bound that is open.
+    let bound = |key| match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => FieldValue::from_value(value, &path.key(key)).map(Some),
+    };
+    let format = match map.get("format") {
+        None => None,
+        Some(value) => Some(string(value, &path.key("format"))?.to_owned()),
+    };
+    Ok(RangeClause {
+        field: field.to_owned(),
+        gt: bound("gt")?,
+        gte: bound("gte")?,
+        lt: bound("lt")?,
+        lte: bound("lte")?,
+        format,
+        boost: boost(map, path)?,
+    })
+}
+
+pub(super) fn term(body: &Value, path: &Path<'_>) -> Result<TermClause> {
+    let (field, value) = only_field(body, path)?;
+    let path = &path.key(field);
+    let Some(map) = parameters(value, &["boost", "value"], path)? else {
+        return Ok(Clause::term(field, FieldValue::from_value(value, path)?));
+    };
+    Ok(TermClause {
+        field: field.to_owned(),
+        value: FieldValue::from_value(required(map, "value", path)?, &path.key("value"))?,
+        boost: boost(map, path)?,
+    })
+}
+
+pub(super) fn terms(body: &Value, path: &Path<'_>) -> Result<TermsClause> {
+    let map = object(body, path)?;
+    // `boost` stands beside the field. A field of that name has an array for its value.
+    let is_field = |entry: &(&String, &Value)| entry.0 != "boost" || entry.1.is_array();
+    let mut fields = map.iter().filter(is_field);
+    let Some((field, value)) = fields.next() else {
+        return Err(path.error("expected a field, got none"));
+    };
+    if fields.next().is_some() {
+        return Err(path.error(format_args!("expected one field, got {}", names(map))));
+    }
+    let boost = if field == "boost" {
+        1.0
+    } else {
+        boost(map, path)?
+    };
+    let path = &path.key(field);
+    let Value::Array(values) = value else {
+        return Err(path.error(format_args!("expected an array, got {}", kind_of(value))));
+    };
+    check_terms(values.len(), path)?;
+    let values = values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| FieldValue::from_value(value, &path.index(index)))
+        .collect::<Result<_>>()?;
+    Ok(TermsClause {
+        field: field.to_owned(),
+        values,
+        boost,
+    })
+}
