@@ -80,7 +80,10 @@ fn documents_that_say_they_become_huge_are_refused() {
 #[test]
 fn what_zstandard_wrote_passes() {
     for len in [0_usize, 1, 255, 256, 70_000, 1 << 20] {
-        for content in [vec![7; len], (0..len).map(|n| ((n * n) >> 3) as u8).collect()] {
+        for content in [
+            vec![7; len],
+            (0..len).map(|n| ((n * n) >> 3) as u8).collect(),
+        ] {
             let mut bytes = (len as u32).to_le_bytes().to_vec();
             bytes.extend(compress(&content, 3).unwrap());
             check(Region::ZstdDocuments, &bytes).unwrap();
