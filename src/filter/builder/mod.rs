@@ -19,6 +19,7 @@ impl Clause {
             must_not: Vec::new(),
             minimum_should_match: None,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -27,17 +28,24 @@ impl Clause {
         ExistsClause {
             field: field.into(),
             boost: 1.0,
+            name: None,
         }
     }
 
     /// Every document.
     pub fn match_all() -> MatchAllClause {
-        MatchAllClause { boost: 1.0 }
+        MatchAllClause {
+            boost: 1.0,
+            name: None,
+        }
     }
 
     /// No document.
     pub fn match_none() -> MatchNoneClause {
-        MatchNoneClause { boost: 1.0 }
+        MatchNoneClause {
+            boost: 1.0,
+            name: None,
+        }
     }
 
     /// The words of `query` in `field`, in this order.
@@ -50,6 +58,7 @@ impl Clause {
             query: query.into(),
             slop: 0,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -61,6 +70,7 @@ impl Clause {
             operator: Operator::Or,
             minimum_should_match: None,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -70,6 +80,7 @@ impl Clause {
             field: field.into(),
             value: value.into(),
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -80,6 +91,7 @@ impl Clause {
             fields: Vec::new(),
             default_operator: Operator::Or,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -93,6 +105,7 @@ impl Clause {
             lte: None,
             format: None,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -102,6 +115,7 @@ impl Clause {
             field: field.into(),
             value: value.into(),
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -114,6 +128,7 @@ impl Clause {
             field: field.into(),
             values: values.into_iter().map(Into::into).collect(),
             boost: 1.0,
+            name: None,
         }
     }
 }
@@ -239,7 +254,7 @@ impl From<i32> for MinimumShouldMatch {
     }
 }
 
-/// What every clause has: a boost, and its place in [`Clause`].
+/// What every clause has: a boost, a name, and its place in [`Clause`].
 macro_rules! clauses {
     ($($variant:ident: $clause:ident),+ $(,)?) => {
         $(
@@ -248,6 +263,13 @@ macro_rules! clauses {
                 #[must_use]
                 pub fn boost(mut self, boost: f32) -> Self {
                     self.boost = boost;
+                    self
+                }
+
+                /// Names the clause (`_name`).
+                #[must_use]
+                pub fn named(mut self, name: impl Into<String>) -> Self {
+                    self.name = Some(name.into());
                     self
                 }
             }
@@ -272,6 +294,23 @@ macro_rules! clauses {
             pub fn boost(mut self, boost: f32) -> Self {
                 match &mut self {
                     $(Self::$variant(clause) => clause.boost = boost,)+
+                }
+                self
+            }
+
+            /// The clause's name, if it has one (`_name`).
+            pub fn name(&self) -> Option<&str> {
+                match self {
+                    $(Self::$variant(clause) => clause.name.as_deref(),)+
+                }
+            }
+
+            /// The same clause with a name (`_name`).
+            #[must_use]
+            pub fn named(mut self, name: impl Into<String>) -> Self {
+                let name = Some(name.into());
+                match &mut self {
+                    $(Self::$variant(clause) => clause.name = name,)+
                 }
                 self
             }

@@ -32,6 +32,8 @@ pub struct BoolClause {
     pub minimum_should_match: Option<MinimumShouldMatch>,
     /// Factor of the score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// How many optional clauses must match (page *minimum_should_match parameter*,

@@ -61,6 +61,38 @@ pub enum Clause {
     Terms(TermsClause),
 }
 
+impl Clause {
+    /// Visits every clause that has a name (`_name`), with it; a clause before those within it.
+    ///
+    /// ```
+    /// use forewarm::Clause;
+    ///
+    /// let clause: Clause = Clause::bool()
+    ///     .must(Clause::term("lang", "en").named("english"))
+    ///     .named("all")
+    ///     .into();
+    /// let mut names = Vec::new();
+    /// clause.visit_named(&mut |name, _| names.push(name));
+    /// assert_eq!(names, ["all", "english"]);
+    /// ```
+    pub fn visit_named<'c>(&'c self, visit: &mut dyn FnMut(&'c str, &'c Clause)) {
+        if let Some(name) = self.name() {
+            visit(name, self);
+        }
+        if let Self::Bool(clause) = self {
+            let lists = [
+                &clause.must,
+                &clause.filter,
+                &clause.should,
+                &clause.must_not,
+            ];
+            for clause in lists.into_iter().flatten() {
+                clause.visit_named(visit);
+            }
+        }
+    }
+}
+
 /// `match_all`: every document. Score: `boost`. See [`Clause::match_all`].
 ///
 /// ```
@@ -71,6 +103,8 @@ pub enum Clause {
 pub struct MatchAllClause {
     /// The score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// `match_none`: no document. See [`Clause::match_none`].
@@ -84,4 +118,6 @@ pub struct MatchAllClause {
 pub struct MatchNoneClause {
     /// Read and written, without effect.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }

@@ -7,7 +7,7 @@ mod termlevel;
 use serde_json::{Map, Value};
 
 use self::fulltext::{match_phrase, match_text, query_string};
-use self::parameters::{boost, minimum_should_match, names, only_boost};
+use self::parameters::{boost, minimum_should_match, name, names, only_common};
 use self::termlevel::{exists, prefix, range, term, terms};
 use crate::error::Result;
 use crate::filter::clause::{BoolClause, Clause, MatchAllClause, MatchNoneClause};
@@ -60,14 +60,8 @@ impl Parser {
             "bool" => self.bool(body, path, depth)?.into(),
             "exists" => exists(body, path)?.into(),
             "match" => match_text(body, path)?.into(),
-            "match_all" => MatchAllClause {
-                boost: only_boost(body, path)?,
-            }
-            .into(),
-            "match_none" => MatchNoneClause {
-                boost: only_boost(body, path)?,
-            }
-            .into(),
+            "match_all" => match_all(body, path)?.into(),
+            "match_none" => match_none(body, path)?.into(),
             "match_phrase" => match_phrase(body, path)?.into(),
             "prefix" => prefix(body, path)?.into(),
             "query_string" => query_string(body, path)?.into(),
@@ -81,6 +75,7 @@ impl Parser {
     fn bool(&mut self, body: &Value, path: &Path<'_>, depth: usize) -> Result<BoolClause> {
         let map = object(body, path)?;
         let known = [
+            "_name",
             "boost",
             "filter",
             "minimum_should_match",
@@ -96,6 +91,7 @@ impl Parser {
             must_not: self.clauses(map, "must_not", path, depth)?,
             minimum_should_match: minimum_should_match(map, path)?,
             boost: boost(map, path)?,
+            name: name(map, path)?,
         })
     }
 
@@ -118,6 +114,22 @@ impl Parser {
             Some(value) => Ok(vec![self.clause(value, path, depth + 1)?]),
         }
     }
+}
+
+fn match_all(body: &Value, path: &Path<'_>) -> Result<MatchAllClause> {
+    let map = only_common(body, path)?;
+    Ok(MatchAllClause {
+        boost: boost(map, path)?,
+        name: name(map, path)?,
+    })
+}
+
+fn match_none(body: &Value, path: &Path<'_>) -> Result<MatchNoneClause> {
+    let map = only_common(body, path)?;
+    Ok(MatchNoneClause {
+        boost: boost(map, path)?,
+        name: name(map, path)?,
+    })
 }
 
 impl Clause {

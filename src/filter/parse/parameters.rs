@@ -76,10 +76,28 @@ pub(crate) fn check_boost(boost: f32, path: &Path<'_>) -> Result<f32> {
     }
 }
 
-pub(super) fn only_boost(body: &Value, path: &Path<'_>) -> Result<f32> {
+/// The name of a clause, `_name`.
+pub(super) fn name(map: &Map<String, Value>, path: &Path<'_>) -> Result<Option<String>> {
+    optional_string(map, "_name", path)
+}
+
+/// A string that may be left out.
+pub(super) fn optional_string(
+    map: &Map<String, Value>,
+    key: &str,
+    path: &Path<'_>,
+) -> Result<Option<String>> {
+    let value = map.get(key);
+    value
+        .map(|value| string(value, &path.key(key)).map(str::to_owned))
+        .transpose()
+}
+
+/// The parameters of a clause that has no others than every clause has.
+pub(super) fn only_common<'v>(body: &'v Value, path: &Path<'_>) -> Result<&'v Map<String, Value>> {
     let map = object(body, path)?;
-    check_keys(map, &["boost"], "parameter", path)?;
-    boost(map, path)
+    check_keys(map, &["_name", "boost"], "parameter", path)?;
+    Ok(map)
 }
 
 pub(super) fn minimum_should_match(

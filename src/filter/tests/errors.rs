@@ -227,7 +227,7 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"bool": {"must": [{"match_all": {}}, {"range": {"price": {"gtt": 1}}}]}}"#,
-        "query.bool.must[1].range.price: unknown parameter \"gtt\" (known: boost, format, gt, \
+        "query.bool.must[1].range.price: unknown parameter \"gtt\" (known: _name, boost, format, gt, \
          gte, lt, lte)",
     ),
     (
@@ -236,7 +236,7 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"bool": {"musts": []}}"#,
-        "query.bool: unknown parameter \"musts\" (known: boost, filter, minimum_should_match, \
+        "query.bool: unknown parameter \"musts\" (known: _name, boost, filter, minimum_should_match, \
          must, must_not, should)",
     ),
     (
@@ -273,7 +273,7 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"term": {"word": {"value": "a", "case_insensitive": true}}}"#,
-        "query.term.word: unknown parameter \"case_insensitive\" (known: boost, value)",
+        "query.term.word: unknown parameter \"case_insensitive\" (known: _name, boost, value)",
     ),
     (
         r#"{"terms": {"boost": 2}}"#,

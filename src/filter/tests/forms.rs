@@ -34,6 +34,7 @@ fn disguise(clause: &Clause) -> Clause {
                 must_not: doubled(&clause.must_not),
                 minimum_should_match: clause.minimum_should_match,
                 boost: clause.boost + 1.0,
+                name: Some("disguised".to_owned()),
             })
         }
         Clause::Terms(clause) => {
@@ -151,6 +152,52 @@ fn the_builder_makes_the_tree_of_the_json() {
     }});
     assert_eq!(built.to_value(), json);
     assert_eq!(parse(json), built);
+}
+
+#[test]
+fn every_clause_can_have_a_name() {
+    let json = json!({"bool": {
+        "must": [
+            {"match_all": {"_name": "all"}},
+            {"match": {"f": {"query": "v", "_name": "match"}}},
+            {"match_none": {"_name": "none"}},
+            {"match_phrase": {"f": {"query": "v", "_name": "phrase"}}},
+        ],
+        "filter": [
+            {"exists": {"field": "f", "_name": "exists"}},
+            {"prefix": {"f": {"value": "v", "_name": "prefix"}}},
+        ],
+        "should": [
+            {"query_string": {"query": "v", "_name": "text"}},
+            {"range": {"f": {"gt": 1, "_name": "range"}}},
+        ],
+        "must_not": [
+            {"term": {"f": {"value": "v", "_name": "term"}}},
+            {"terms": {"f": ["v"], "_name": "terms"}},
+        ],
+        "_name": "bool",
+    }});
+    let clause = parse(json.clone());
+    assert_eq!(clause.to_value(), json);
+    let mut names = Vec::new();
+    clause.visit_named(&mut |name, clause| {
+        assert_eq!(clause.name(), Some(name));
+        names.push(name);
+    });
+    assert_eq!(
+        names,
+        [
+            "bool", "all", "match", "none", "phrase", "exists", "prefix", "text", "range", "term",
+            "terms"
+        ]
+    );
+    // Fields may have the names of parameters.
+    let odd = json!({"terms": {"_name": ["v"]}});
+    assert_eq!(parse(odd.clone()).to_value(), odd);
+    assert_eq!(parse(odd).name(), None);
+    let built = Clause::term("f", "v").named("a");
+    assert_eq!(Clause::from(built.clone()).named("b").name(), Some("b"));
+    assert_eq!(built.name.as_deref(), Some("a"));
 }
 
 #[test]
