@@ -1,9 +1,9 @@
 //! Clauses from Rust: the same tree that the JSON makes.
 
 use crate::filter::clause::{
-    BoolClause, Clause, ExistsClause, MatchAllClause, MatchClause, MatchNoneClause,
-    MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause, QueryStringClause, RangeClause,
-    TermClause, TermsClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
+    QueryStringClause, RangeClause, TermClause, TermsClause,
 };
 use crate::filter::value::FieldValue;
 
@@ -18,6 +18,25 @@ impl Clause {
             should: Vec::new(),
             must_not: Vec::new(),
             minimum_should_match: None,
+            boost: 1.0,
+            name: None,
+        }
+    }
+
+    /// The documents of `filter`, which is not scored.
+    pub fn constant_score(filter: impl Into<Clause>) -> ConstantScoreClause {
+        ConstantScoreClause {
+            filter: Box::new(filter.into()),
+            boost: 1.0,
+            name: None,
+        }
+    }
+
+    /// A `dis_max` without clauses, to which [`query`](DisMaxClause::query) adds one.
+    pub fn dis_max() -> DisMaxClause {
+        DisMaxClause {
+            queries: Vec::new(),
+            tie_breaker: 0.0,
             boost: 1.0,
             name: None,
         }
@@ -166,6 +185,22 @@ impl BoolClause {
     #[must_use]
     pub fn minimum_should_match(mut self, minimum: impl Into<MinimumShouldMatch>) -> Self {
         self.minimum_should_match = Some(minimum.into());
+        self
+    }
+}
+
+impl DisMaxClause {
+    /// Adds what may match.
+    #[must_use]
+    pub fn query(mut self, clause: impl Into<Clause>) -> Self {
+        self.queries.push(clause.into());
+        self
+    }
+
+    /// Sets how much the scores count that are not the greatest, from 0 to 1.
+    #[must_use]
+    pub fn tie_breaker(mut self, tie_breaker: f32) -> Self {
+        self.tie_breaker = tie_breaker;
         self
     }
 }
@@ -320,6 +355,8 @@ macro_rules! clauses {
 
 clauses! {
     Bool: BoolClause,
+    ConstantScore: ConstantScoreClause,
+    DisMax: DisMaxClause,
     Exists: ExistsClause,
     Match: MatchClause,
     MatchAll: MatchAllClause,

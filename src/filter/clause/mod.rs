@@ -4,7 +4,7 @@ mod compound;
 mod fulltext;
 mod termlevel;
 
-pub use compound::{BoolClause, MinimumShouldMatch};
+pub use compound::{BoolClause, ConstantScoreClause, DisMaxClause, MinimumShouldMatch};
 pub use fulltext::{MatchClause, MatchPhraseClause, Operator, QueryStringClause};
 pub use termlevel::{ExistsClause, PrefixClause, RangeClause, TermClause, TermsClause};
 
@@ -37,6 +37,12 @@ pub use termlevel::{ExistsClause, PrefixClause, RangeClause, TermClause, TermsCl
 pub enum Clause {
     /// Combines clauses (page *Boolean query*, `query-dsl-bool-query`).
     Bool(BoolClause),
+    /// The documents of a clause, all with one score (page *Constant score query*,
+    /// `query-dsl-constant-score-query`).
+    ConstantScore(ConstantScoreClause),
+    /// Any of several clauses, of which the best scores (page *Disjunction max query*,
+    /// `query-dsl-dis-max-query`).
+    DisMax(DisMaxClause),
     /// Documents that have a value in a field (page *Exists query*, `query-dsl-exists-query`).
     Exists(ExistsClause),
     /// Words of a text, after the field's tokenizer (page *Match query*,
@@ -79,16 +85,24 @@ impl Clause {
         if let Some(name) = self.name() {
             visit(name, self);
         }
-        if let Self::Bool(clause) = self {
-            let lists = [
-                &clause.must,
-                &clause.filter,
-                &clause.should,
-                &clause.must_not,
-            ];
-            for clause in lists.into_iter().flatten() {
-                clause.visit_named(visit);
+        self.visit_inner(&mut |clause| clause.visit_named(visit));
+    }
+
+    /// Visits the clauses directly within this one.
+    fn visit_inner<'c>(&'c self, visit: &mut dyn FnMut(&'c Clause)) {
+        match self {
+            Self::Bool(clause) => {
+                let lists = [
+                    &clause.must,
+                    &clause.filter,
+                    &clause.should,
+                    &clause.must_not,
+                ];
+                lists.into_iter().flatten().for_each(visit);
             }
+            Self::ConstantScore(clause) => visit(&clause.filter),
+            Self::DisMax(clause) => clause.queries.iter().for_each(visit),
+            _ => {}
         }
     }
 }

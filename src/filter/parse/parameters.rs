@@ -58,10 +58,13 @@ pub(super) fn boost(map: &Map<String, Value>, path: &Path<'_>) -> Result<f32> {
         return Ok(1.0);
     };
     let path = &path.key("boost");
-    let Some(number) = value.as_f64() else {
-        return Err(path.error(format_args!("expected a number, got {}", kind_of(value))));
-    };
-    check_boost(number as f32, path)
+    check_boost(number(value, path)? as f32, path)
+}
+
+/// The number that `value` must be.
+pub(super) fn number(value: &Value, path: &Path<'_>) -> Result<f64> {
+    let wrong = || path.error(format_args!("expected a number, got {}", kind_of(value)));
+    value.as_f64().ok_or_else(wrong)
 }
 
 /// Refuses a boost that would spoil scores.

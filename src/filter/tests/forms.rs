@@ -6,8 +6,8 @@ use tantivy::query::AllQuery;
 
 use crate::filter::tests::strategy::clauses;
 use crate::filter::{
-    BoolClause, Clause, FieldValue, Filter, Fingerprint, Missing, Operator, SearchRequest, Sort,
-    SourceFilter, TermsClause, TrackTotalHits,
+    BoolClause, Clause, DisMaxClause, FieldValue, Filter, Fingerprint, Missing, Operator,
+    SearchRequest, Sort, SourceFilter, TermsClause, TrackTotalHits,
 };
 
 fn parse(value: Value) -> Clause {
@@ -35,6 +35,17 @@ fn disguise(clause: &Clause) -> Clause {
                 minimum_should_match: clause.minimum_should_match,
                 boost: clause.boost + 1.0,
                 name: Some("disguised".to_owned()),
+            })
+        }
+        Clause::ConstantScore(clause) => {
+            let filter = disguise(&clause.filter);
+            Clause::bool().filter(filter).named("constant").into()
+        }
+        Clause::DisMax(clause) => {
+            let queries = clause.queries.iter().rev().chain(&clause.queries);
+            Clause::from(DisMaxClause {
+                queries: queries.map(disguise).collect(),
+                ..clause.clone()
             })
         }
         Clause::Terms(clause) => {
@@ -108,6 +119,14 @@ fn spellings_are_one_clause() {
             json!({"query_string": {"query": "q", "fields": ["f"], "default_operator": "or"}}),
         ),
         (
+            json!({"constant_score": {"filter": {"match_all": {}}}}),
+            json!({"constant_score": {"filter": {"match_all": {"boost": 1.0}}, "boost": 1}}),
+        ),
+        (
+            json!({"dis_max": {"queries": {"match_all": {}}}}),
+            json!({"dis_max": {"queries": [{"match_all": {}}], "tie_breaker": 0}}),
+        ),
+        (
             json!({"bool": {"should": [], "minimum_should_match": "2"}}),
             json!({"bool": {"minimum_should_match": 2}}),
         ),
@@ -132,6 +151,12 @@ fn the_builder_makes_the_tree_of_the_json() {
         .must_not(Clause::terms("n", [1_u64, u64::MAX]))
         .must_not(Clause::prefix("path", "/a*").boost(2.0))
         .should(Clause::query_string("a b").fields(["title^2"]))
+        .should(Clause::constant_score(Clause::exists("a")).boost(0.1))
+        .should(
+            Clause::dis_max()
+                .query(Clause::exists("a"))
+                .tie_breaker(0.3),
+        )
         .minimum_should_match(-1)
         .boost(2.0)
         .into();
@@ -142,6 +167,8 @@ fn the_builder_makes_the_tree_of_the_json() {
             {"match": {"title": {"query": "quick fox", "operator": "and", "boost": 0.1}}},
             {"match_phrase": {"title": {"query": "quick fox", "slop": 2}}},
             {"query_string": {"query": "a b", "fields": ["title^2"]}},
+            {"constant_score": {"filter": {"exists": {"field": "a"}}, "boost": 0.1}},
+            {"dis_max": {"queries": [{"exists": {"field": "a"}}], "tie_breaker": 0.3}},
         ],
         "must_not": [
             {"terms": {"n": [1, u64::MAX]}},
@@ -271,6 +298,9 @@ fn a_change_of_what_is_read_changes_the_fingerprint() {
         json!({"bool": {"should": [{"term": {"f": "a"}}, {"term": {"f": "b"}}, {"term": {"f": "c"}}]}}),
         json!({"bool": {"should": [{"term": {"f": "a"}}, {"term": {"f": "b"}}, {"term": {"f": "c"}}],
             "minimum_should_match": 2}}),
+        json!({"dis_max": {"queries": [{"term": {"f": "a"}}, {"term": {"f": "b"}}]}}),
+        json!({"dis_max": {"queries": [{"term": {"f": "a"}}, {"term": {"f": "c"}}]}}),
+        json!({"constant_score": {"filter": {"term": {"f": "b"}}}}),
         json!({"match_all": {}}),
         json!({"match_none": {}}),
     ];
@@ -339,6 +369,29 @@ fn what_is_not_scored_needs_no_distinction() {
     // tantivy reads what is optional even where nothing is scored, unless it is in a filter.
     let optional = json!({"bool": {"must": term, "should": {"exists": {"field": "g"}}}});
     assert_ne!(unscored(optional), unscored(term));
+}
+
+#[test]
+fn combinations_that_read_the_same_are_one() {
+    let term = json!({"term": {"f": "a"}});
+    let other = json!({"term": {"f": "b"}});
+    let none = json!({"match_none": {}});
+    let best = |queries: Value| json!({"dis_max": {"queries": queries}});
+    assert_eq!(fingerprint(best(json!([]))), fingerprint(none));
+    assert_eq!(fingerprint(best(json!([term]))), fingerprint(term.clone()));
+    assert_eq!(
+        fingerprint(json!({"constant_score": {"filter": term}})),
+        fingerprint(json!({"bool": {"filter": term}}))
+    );
+    let unscored = |clause: Value| fingerprint(json!({"bool": {"filter": clause}}));
+    assert_eq!(
+        unscored(best(json!([term, other]))),
+        unscored(json!({"bool": {"should": [other, term]}}))
+    );
+    assert_eq!(
+        unscored(json!({"constant_score": {"filter": term}})),
+        unscored(term)
+    );
 }
 
 #[test]

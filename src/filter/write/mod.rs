@@ -20,6 +20,18 @@ impl Clause {
     pub fn to_value(&self) -> Value {
         match self {
             Self::Bool(clause) => json!({"bool": with_common(bool_body(clause), self)}),
+            Self::ConstantScore(clause) => {
+                let body = json!({"filter": clause.filter.to_value()});
+                json!({"constant_score": with_common(body, self)})
+            }
+            Self::DisMax(clause) => {
+                let queries: Vec<Value> = clause.queries.iter().map(Self::to_value).collect();
+                let mut body = Map::from_iter([("queries".to_owned(), queries.into())]);
+                if clause.tie_breaker != 0.0 {
+                    body.insert("tie_breaker".into(), shortest(clause.tie_breaker));
+                }
+                json!({"dis_max": with_common(Value::Object(body), self)})
+            }
             Self::Exists(clause) => {
                 json!({"exists": with_common(json!({"field": clause.field}), self)})
             }
@@ -109,13 +121,17 @@ fn with_common(mut body: Value, clause: &Clause) -> Value {
 fn insert_common(body: &mut Map<String, Value>, clause: &Clause) {
     let boost = clause.boost_factor();
     if boost != 1.0 {
-        // The shortest decimal that reads back as the same `f32`: 0.1, not 0.10000000149011612.
-        let shortest = boost.to_string().parse().ok().and_then(Number::from_f64);
-        body.insert("boost".into(), shortest.map_or(Value::Null, Value::Number));
+        body.insert("boost".into(), shortest(boost));
     }
     if let Some(name) = clause.name() {
         body.insert("_name".into(), json!(name));
     }
+}
+
+/// The shortest decimal that reads back as the same `f32`: 0.1, not 0.10000000149011612.
+fn shortest(number: f32) -> Value {
+    let shortest = number.to_string().parse().ok().and_then(Number::from_f64);
+    shortest.map_or(Value::Null, Value::Number)
 }
 
 fn insert_minimum(body: &mut Map<String, Value>, minimum: Option<MinimumShouldMatch>) {
