@@ -39,9 +39,9 @@ pub(crate) use path::Path;
 pub(crate) use queries::{TermRangeQuery, TermsQuery};
 
 pub use clause::{
-    BoolClause, Clause, ExistsClause, MatchAllClause, MatchClause, MatchNoneClause,
-    MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause, QueryStringClause, RangeClause,
-    TermClause, TermsClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
+    QueryStringClause, RangeClause, TermClause, TermsClause,
 };
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;
