@@ -9,6 +9,7 @@ use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::query::Query;
 use tantivy::{DocAddress, Index, Searcher};
 
+use crate::filter::ExpansionSettings;
 use crate::filter::tests::model::{self, DOCS, document, facet_matches, matches};
 use crate::filter::tests::strategy::clauses;
 use crate::filter::{Clause, Filter};
@@ -34,7 +35,7 @@ fn query(clause: &Clause) -> Box<dyn Query> {
     Filter::from(clause.clone())
         .bind(&CORPUS.index, "query")
         .unwrap()
-        .query()
+        .query(&ExpansionSettings::default())
 }
 
 fn ids(addresses: impl IntoIterator<Item = DocAddress>) -> BTreeSet<u64> {
