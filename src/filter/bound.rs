@@ -37,7 +37,7 @@ pub(crate) enum BoundClause {
     Constant(Box<BoundClause>, f32),
     /// Documents that match any of several clauses: the greatest score, and a share of the others.
     DisMax {
-        queries: Vec<BoundClause>,
+        clauses: Vec<BoundClause>,
         tie_breaker: f32,
     },
     /// No document.
@@ -115,13 +115,13 @@ impl BoundClause {
     }
 
     /// Documents that match any of the clauses, with the greatest score and a share of the others.
-    pub(crate) fn best(mut queries: Vec<Self>, tie_breaker: f32) -> Self {
-        queries.retain(|clause| !matches!(clause, Self::Empty));
-        match queries.len() {
+    pub(crate) fn best(mut clauses: Vec<Self>, tie_breaker: f32) -> Self {
+        clauses.retain(|clause| !matches!(clause, Self::Empty));
+        match clauses.len() {
             0 => Self::Empty,
-            1 => queries.swap_remove(0),
+            1 => clauses.swap_remove(0),
             _ => Self::DisMax {
-                queries,
+                clauses,
                 tie_breaker,
             },
         }
@@ -144,10 +144,10 @@ impl BoundClause {
             )),
             Self::Constant(clause, score) => Box::new(ConstScoreQuery::new(clause.query(), *score)),
             Self::DisMax {
-                queries,
+                clauses,
                 tie_breaker,
             } => Box::new(DisjunctionMaxQuery::with_tie_breaker(
-                queries.iter().map(Self::scored_part).collect(),
+                clauses.iter().map(Self::scored_part).collect(),
                 *tie_breaker,
             )),
             Self::Empty => Box::new(EmptyQuery),

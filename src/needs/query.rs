@@ -40,9 +40,9 @@ impl Walk<'_> {
                 self.needs.column(column, Some(types), false);
             }
             BoundClause::Constant(clause, _) => self.clause(clause, false),
-            BoundClause::DisMax { queries, .. } => {
-                for query in queries {
-                    self.clause(query, scored);
+            BoundClause::DisMax { clauses, .. } => {
+                for clause in clauses {
+                    self.clause(clause, scored);
                 }
             }
             BoundClause::Exists { column, subpaths } => {
