@@ -117,9 +117,10 @@ pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, FieldValue, Filter,
-    Fingerprint, MatchAllClause, MatchClause, MatchNoneClause, MatchPhraseClause,
+    Fingerprint, IdsClause, MatchAllClause, MatchClause, MatchNoneClause, MatchPhraseClause,
     MinimumShouldMatch, Missing, Operator, PrefixClause, QueryStringClause, RangeClause,
-    SearchRequest, Sort, SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits,
+    RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey, SortOrder, SourceFilter, TermClause,
+    TermsClause, TrackTotalHits, WildcardClause,
 };
 pub use plan::{Component, ComponentCost, Explanation};
 pub use search::{

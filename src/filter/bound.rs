@@ -14,6 +14,7 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 
 use crate::filter::column_range::{ColumnRangeQuery, ColumnValues};
+use crate::filter::ids_query::IdsQuery;
 use crate::filter::queries::{TermRangeQuery, TermsQuery};
 
 /// A clause bound to a schema.
@@ -37,7 +38,7 @@ pub(crate) enum BoundClause {
     Constant(Box<BoundClause>, f32),
     /// Documents that match any of several clauses: the greatest score, and a share of the others.
     DisMax {
-        clauses: Vec<BoundClause>,
+        queries: Vec<BoundClause>,
         tie_breaker: f32,
     },
     /// No document.
@@ -49,6 +50,8 @@ pub(crate) enum BoundClause {
         /// Whether columns of the JSON paths below count too.
         subpaths: bool,
     },
+    /// Documents by the numbers of segment and document, sorted and without duplicates; score 1.
+    Ids(Vec<(u32, u32)>),
     /// A query of the caller.
     Opaque(Box<dyn Query>),
     /// Terms at positions; at least two.
@@ -115,13 +118,13 @@ impl BoundClause {
     }
 
     /// Documents that match any of the clauses, with the greatest score and a share of the others.
-    pub(crate) fn best(mut clauses: Vec<Self>, tie_breaker: f32) -> Self {
-        clauses.retain(|clause| !matches!(clause, Self::Empty));
-        match clauses.len() {
+    pub(crate) fn best(mut queries: Vec<Self>, tie_breaker: f32) -> Self {
+        queries.retain(|clause| !matches!(clause, Self::Empty));
+        match queries.len() {
             0 => Self::Empty,
-            1 => clauses.swap_remove(0),
+            1 => queries.swap_remove(0),
             _ => Self::DisMax {
-                clauses,
+                queries,
                 tie_breaker,
             },
         }
@@ -144,16 +147,17 @@ impl BoundClause {
             )),
             Self::Constant(clause, score) => Box::new(ConstScoreQuery::new(clause.query(), *score)),
             Self::DisMax {
-                clauses,
+                queries,
                 tie_breaker,
             } => Box::new(DisjunctionMaxQuery::with_tie_breaker(
-                clauses.iter().map(Self::scored_part).collect(),
+                queries.iter().map(Self::scored_part).collect(),
                 *tie_breaker,
             )),
             Self::Empty => Box::new(EmptyQuery),
             Self::Exists { column, subpaths } => {
                 Box::new(ExistsQuery::new(column.clone(), *subpaths))
             }
+            Self::Ids(addresses) => Box::new(IdsQuery::new(addresses.clone())),
             Self::Opaque(query) => query.box_clone(),
             Self::Phrase { terms, slop } => {
                 Box::new(PhraseQuery::new_with_offset_and_slop(terms.clone(), *slop))

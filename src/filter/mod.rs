@@ -19,6 +19,7 @@ mod field;
 )]
 mod filter;
 mod fingerprint;
+mod ids_query;
 mod json;
 mod json_ranges;
 mod numbers;
@@ -35,13 +36,15 @@ mod write;
 
 pub(crate) use bound::BoundClause;
 pub(crate) use column_range::ColumnRangeQuery;
+pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::{TermRangeQuery, TermsQuery};
 
 pub use clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,
     MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
-    QueryStringClause, RangeClause, TermClause, TermsClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, TermClause, TermsClause,
+    WildcardClause,
 };
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;

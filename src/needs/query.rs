@@ -5,7 +5,7 @@ use tantivy::columnar::ColumnType;
 use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{Schema, Type};
 
-use crate::filter::{BoundClause, ColumnRangeQuery, TermRangeQuery, TermsQuery};
+use crate::filter::{BoundClause, ColumnRangeQuery, IdsQuery, TermRangeQuery, TermsQuery};
 use crate::needs::need::{Need, Needs};
 
 /// What the query of a clause reads; `scored` says whether scores are computed.
@@ -26,7 +26,7 @@ struct Walk<'s> {
 impl Walk<'_> {
     fn clause(&mut self, clause: &BoundClause, scored: bool) {
         match clause {
-            BoundClause::All | BoundClause::Empty => {}
+            BoundClause::All | BoundClause::Empty | BoundClause::Ids(_) => {}
             BoundClause::Boost(clause, _) => self.clause(clause, scored),
             BoundClause::Bool(clause) => {
                 for part in clause.must.iter().chain(&clause.should) {
@@ -40,9 +40,9 @@ impl Walk<'_> {
                 self.needs.column(column, Some(types), false);
             }
             BoundClause::Constant(clause, _) => self.clause(clause, false),
-            BoundClause::DisMax { clauses, .. } => {
-                for clause in clauses {
-                    self.clause(clause, scored);
+            BoundClause::DisMax { queries, .. } => {
+                for query in queries {
+                    self.clause(query, scored);
                 }
             }
             BoundClause::Exists { column, subpaths } => {
@@ -82,8 +82,8 @@ impl Walk<'_> {
     fn query(&mut self, query: &dyn Query, scored: bool) {
         if let Some(query) = query.downcast_ref::<Box<dyn Query>>() {
             self.query(query.as_ref(), scored);
-        } else if query.is::<AllQuery>() || query.is::<EmptyQuery>() {
-            // Neither reads anything.
+        } else if query.is::<AllQuery>() || query.is::<EmptyQuery>() || query.is::<IdsQuery>() {
+            // None of them reads anything.
         } else if let Some(query) = query.downcast_ref::<BooleanQuery>() {
             let optional = query
                 .clauses()
