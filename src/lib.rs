@@ -117,10 +117,10 @@ pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
-    FieldValue, Filter, Fingerprint, MatchAllClause, MatchClause, MatchNoneClause,
+    FieldValue, Filter, Fingerprint, IdsClause, MatchAllClause, MatchClause, MatchNoneClause,
     MatchPhraseClause, MinimumShouldMatch, Missing, Operator, PastLimit, PrefixClause,
-    QueryStringClause, RangeClause, SearchRequest, Sort, SortKey, SortOrder, SourceFilter,
-    TermClause, TermsClause, TrackTotalHits,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey,
+    SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
 };
 pub use plan::{Component, ComponentCost, Explanation};
 pub use search::{

@@ -16,6 +16,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use crate::filter::automaton::TermAutomaton;
 use crate::filter::column_range::{ColumnRangeQuery, ColumnValues};
 use crate::filter::expansion::{Expansion, ExpansionQuery, ExpansionSettings};
+use crate::filter::ids_query::IdsQuery;
 use crate::filter::queries::TermsQuery;
 
 /// A clause bound to a schema.
@@ -56,6 +57,8 @@ pub(crate) enum BoundClause {
         /// Whether columns of the JSON paths below count too.
         subpaths: bool,
     },
+    /// Documents by the numbers of segment and document, sorted and without duplicates; score 1.
+    Ids(Vec<(u32, u32)>),
     /// A query of the caller.
     Opaque(Box<dyn Query>),
     /// Terms at positions; at least two.
@@ -177,6 +180,7 @@ impl BoundClause {
             Self::Exists { column, subpaths } => {
                 Box::new(ExistsQuery::new(column.clone(), *subpaths))
             }
+            Self::Ids(addresses) => Box::new(IdsQuery::new(addresses.clone())),
             Self::Opaque(query) => query.box_clone(),
             Self::Phrase { terms, slop } => {
                 Box::new(PhraseQuery::new_with_offset_and_slop(terms.clone(), *slop))

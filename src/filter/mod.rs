@@ -21,6 +21,7 @@ mod field;
 )]
 mod filter;
 mod fingerprint;
+mod ids_query;
 mod json;
 mod json_ranges;
 mod numbers;
@@ -39,6 +40,7 @@ pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
+pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
 pub(crate) use ranges::after_prefix;
@@ -46,9 +48,10 @@ pub(crate) use ranges::after_prefix;
 pub use expansion::{ExpansionSettings, PastLimit};
 
 pub use clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,
     MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
-    QueryStringClause, RangeClause, TermClause, TermsClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, TermClause, TermsClause,
+    WildcardClause,
 };
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;

@@ -11,7 +11,8 @@ use super::demand::{Demand, Node, Rule};
 use super::label::label;
 use super::need::{Needs, TermReads};
 use crate::filter::{
-    BoundBool, BoundClause, ColumnRangeQuery, Expansion, ExpansionQuery, TermsQuery, after_prefix,
+    BoundBool, BoundClause, ColumnRangeQuery, Expansion, ExpansionQuery, IdsQuery, TermsQuery,
+    after_prefix,
 };
 
 /// What a query is run for.
@@ -71,7 +72,7 @@ impl Walk<'_> {
 
     fn clause(&mut self, clause: &BoundClause, scored: bool) -> Node {
         match clause {
-            BoundClause::All => self.node(Rule::Always, clause),
+            BoundClause::All | BoundClause::Ids(_) => self.node(Rule::Always, clause),
             BoundClause::Automaton { field, automaton } => {
                 let expansion = Expansion::Automaton(automaton.clone());
                 self.expansion(clause, *field, &expansion)
@@ -217,8 +218,8 @@ impl Walk<'_> {
     fn query(&mut self, query: &dyn Query, scored: bool) {
         if let Some(query) = query.downcast_ref::<Box<dyn Query>>() {
             self.query(query.as_ref(), scored);
-        } else if query.is::<AllQuery>() || query.is::<EmptyQuery>() {
-            // Neither reads anything.
+        } else if query.is::<AllQuery>() || query.is::<EmptyQuery>() || query.is::<IdsQuery>() {
+            // None of them reads anything.
         } else if let Some(query) = query.downcast_ref::<BooleanQuery>() {
             let optional = query
                 .clauses()
