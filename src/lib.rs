@@ -116,10 +116,10 @@ pub use cache::CacheSettings;
 pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{
-    BoolClause, Clause, ExistsClause, FieldValue, Filter, Fingerprint, MatchAllClause, MatchClause,
-    MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Missing, Operator, PrefixClause,
-    QueryStringClause, RangeClause, SearchRequest, Sort, SortKey, SortOrder, SourceFilter,
-    TermClause, TermsClause, TrackTotalHits,
+    Aggregations, BoolClause, Clause, ExistsClause, FieldValue, Filter, Fingerprint,
+    MatchAllClause, MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Missing,
+    Operator, PrefixClause, QueryStringClause, RangeClause, SearchRequest, Sort, SortKey,
+    SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits,
 };
 pub use plan::{Component, ComponentCost, Explanation};
 pub use search::{

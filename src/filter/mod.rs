@@ -4,6 +4,7 @@
 //! schema) → tantivy's query and the needs of a warmup, both from the bound form. `canonical`
 //! takes a shortcut from the clause to the fingerprint, without a schema.
 
+mod aggregations;
 mod bind;
 mod bound;
 mod builder;
@@ -33,11 +34,13 @@ mod source;
 mod value;
 mod write;
 
+pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names};
 pub(crate) use bound::BoundClause;
 pub(crate) use column_range::ColumnRangeQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::{TermRangeQuery, TermsQuery};
 
+pub use aggregations::Aggregations;
 pub use clause::{
     BoolClause, Clause, ExistsClause, MatchAllClause, MatchClause, MatchNoneClause,
     MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause, QueryStringClause, RangeClause,

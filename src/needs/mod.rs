@@ -8,7 +8,7 @@ mod collector;
 mod need;
 mod query;
 
-pub(crate) use collector::{ProbeCollector, needs_of_sort};
+pub(crate) use collector::{ProbeCollector, needs_of_aggregations, needs_of_sort};
 pub(crate) use need::Need;
 pub(crate) use query::needs_of;
 

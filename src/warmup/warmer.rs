@@ -12,13 +12,12 @@ use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
 use super::task::{Finished, Task, Warmed, Warmup, WarmupKey};
-use super::work::Work;
+use super::work::{BoundWork, Work};
 use crate::Traffic;
 use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{BoundClause, Fingerprint, SearchRequest};
-use crate::needs::Need;
+use crate::filter::{Fingerprint, SearchRequest};
 use crate::plan::{Depth, Explanation, Resolution, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
@@ -274,13 +273,14 @@ impl Warmer {
         let opening_traffic = TrafficCounter::default();
         let split = self.open_counted(address, &opening_traffic).await?;
         let opening = started.elapsed();
-        let (query, needs) = self.compile(&split, work).await?;
+        let bound = self.compile(&split, work).await?;
         let Resolution { lease, traffic, .. } =
-            resolve(&split, needs, Depth::Data, &self.inner.pool).await?;
+            resolve(&split, bound.needs, Depth::Data, &self.inner.pool).await?;
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: query.query().into(),
+            query: bound.clause.query().into(),
+            aggregations: bound.aggregations,
             lease: Arc::new(lease),
             traffic: opening_traffic.snapshot().then(traffic),
             opening,
@@ -289,11 +289,7 @@ impl Warmer {
     }
 
     /// Binds the work to the split's schema.
-    pub(crate) async fn compile(
-        &self,
-        split: &Arc<Split>,
-        work: &Work,
-    ) -> Result<(BoundClause, Vec<Need>)> {
+    pub(crate) async fn compile(&self, split: &Arc<Split>, work: &Work) -> Result<BoundWork> {
         let split = Arc::clone(split);
         let work = work.clone();
         pool::run(&self.inner.pool, move || work.bind(split.index())).await
@@ -317,7 +313,7 @@ impl Warmer {
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
         let split = self.open(split).await?;
-        let (_, needs) = self.compile(&split, &work).await?;
+        let needs = self.compile(&split, &work).await?.needs;
         let resolution = resolve(&split, needs, Depth::Dictionaries, &self.inner.pool).await?;
         Explanation::new(&split, &resolution)
     }

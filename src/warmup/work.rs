@@ -5,8 +5,8 @@ use serde_json::json;
 use tantivy::Index;
 
 use crate::error::Result;
-use crate::filter::{BoundClause, Filter, Fingerprint, SearchRequest};
-use crate::needs::{Need, ProbeCollector, needs_of, needs_of_sort};
+use crate::filter::{BoundAggregations, BoundClause, Filter, Fingerprint, SearchRequest};
+use crate::needs::{Need, ProbeCollector, needs_of, needs_of_aggregations, needs_of_sort};
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -14,6 +14,14 @@ pub(crate) struct Work {
     filter: Filter,
     collect: Collect,
     fingerprint: Fingerprint,
+}
+
+/// Work that has met the schema of a split.
+pub(crate) struct BoundWork {
+    pub(crate) clause: BoundClause,
+    pub(crate) needs: Vec<Need>,
+    /// What is computed over all matches, when anything is.
+    pub(crate) aggregations: Option<Arc<BoundAggregations>>,
 }
 
 #[derive(Clone)]
@@ -79,9 +87,9 @@ impl Work {
     /// # Errors
     ///
     /// `InvalidRequest`, naming clause and field.
-    pub(crate) fn bind(&self, index: &Index) -> Result<(BoundClause, Vec<Need>)> {
+    pub(crate) fn bind(&self, index: &Index) -> Result<BoundWork> {
         let schema = index.schema();
-        let (clause, scored, collected) = match &self.collect {
+        match &self.collect {
             Collect::Custom {
                 scored,
                 columns,
@@ -92,21 +100,32 @@ impl Work {
                     types: None,
                     subpaths: false,
                 });
-                let probe = Need::Collector(Arc::clone(collector));
                 let clause = self.filter.bind(index, "query")?;
-                (clause, *scored, columns.chain([probe]).collect())
+                let mut needs = needs_of(&clause, *scored, &schema);
+                needs.extend(columns);
+                needs.push(Need::Collector(Arc::clone(collector)));
+                Ok(BoundWork {
+                    clause,
+                    needs,
+                    aggregations: None,
+                })
             }
             Collect::Hits(request) => {
                 let clause = request.bind(index)?;
-                (
+                let mut needs = needs_of(&clause, request.is_scored(), &schema);
+                needs.extend(needs_of_sort(request, &schema)?);
+                let mut aggregations = None;
+                if !request.aggregated().is_empty() {
+                    let bound = Arc::new(request.aggregated().bind(index)?);
+                    needs.extend(needs_of_aggregations(&bound, &schema));
+                    aggregations = Some(bound);
+                }
+                Ok(BoundWork {
                     clause,
-                    request.is_scored(),
-                    needs_of_sort(request, &schema)?,
-                )
+                    needs,
+                    aggregations,
+                })
             }
-        };
-        let mut needs = needs_of(&clause, scored, &schema);
-        needs.extend(collected);
-        Ok((clause, needs))
+        }
     }
 }
