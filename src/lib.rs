@@ -115,11 +115,12 @@ pub mod design {}
 pub use cache::CacheSettings;
 pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
+pub use filter::Aggregations;
 pub use filter::{
-    Aggregations, BoolClause, Clause, ExistsClause, FieldValue, Filter, Fingerprint,
-    MatchAllClause, MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Missing,
-    Operator, PrefixClause, QueryStringClause, RangeClause, SearchRequest, Sort, SortKey,
-    SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, FieldValue, Filter,
+    Fingerprint, MatchAllClause, MatchClause, MatchNoneClause, MatchPhraseClause,
+    MinimumShouldMatch, Missing, Operator, PrefixClause, QueryStringClause, RangeClause,
+    SearchRequest, Sort, SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits,
 };
 pub use plan::{Component, ComponentCost, Explanation};
 pub use search::{

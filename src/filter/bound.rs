@@ -8,8 +8,8 @@ use std::ops::Bound;
 use tantivy::Term;
 use tantivy::columnar::ColumnType;
 use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur,
-    PhraseQuery, Query, TermQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery,
+    ExistsQuery, Occur, PhraseQuery, Query, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 
@@ -35,6 +35,11 @@ pub(crate) enum BoundClause {
     },
     /// The documents of a clause, with a score of its own; the clause is not scored.
     Constant(Box<BoundClause>, f32),
+    /// Documents that match any of several clauses: the greatest score, and a share of the others.
+    DisMax {
+        queries: Vec<BoundClause>,
+        tie_breaker: f32,
+    },
     /// No document.
     Empty,
     /// Documents with a value in a column, score 1.
@@ -109,6 +114,19 @@ impl BoundClause {
         }
     }
 
+    /// Documents that match any of the clauses, with the greatest score and a share of the others.
+    pub(crate) fn best(mut queries: Vec<Self>, tie_breaker: f32) -> Self {
+        queries.retain(|clause| !matches!(clause, Self::Empty));
+        match queries.len() {
+            0 => Self::Empty,
+            1 => queries.swap_remove(0),
+            _ => Self::DisMax {
+                queries,
+                tie_breaker,
+            },
+        }
+    }
+
     /// The query of tantivy.
     pub(crate) fn query(&self) -> Box<dyn Query> {
         match self {
@@ -125,6 +143,13 @@ impl BoundClause {
                 values.clone(),
             )),
             Self::Constant(clause, score) => Box::new(ConstScoreQuery::new(clause.query(), *score)),
+            Self::DisMax {
+                queries,
+                tie_breaker,
+            } => Box::new(DisjunctionMaxQuery::with_tie_breaker(
+                queries.iter().map(Self::scored_part).collect(),
+                *tie_breaker,
+            )),
             Self::Empty => Box::new(EmptyQuery),
             Self::Exists { column, subpaths } => {
                 Box::new(ExistsQuery::new(column.clone(), *subpaths))

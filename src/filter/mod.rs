@@ -42,9 +42,9 @@ pub(crate) use queries::{TermRangeQuery, TermsQuery};
 
 pub use aggregations::Aggregations;
 pub use clause::{
-    BoolClause, Clause, ExistsClause, MatchAllClause, MatchClause, MatchNoneClause,
-    MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause, QueryStringClause, RangeClause,
-    TermClause, TermsClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
+    QueryStringClause, RangeClause, TermClause, TermsClause,
 };
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;

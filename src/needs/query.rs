@@ -40,6 +40,11 @@ impl Walk<'_> {
                 self.needs.column(column, Some(types), false);
             }
             BoundClause::Constant(clause, _) => self.clause(clause, false),
+            BoundClause::DisMax { queries, .. } => {
+                for query in queries {
+                    self.clause(query, scored);
+                }
+            }
             BoundClause::Exists { column, subpaths } => {
                 self.needs.column(column, None, *subpaths);
             }

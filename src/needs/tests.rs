@@ -102,6 +102,19 @@ fn norms_are_needed_where_scores_are() {
     );
     let nested = json!({"bool": {"filter": {"bool": {"must": term, "should": {"exists": {"field": "word"}}}}}});
     assert_eq!(needs(nested, true), ["term title:a"]);
+    assert_eq!(
+        needs(json!({"constant_score": {"filter": term}}), true),
+        ["term title:a"]
+    );
+    let best = json!({"dis_max": {"queries": [term, {"exists": {"field": "word"}}]}});
+    assert_eq!(
+        needs(best.clone(), true),
+        ["term title:a", "norms title", "column word"]
+    );
+    assert_eq!(
+        needs(json!({"bool": {"must_not": best}}), true),
+        ["term title:a", "column word"]
+    );
     // Numbers have norms unless the schema says otherwise; JSON has none.
     assert_eq!(
         needs(json!({"term": {"n": 1}}), true).last().unwrap(),

@@ -1,5 +1,7 @@
 //! Clauses meet a schema.
 
+mod compound;
+
 use tantivy::schema::{FieldType, IndexRecordOption, Schema, TextFieldIndexing};
 use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, Term};
@@ -7,8 +9,7 @@ use tantivy::{Index, Term};
 use crate::error::Result;
 use crate::filter::bound::{BoundBool, BoundClause};
 use crate::filter::clause::{
-    BoolClause, Clause, ExistsClause, MatchClause, MatchPhraseClause, MinimumShouldMatch, Operator,
-    TermsClause,
+    Clause, ExistsClause, MatchClause, MatchPhraseClause, MinimumShouldMatch, Operator, TermsClause,
 };
 use crate::filter::coerce;
 use crate::filter::field::Target;
@@ -65,6 +66,10 @@ impl Binder<'_> {
         check_boost(clause.boost_factor(), path)?;
         let bound = match clause {
             Clause::Bool(clause) => self.bool(clause, &path.key("bool"), depth, scored),
+            Clause::ConstantScore(clause) => {
+                self.constant_score(clause, &path.key("constant_score"), depth, scored)
+            }
+            Clause::DisMax(clause) => self.dis_max(clause, &path.key("dis_max"), depth, scored),
             Clause::Exists(clause) => self.exists(clause, &path.key("exists")),
             Clause::Match(clause) => self.match_text(clause, &path.key("match")),
             Clause::MatchAll(_) => Ok(BoundClause::All),
@@ -98,47 +103,6 @@ impl Binder<'_> {
             bound if scored => bound.boosted(clause.boost_factor()),
             bound => bound,
         })
-    }
-
-    fn bool(
-        &mut self,
-        clause: &BoolClause,
-        path: &Path<'_>,
-        depth: usize,
-        scored: bool,
-    ) -> Result<BoundClause> {
-        let must = self.clauses(&clause.must, &path.key("must"), depth, scored)?;
-        let filter = self.clauses(&clause.filter, &path.key("filter"), depth, false)?;
-        let should = self.clauses(&clause.should, &path.key("should"), depth, scored)?;
-        let must_not = self.clauses(&clause.must_not, &path.key("must_not"), depth, false)?;
-        let required = !must.is_empty() || !filter.is_empty();
-        if !required && should.is_empty() && must_not.is_empty() {
-            // An empty `bool` matches all, as in Elasticsearch.
-            return Ok(BoundClause::All);
-        }
-        let minimum_should_match = minimum(clause.minimum_should_match, should.len(), required);
-        let bound = BoundBool {
-            must,
-            filter,
-            should,
-            must_not,
-            minimum_should_match,
-        };
-        Ok(bound.simplified(scored))
-    }
-
-    fn clauses(
-        &mut self,
-        clauses: &[Clause],
-        path: &Path<'_>,
-        depth: usize,
-        scored: bool,
-    ) -> Result<Vec<BoundClause>> {
-        clauses
-            .iter()
-            .enumerate()
-            .map(|(index, clause)| self.clause(clause, &path.index(index), depth + 1, scored))
-            .collect()
     }
 
     fn exists(&self, clause: &ExistsClause, path: &Path<'_>) -> Result<BoundClause> {

@@ -1,9 +1,9 @@
 //! Clauses from Rust: the same tree that the JSON makes.
 
 use crate::filter::clause::{
-    BoolClause, Clause, ExistsClause, MatchAllClause, MatchClause, MatchNoneClause,
-    MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause, QueryStringClause, RangeClause,
-    TermClause, TermsClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
+    QueryStringClause, RangeClause, TermClause, TermsClause,
 };
 use crate::filter::value::FieldValue;
 
@@ -19,6 +19,26 @@ impl Clause {
             must_not: Vec::new(),
             minimum_should_match: None,
             boost: 1.0,
+            name: None,
+        }
+    }
+
+    /// The documents of `filter`, which is not scored.
+    pub fn constant_score(filter: impl Into<Clause>) -> ConstantScoreClause {
+        ConstantScoreClause {
+            filter: Box::new(filter.into()),
+            boost: 1.0,
+            name: None,
+        }
+    }
+
+    /// A `dis_max` without clauses, to which [`query`](DisMaxClause::query) adds one.
+    pub fn dis_max() -> DisMaxClause {
+        DisMaxClause {
+            queries: Vec::new(),
+            tie_breaker: 0.0,
+            boost: 1.0,
+            name: None,
         }
     }
 
@@ -27,17 +47,24 @@ impl Clause {
         ExistsClause {
             field: field.into(),
             boost: 1.0,
+            name: None,
         }
     }
 
     /// Every document.
     pub fn match_all() -> MatchAllClause {
-        MatchAllClause { boost: 1.0 }
+        MatchAllClause {
+            boost: 1.0,
+            name: None,
+        }
     }
 
     /// No document.
     pub fn match_none() -> MatchNoneClause {
-        MatchNoneClause { boost: 1.0 }
+        MatchNoneClause {
+            boost: 1.0,
+            name: None,
+        }
     }
 
     /// The words of `query` in `field`, in this order.
@@ -50,6 +77,7 @@ impl Clause {
             query: query.into(),
             slop: 0,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -61,6 +89,7 @@ impl Clause {
             operator: Operator::Or,
             minimum_should_match: None,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -70,6 +99,7 @@ impl Clause {
             field: field.into(),
             value: value.into(),
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -80,6 +110,7 @@ impl Clause {
             fields: Vec::new(),
             default_operator: Operator::Or,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -93,6 +124,7 @@ impl Clause {
             lte: None,
             format: None,
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -102,6 +134,7 @@ impl Clause {
             field: field.into(),
             value: value.into(),
             boost: 1.0,
+            name: None,
         }
     }
 
@@ -114,6 +147,7 @@ impl Clause {
             field: field.into(),
             values: values.into_iter().map(Into::into).collect(),
             boost: 1.0,
+            name: None,
         }
     }
 }
@@ -151,6 +185,22 @@ impl BoolClause {
     #[must_use]
     pub fn minimum_should_match(mut self, minimum: impl Into<MinimumShouldMatch>) -> Self {
         self.minimum_should_match = Some(minimum.into());
+        self
+    }
+}
+
+impl DisMaxClause {
+    /// Adds what may match.
+    #[must_use]
+    pub fn query(mut self, clause: impl Into<Clause>) -> Self {
+        self.queries.push(clause.into());
+        self
+    }
+
+    /// Sets how much the scores count that are not the greatest, from 0 to 1.
+    #[must_use]
+    pub fn tie_breaker(mut self, tie_breaker: f32) -> Self {
+        self.tie_breaker = tie_breaker;
         self
     }
 }
@@ -239,7 +289,7 @@ impl From<i32> for MinimumShouldMatch {
     }
 }
 
-/// What every clause has: a boost, and its place in [`Clause`].
+/// What every clause has: a boost, a name, and its place in [`Clause`].
 macro_rules! clauses {
     ($($variant:ident: $clause:ident),+ $(,)?) => {
         $(
@@ -248,6 +298,13 @@ macro_rules! clauses {
                 #[must_use]
                 pub fn boost(mut self, boost: f32) -> Self {
                     self.boost = boost;
+                    self
+                }
+
+                /// Names the clause (`_name`).
+                #[must_use]
+                pub fn named(mut self, name: impl Into<String>) -> Self {
+                    self.name = Some(name.into());
                     self
                 }
             }
@@ -275,12 +332,31 @@ macro_rules! clauses {
                 }
                 self
             }
+
+            /// The clause's name, if it has one (`_name`).
+            pub fn name(&self) -> Option<&str> {
+                match self {
+                    $(Self::$variant(clause) => clause.name.as_deref(),)+
+                }
+            }
+
+            /// The same clause with a name (`_name`).
+            #[must_use]
+            pub fn named(mut self, name: impl Into<String>) -> Self {
+                let name = Some(name.into());
+                match &mut self {
+                    $(Self::$variant(clause) => clause.name = name,)+
+                }
+                self
+            }
         }
     };
 }
 
 clauses! {
     Bool: BoolClause,
+    ConstantScore: ConstantScoreClause,
+    DisMax: DisMaxClause,
     Exists: ExistsClause,
     Match: MatchClause,
     MatchAll: MatchAllClause,

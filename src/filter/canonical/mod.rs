@@ -108,6 +108,19 @@ impl SearchRequest {
 fn canonical(clause: &Clause, context: Context) -> Value {
     match clause {
         Clause::Bool(clause) => canonical_bool(clause, context),
+        Clause::ConstantScore(clause) => {
+            let filter = vec![canonical(&clause.filter, Context::Filter)];
+            Parts {
+                filter,
+                ..Parts::default()
+            }
+            .canonical(context)
+        }
+        Clause::DisMax(clause) => {
+            let queries = clause.queries.iter();
+            let queries = queries.map(|clause| canonical(clause, context)).collect();
+            canonical_best(queries, context)
+        }
         Clause::Exists(clause) => json!({"exists": clause.field}),
         Clause::Match(clause) => canonical_match(clause),
         Clause::MatchAll(_) => json!({"match_all": {}}),
@@ -191,55 +204,103 @@ fn canonical_bool(clause: &BoolClause, context: Context) -> Value {
             .map(|clause| canonical(clause, context))
             .collect()
     };
-    let mut must = all(&clause.must, context);
-    let mut filter = all(&clause.filter, Context::Filter);
-    let mut should = all(&clause.should, context);
-    let must_not = unique(all(&clause.must_not, Context::Filter));
-    let required = !must.is_empty() || !filter.is_empty();
-    if !required && should.is_empty() && must_not.is_empty() {
+    let parts = Parts {
+        must: all(&clause.must, context),
+        filter: all(&clause.filter, Context::Filter),
+        should: all(&clause.should, context),
+        must_not: all(&clause.must_not, Context::Filter),
+        minimum: 0,
+    };
+    let required = !parts.must.is_empty() || !parts.filter.is_empty();
+    if !required && parts.should.is_empty() && parts.must_not.is_empty() {
         return json!({"match_all": {}});
     }
-    let minimum = minimum(clause.minimum_should_match, should.len(), required);
-    if should.len() < minimum {
+    let minimum = minimum(clause.minimum_should_match, parts.should.len(), required);
+    Parts { minimum, ..parts }.canonical(context)
+}
+
+/// The canonical parts of a combination; at least one.
+#[derive(Default)]
+struct Parts {
+    must: Vec<Value>,
+    filter: Vec<Value>,
+    should: Vec<Value>,
+    must_not: Vec<Value>,
+    /// How many of `should` must match.
+    minimum: usize,
+}
+
+impl Parts {
+    fn canonical(self, context: Context) -> Value {
+        let Self {
+            mut must,
+            mut filter,
+            mut should,
+            must_not,
+            minimum,
+        } = self;
+        let required = !must.is_empty() || !filter.is_empty();
+        let must_not = unique(must_not);
+        if should.len() < minimum {
+            return json!({"match_none": {}});
+        }
+        if context != Context::Scored {
+            filter.append(&mut must);
+        }
+        if context == Context::Filter && required && minimum == 0 {
+            should.clear();
+        }
+        let (must, filter) = (unique(must), unique(filter));
+        // Duplicates count towards a minimum, so they stay where it is above one.
+        let should = if minimum > 1 {
+            sorted_list(should)
+        } else {
+            unique(should)
+        };
+        let mut parts = must.iter().chain(&should);
+        let parts_without = filter.len() + must_not.len();
+        match (parts.next(), parts.next()) {
+            (Some(single), None) if parts_without == 0 => return single.clone(),
+            (None, None)
+                if context != Context::Scored && filter.len() == 1 && must_not.is_empty() =>
+            {
+                return filter.into_iter().next().unwrap_or(Value::Null);
+            }
+            _ => {}
+        }
+        let mut body = Map::new();
+        for (key, list) in [
+            ("filter", filter),
+            ("must", must),
+            ("must_not", must_not),
+            ("should", should),
+        ] {
+            if !list.is_empty() {
+                body.insert(key.to_owned(), Value::Array(list));
+            }
+        }
+        if body.contains_key("should") {
+            body.insert("minimum_should_match".to_owned(), json!(minimum));
+        }
+        json!({"bool": body})
+    }
+}
+
+/// `dis_max`: where nothing is scored, it is any of its clauses.
+fn canonical_best(queries: Vec<Value>, context: Context) -> Value {
+    let queries = unique(queries);
+    if queries.is_empty() {
         return json!({"match_none": {}});
     }
-    if context != Context::Scored {
-        filter.append(&mut must);
+    if context != Context::Scored || queries.len() == 1 {
+        let parts = Parts {
+            should: queries,
+            minimum: 1,
+            ..Parts::default()
+        };
+        return parts.canonical(context);
     }
-    if context == Context::Filter && required && minimum == 0 {
-        should.clear();
-    }
-    let (must, filter) = (unique(must), unique(filter));
-    // Duplicates count towards a minimum, so they stay where it is above one.
-    let should = if minimum > 1 {
-        sorted_list(should)
-    } else {
-        unique(should)
-    };
-    let mut parts = must.iter().chain(&should);
-    let parts_without = filter.len() + must_not.len();
-    match (parts.next(), parts.next()) {
-        (Some(single), None) if parts_without == 0 => return single.clone(),
-        (None, None) if context != Context::Scored && filter.len() == 1 && must_not.is_empty() => {
-            return filter.into_iter().next().unwrap_or(Value::Null);
-        }
-        _ => {}
-    }
-    let mut body = Map::new();
-    for (key, list) in [
-        ("filter", filter),
-        ("must", must),
-        ("must_not", must_not),
-        ("should", should),
-    ] {
-        if !list.is_empty() {
-            body.insert(key.to_owned(), Value::Array(list));
-        }
-    }
-    if body.contains_key("should") {
-        body.insert("minimum_should_match".to_owned(), json!(minimum));
-    }
-    json!({"bool": body})
+    json!({"dis_max": queries})
 }
 
 fn unique(values: impl IntoIterator<Item = Value>) -> Vec<Value> {

@@ -26,6 +26,8 @@ pub struct MatchClause {
     pub minimum_should_match: Option<MinimumShouldMatch>,
     /// Factor of the score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// `match_phrase`: the words of the text, in this order. The field needs positions. A text of one
@@ -45,6 +47,8 @@ pub struct MatchPhraseClause {
     pub slop: u32,
     /// Factor of the score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// Whether one of several words suffices, or all are needed.
@@ -81,4 +85,6 @@ pub struct QueryStringClause {
     pub default_operator: Operator,
     /// Factor of the score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }

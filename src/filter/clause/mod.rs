@@ -4,7 +4,7 @@ mod compound;
 mod fulltext;
 mod termlevel;
 
-pub use compound::{BoolClause, MinimumShouldMatch};
+pub use compound::{BoolClause, ConstantScoreClause, DisMaxClause, MinimumShouldMatch};
 pub use fulltext::{MatchClause, MatchPhraseClause, Operator, QueryStringClause};
 pub use termlevel::{ExistsClause, PrefixClause, RangeClause, TermClause, TermsClause};
 
@@ -37,6 +37,12 @@ pub use termlevel::{ExistsClause, PrefixClause, RangeClause, TermClause, TermsCl
 pub enum Clause {
     /// Combines clauses (page *Boolean query*, `query-dsl-bool-query`).
     Bool(BoolClause),
+    /// The documents of a clause, all with one score (page *Constant score query*,
+    /// `query-dsl-constant-score-query`).
+    ConstantScore(ConstantScoreClause),
+    /// Any of several clauses, of which the best scores (page *Disjunction max query*,
+    /// `query-dsl-dis-max-query`).
+    DisMax(DisMaxClause),
     /// Documents that have a value in a field (page *Exists query*, `query-dsl-exists-query`).
     Exists(ExistsClause),
     /// Words of a text, after the field's tokenizer (page *Match query*,
@@ -61,6 +67,46 @@ pub enum Clause {
     Terms(TermsClause),
 }
 
+impl Clause {
+    /// Visits every clause that has a name (`_name`), with it; a clause before those within it.
+    ///
+    /// ```
+    /// use forewarm::Clause;
+    ///
+    /// let clause: Clause = Clause::bool()
+    ///     .must(Clause::term("lang", "en").named("english"))
+    ///     .named("all")
+    ///     .into();
+    /// let mut names = Vec::new();
+    /// clause.visit_named(&mut |name, _| names.push(name));
+    /// assert_eq!(names, ["all", "english"]);
+    /// ```
+    pub fn visit_named<'c>(&'c self, visit: &mut dyn FnMut(&'c str, &'c Clause)) {
+        if let Some(name) = self.name() {
+            visit(name, self);
+        }
+        self.visit_inner(&mut |clause| clause.visit_named(visit));
+    }
+
+    /// Visits the clauses directly within this one.
+    fn visit_inner<'c>(&'c self, visit: &mut dyn FnMut(&'c Clause)) {
+        match self {
+            Self::Bool(clause) => {
+                let lists = [
+                    &clause.must,
+                    &clause.filter,
+                    &clause.should,
+                    &clause.must_not,
+                ];
+                lists.into_iter().flatten().for_each(visit);
+            }
+            Self::ConstantScore(clause) => visit(&clause.filter),
+            Self::DisMax(clause) => clause.queries.iter().for_each(visit),
+            _ => {}
+        }
+    }
+}
+
 /// `match_all`: every document. Score: `boost`. See [`Clause::match_all`].
 ///
 /// ```
@@ -71,6 +117,8 @@ pub enum Clause {
 pub struct MatchAllClause {
     /// The score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// `match_none`: no document. See [`Clause::match_none`].
@@ -84,4 +132,6 @@ pub struct MatchAllClause {
 pub struct MatchNoneClause {
     /// Read and written, without effect.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }

@@ -16,6 +16,8 @@ pub struct ExistsClause {
     pub field: String,
     /// The score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// `prefix`: documents with a term that begins with exactly these characters; `*` and `?` mean
@@ -33,6 +35,8 @@ pub struct PrefixClause {
     pub value: String,
     /// The score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// `range`: values between bounds; of several bounds on one side the tightest holds. Bounds that
@@ -65,6 +69,8 @@ pub struct RangeClause {
     pub format: Option<String>,
     /// The score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// `term`: documents with exactly this value; text is not analysed. See [`Clause::term`].
@@ -84,6 +90,8 @@ pub struct TermClause {
     pub value: FieldValue,
     /// Factor of the score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }
 
 /// `terms`: documents with any of these values; none at all matches nothing. Score: `boost`. See
@@ -101,4 +109,6 @@ pub struct TermsClause {
     pub values: Vec<FieldValue>,
     /// The score, 1.0 by default.
     pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::parameters::{
-    boost, minimum_should_match, only_field, operator, parameters, required, strings,
+    boost, minimum_should_match, name, only_field, operator, parameters, required, strings,
 };
 use crate::error::Result;
 use crate::filter::clause::{Clause, MatchClause, MatchPhraseClause, QueryStringClause};
@@ -14,7 +14,13 @@ use crate::filter::value::FieldValue;
 pub(super) fn match_text(body: &Value, path: &Path<'_>) -> Result<MatchClause> {
     let (field, value) = only_field(body, path)?;
     let path = &path.key(field);
-    let known = ["boost", "minimum_should_match", "operator", "query"];
+    let known = [
+        "_name",
+        "boost",
+        "minimum_should_match",
+        "operator",
+        "query",
+    ];
     let Some(map) = parameters(value, &known, path)? else {
         return Ok(Clause::match_text(
             field,
@@ -27,13 +33,14 @@ pub(super) fn match_text(body: &Value, path: &Path<'_>) -> Result<MatchClause> {
         operator: operator(map, "operator", path)?,
         minimum_should_match: minimum_should_match(map, path)?,
         boost: boost(map, path)?,
+        name: name(map, path)?,
     })
 }
 
 pub(super) fn match_phrase(body: &Value, path: &Path<'_>) -> Result<MatchPhraseClause> {
     let (field, value) = only_field(body, path)?;
     let path = &path.key(field);
-    let Some(map) = parameters(value, &["boost", "query", "slop"], path)? else {
+    let Some(map) = parameters(value, &["_name", "boost", "query", "slop"], path)? else {
         return Ok(Clause::match_phrase(
             field,
             FieldValue::from_value(value, path)?,
@@ -54,12 +61,14 @@ pub(super) fn match_phrase(body: &Value, path: &Path<'_>) -> Result<MatchPhraseC
         query: FieldValue::from_value(required(map, "query", path)?, &path.key("query"))?,
         slop,
         boost: boost(map, path)?,
+        name: name(map, path)?,
     })
 }
 
 pub(super) fn query_string(body: &Value, path: &Path<'_>) -> Result<QueryStringClause> {
     let map = object(body, path)?;
     let known = [
+        "_name",
         "boost",
         "default_field",
         "default_operator",
@@ -81,5 +90,6 @@ pub(super) fn query_string(body: &Value, path: &Path<'_>) -> Result<QueryStringC
         fields,
         default_operator: operator(map, "default_operator", path)?,
         boost: boost(map, path)?,
+        name: name(map, path)?,
     })
 }

@@ -1,19 +1,22 @@
 //! JSON to clauses, by hand, so that every error names the exact place.
 
+mod compound;
 mod fulltext;
 mod parameters;
 mod termlevel;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::compound::boosting;
 use self::fulltext::{match_phrase, match_text, query_string};
-use self::parameters::{boost, minimum_should_match, names, only_boost};
+use self::parameters::{boost, name, names, only_common};
 use self::termlevel::{exists, prefix, range, term, terms};
 use crate::error::Result;
-use crate::filter::clause::{BoolClause, Clause, MatchAllClause, MatchNoneClause};
-use crate::filter::json::{self, check_keys, object};
+use crate::filter::clause::{Clause, MatchAllClause, MatchNoneClause};
+use crate::filter::json::{self, object};
 use crate::filter::path::Path;
 
+pub(crate) use compound::check_tie_breaker;
 pub(crate) use parameters::{check_boost, strings};
 
 /// How deep clauses may nest. Walking a clause recurses, so this bounds the stack.
@@ -26,7 +29,7 @@ pub(crate) const MAX_CLAUSES: usize = 65_536;
 pub(crate) const MAX_TERMS: usize = 65_536;
 
 /// The clauses, sorted as error messages list them.
-const CLAUSES: &str = "bool, exists, match, match_all, match_none, match_phrase, prefix, \
+const CLAUSES: &str = "bool, constant_score, dis_max, exists, match, match_all, match_none, match_phrase, prefix, \
                        query_string, range, term, terms";
 
 /// Reads clauses and counts them.
@@ -58,16 +61,13 @@ impl Parser {
         let path = &path.key(name);
         Ok(match name.as_str() {
             "bool" => self.bool(body, path, depth)?.into(),
+            "boosting" => return Err(boosting(path)),
+            "constant_score" => self.constant_score(body, path, depth)?.into(),
+            "dis_max" => self.dis_max(body, path, depth)?.into(),
             "exists" => exists(body, path)?.into(),
             "match" => match_text(body, path)?.into(),
-            "match_all" => MatchAllClause {
-                boost: only_boost(body, path)?,
-            }
-            .into(),
-            "match_none" => MatchNoneClause {
-                boost: only_boost(body, path)?,
-            }
-            .into(),
+            "match_all" => match_all(body, path)?.into(),
+            "match_none" => match_none(body, path)?.into(),
             "match_phrase" => match_phrase(body, path)?.into(),
             "prefix" => prefix(body, path)?.into(),
             "query_string" => query_string(body, path)?.into(),
@@ -77,47 +77,22 @@ impl Parser {
             _ => return Err(path.error(format_args!("unknown clause (known: {CLAUSES})"))),
         })
     }
+}
 
-    fn bool(&mut self, body: &Value, path: &Path<'_>, depth: usize) -> Result<BoolClause> {
-        let map = object(body, path)?;
-        let known = [
-            "boost",
-            "filter",
-            "minimum_should_match",
-            "must",
-            "must_not",
-            "should",
-        ];
-        check_keys(map, &known, "parameter", path)?;
-        Ok(BoolClause {
-            must: self.clauses(map, "must", path, depth)?,
-            filter: self.clauses(map, "filter", path, depth)?,
-            should: self.clauses(map, "should", path, depth)?,
-            must_not: self.clauses(map, "must_not", path, depth)?,
-            minimum_should_match: minimum_should_match(map, path)?,
-            boost: boost(map, path)?,
-        })
-    }
+fn match_all(body: &Value, path: &Path<'_>) -> Result<MatchAllClause> {
+    let map = only_common(body, path)?;
+    Ok(MatchAllClause {
+        boost: boost(map, path)?,
+        name: name(map, path)?,
+    })
+}
 
-    /// One clause or a list of them.
-    fn clauses(
-        &mut self,
-        map: &Map<String, Value>,
-        key: &str,
-        path: &Path<'_>,
-        depth: usize,
-    ) -> Result<Vec<Clause>> {
-        let path = &path.key(key);
-        match map.get(key) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(values)) => values
-                .iter()
-                .enumerate()
-                .map(|(index, value)| self.clause(value, &path.index(index), depth + 1))
-                .collect(),
-            Some(value) => Ok(vec![self.clause(value, path, depth + 1)?]),
-        }
-    }
+fn match_none(body: &Value, path: &Path<'_>) -> Result<MatchNoneClause> {
+    let map = only_common(body, path)?;
+    Ok(MatchNoneClause {
+        boost: boost(map, path)?,
+        name: name(map, path)?,
+    })
 }
 
 impl Clause {

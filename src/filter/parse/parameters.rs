@@ -58,10 +58,13 @@ pub(super) fn boost(map: &Map<String, Value>, path: &Path<'_>) -> Result<f32> {
         return Ok(1.0);
     };
     let path = &path.key("boost");
-    let Some(number) = value.as_f64() else {
-        return Err(path.error(format_args!("expected a number, got {}", kind_of(value))));
-    };
-    check_boost(number as f32, path)
+    check_boost(number(value, path)? as f32, path)
+}
+
+/// The number that `value` must be.
+pub(super) fn number(value: &Value, path: &Path<'_>) -> Result<f64> {
+    let wrong = || path.error(format_args!("expected a number, got {}", kind_of(value)));
+    value.as_f64().ok_or_else(wrong)
 }
 
 /// Refuses a boost that would spoil scores.
@@ -76,10 +79,28 @@ pub(crate) fn check_boost(boost: f32, path: &Path<'_>) -> Result<f32> {
     }
 }
 
-pub(super) fn only_boost(body: &Value, path: &Path<'_>) -> Result<f32> {
+/// The name of a clause, `_name`.
+pub(super) fn name(map: &Map<String, Value>, path: &Path<'_>) -> Result<Option<String>> {
+    optional_string(map, "_name", path)
+}
+
+/// A string that may be left out.
+pub(super) fn optional_string(
+    map: &Map<String, Value>,
+    key: &str,
+    path: &Path<'_>,
+) -> Result<Option<String>> {
+    let value = map.get(key);
+    value
+        .map(|value| string(value, &path.key(key)).map(str::to_owned))
+        .transpose()
+}
+
+/// The parameters of a clause that has no others than every clause has.
+pub(super) fn only_common<'v>(body: &'v Value, path: &Path<'_>) -> Result<&'v Map<String, Value>> {
     let map = object(body, path)?;
-    check_keys(map, &["boost"], "parameter", path)?;
-    boost(map, path)
+    check_keys(map, &["_name", "boost"], "parameter", path)?;
+    Ok(map)
 }
 
 pub(super) fn minimum_should_match(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check_terms;
-use super::parameters::{boost, names, only_field, parameters, required};
+use super::parameters::{boost, name, names, only_field, parameters, required};
 use crate::error::Result;
 use crate::filter::clause::{
     Clause, ExistsClause, PrefixClause, RangeClause, TermClause, TermsClause,
@@ -14,18 +14,19 @@ use crate::filter::value::FieldValue;
 
 pub(super) fn exists(body: &Value, path: &Path<'_>) -> Result<ExistsClause> {
     let map = object(body, path)?;
-    check_keys(map, &["boost", "field"], "parameter", path)?;
+    check_keys(map, &["_name", "boost", "field"], "parameter", path)?;
     let field = string(required(map, "field", path)?, &path.key("field"))?;
     Ok(ExistsClause {
         field: field.to_owned(),
         boost: boost(map, path)?,
+        name: name(map, path)?,
     })
 }
 
 pub(super) fn prefix(body: &Value, path: &Path<'_>) -> Result<PrefixClause> {
     let (field, value) = only_field(body, path)?;
     let path = &path.key(field);
-    let Some(map) = parameters(value, &["boost", "value"], path)? else {
+    let Some(map) = parameters(value, &["_name", "boost", "value"], path)? else {
         return Ok(Clause::prefix(field, string(value, path)?));
     };
     let value = string(required(map, "value", path)?, &path.key("value"))?;
@@ -33,6 +34,7 @@ pub(super) fn prefix(body: &Value, path: &Path<'_>) -> Result<PrefixClause> {
         field: field.to_owned(),
         value: value.to_owned(),
         boost: boost(map, path)?,
+        name: name(map, path)?,
     })
 }
 
@@ -42,7 +44,7 @@ pub(super) fn range(body: &Value, path: &Path<'_>) -> Result<RangeClause> {
     let map = object(value, path)?;
     check_keys(
         map,
-        &["boost", "format", "gt", "gte", "lt", "lte"],
+        &["_name", "boost", "format", "gt", "gte", "lt", "lte"],
         "parameter",
         path,
     )?;
@@ -63,26 +65,30 @@ pub(super) fn range(body: &Value, path: &Path<'_>) -> Result<RangeClause> {
         lte: bound("lte")?,
         format,
         boost: boost(map, path)?,
+        name: name(map, path)?,
     })
 }
 
 pub(super) fn term(body: &Value, path: &Path<'_>) -> Result<TermClause> {
     let (field, value) = only_field(body, path)?;
     let path = &path.key(field);
-    let Some(map) = parameters(value, &["boost", "value"], path)? else {
+    let Some(map) = parameters(value, &["_name", "boost", "value"], path)? else {
         return Ok(Clause::term(field, FieldValue::from_value(value, path)?));
     };
     Ok(TermClause {
         field: field.to_owned(),
         value: FieldValue::from_value(required(map, "value", path)?, &path.key("value"))?,
         boost: boost(map, path)?,
+        name: name(map, path)?,
     })
 }
 
 pub(super) fn terms(body: &Value, path: &Path<'_>) -> Result<TermsClause> {
     let map = object(body, path)?;
-    // `boost` stands beside the field. A field of that name has an array for its value.
-    let is_field = |entry: &(&String, &Value)| entry.0 != "boost" || entry.1.is_array();
+    // Parameters stand beside the field. A field of such a name has an array for its value.
+    let is_field = |entry: &(&String, &Value)| {
+        !matches!(entry.0.as_str(), "_name" | "boost") || entry.1.is_array()
+    };
     let mut fields = map.iter().filter(is_field);
     let Some((field, value)) = fields.next() else {
         return Err(path.error("expected a field, got none"));
@@ -94,6 +100,11 @@ pub(super) fn terms(body: &Value, path: &Path<'_>) -> Result<TermsClause> {
         1.0
     } else {
         boost(map, path)?
+    };
+    let name = if field == "_name" {
+        None
+    } else {
+        name(map, path)?
     };
     let path = &path.key(field);
     let Value::Array(values) = value else {
@@ -109,5 +120,6 @@ pub(super) fn terms(body: &Value, path: &Path<'_>) -> Result<TermsClause> {
         field: field.to_owned(),
         values,
         boost,
+        name,
     })
 }

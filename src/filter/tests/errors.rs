@@ -223,12 +223,12 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"fuzzy": {"word": "a"}}"#,
-        "query.fuzzy: unknown clause (known: bool, exists, match, match_all, match_none, \
+        "query.fuzzy: unknown clause (known: bool, constant_score, dis_max, exists, match, match_all, match_none, \
          match_phrase, prefix, query_string, range, term, terms)",
     ),
     (
         r#"{"bool": {"must": [{"match_all": {}}, {"range": {"price": {"gtt": 1}}}]}}"#,
-        "query.bool.must[1].range.price: unknown parameter \"gtt\" (known: boost, format, gt, \
+        "query.bool.must[1].range.price: unknown parameter \"gtt\" (known: _name, boost, format, gt, \
          gte, lt, lte)",
     ),
     (
@@ -237,7 +237,7 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"bool": {"musts": []}}"#,
-        "query.bool: unknown parameter \"musts\" (known: boost, filter, minimum_should_match, \
+        "query.bool: unknown parameter \"musts\" (known: _name, boost, filter, minimum_should_match, \
          must, must_not, should)",
     ),
     (
@@ -247,6 +247,59 @@ const QUERIES: &[(&str, &str)] = &[
     (
         r#"{"bool": {"boost": -1}}"#,
         "query.bool.boost: expected a number from 0 to 3.4028235e38, got -1e0",
+    ),
+    (
+        r#"{"boosting": {"positive": {"match_all": {}}}}"#,
+        "query.boosting: boosting is not supported: leave documents out with bool.must_not, or \
+         raise the others with a bool.should that has a boost",
+    ),
+    (
+        r#"{"constant_score": {}}"#,
+        "query.constant_score: the parameter \"filter\" is missing",
+    ),
+    (
+        r#"{"constant_score": {"filter": []}}"#,
+        "query.constant_score.filter: expected an object, got an array",
+    ),
+    (
+        r#"{"constant_score": {"filter": {"match_all": {}}, "tie_breaker": 1}}"#,
+        "query.constant_score: unknown parameter \"tie_breaker\" (known: _name, boost, filter)",
+    ),
+    (
+        r#"{"constant_score": {"filter": {"term": {"nothing": 1}}}}"#,
+        "query.constant_score.filter.term.nothing: unknown field \"nothing\"",
+    ),
+    (
+        r#"{"dis_max": {"tie_breaker": 0.5}}"#,
+        "query.dis_max: the parameter \"queries\" is missing",
+    ),
+    (
+        r#"{"dis_max": {"queries": [{"match_all": {}}, 1]}}"#,
+        "query.dis_max.queries[1]: expected an object, got a number",
+    ),
+    (
+        r#"{"dis_max": {"queries": [{"term": {"nothing": 1}}]}}"#,
+        "query.dis_max.queries[0].term.nothing: unknown field \"nothing\"",
+    ),
+    (
+        r#"{"dis_max": {"queries": [], "tie_breaker": 1.5}}"#,
+        "query.dis_max.tie_breaker: expected a number from 0 to 1, got 1.5",
+    ),
+    (
+        r#"{"dis_max": {"queries": [], "tie_breaker": "x"}}"#,
+        "query.dis_max.tie_breaker: expected a number, got a string",
+    ),
+    (
+        r#"{"dis_max": {"query": []}}"#,
+        "query.dis_max: unknown parameter \"query\" (known: _name, boost, queries, tie_breaker)",
+    ),
+    (
+        r#"{"match_all": {"_name": 1}}"#,
+        "query.match_all._name: expected a string, got a number",
+    ),
+    (
+        r#"{"terms": {"word": ["a"], "_name": ["x"]}}"#,
+        "query.terms: expected one field, got 2: \"word\", \"_name\"",
     ),
     (
         r#"{"match_all": {"boost": "x"}}"#,
@@ -274,7 +327,7 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"term": {"word": {"value": "a", "case_insensitive": true}}}"#,
-        "query.term.word: unknown parameter \"case_insensitive\" (known: boost, value)",
+        "query.term.word: unknown parameter \"case_insensitive\" (known: _name, boost, value)",
     ),
     (
         r#"{"terms": {"boost": 2}}"#,

@@ -6,8 +6,8 @@ use tantivy::query::AllQuery;
 
 use crate::filter::tests::strategy::clauses;
 use crate::filter::{
-    BoolClause, Clause, FieldValue, Filter, Fingerprint, Missing, Operator, SearchRequest, Sort,
-    SourceFilter, TermsClause, TrackTotalHits,
+    BoolClause, Clause, DisMaxClause, FieldValue, Filter, Fingerprint, Missing, Operator,
+    SearchRequest, Sort, SourceFilter, TermsClause, TrackTotalHits,
 };
 
 fn parse(value: Value) -> Clause {
@@ -34,6 +34,18 @@ fn disguise(clause: &Clause) -> Clause {
                 must_not: doubled(&clause.must_not),
                 minimum_should_match: clause.minimum_should_match,
                 boost: clause.boost + 1.0,
+                name: Some("disguised".to_owned()),
+            })
+        }
+        Clause::ConstantScore(clause) => {
+            let filter = disguise(&clause.filter);
+            Clause::bool().filter(filter).named("constant").into()
+        }
+        Clause::DisMax(clause) => {
+            let queries = clause.queries.iter().rev().chain(&clause.queries);
+            Clause::from(DisMaxClause {
+                queries: queries.map(disguise).collect(),
+                ..clause.clone()
             })
         }
         Clause::Terms(clause) => {
@@ -107,6 +119,14 @@ fn spellings_are_one_clause() {
             json!({"query_string": {"query": "q", "fields": ["f"], "default_operator": "or"}}),
         ),
         (
+            json!({"constant_score": {"filter": {"match_all": {}}}}),
+            json!({"constant_score": {"filter": {"match_all": {"boost": 1.0}}, "boost": 1}}),
+        ),
+        (
+            json!({"dis_max": {"queries": {"match_all": {}}}}),
+            json!({"dis_max": {"queries": [{"match_all": {}}], "tie_breaker": 0}}),
+        ),
+        (
             json!({"bool": {"should": [], "minimum_should_match": "2"}}),
             json!({"bool": {"minimum_should_match": 2}}),
         ),
@@ -131,6 +151,12 @@ fn the_builder_makes_the_tree_of_the_json() {
         .must_not(Clause::terms("n", [1_u64, u64::MAX]))
         .must_not(Clause::prefix("path", "/a*").boost(2.0))
         .should(Clause::query_string("a b").fields(["title^2"]))
+        .should(Clause::constant_score(Clause::exists("a")).boost(0.1))
+        .should(
+            Clause::dis_max()
+                .query(Clause::exists("a"))
+                .tie_breaker(0.3),
+        )
         .minimum_should_match(-1)
         .boost(2.0)
         .into();
@@ -141,6 +167,8 @@ fn the_builder_makes_the_tree_of_the_json() {
             {"match": {"title": {"query": "quick fox", "operator": "and", "boost": 0.1}}},
             {"match_phrase": {"title": {"query": "quick fox", "slop": 2}}},
             {"query_string": {"query": "a b", "fields": ["title^2"]}},
+            {"constant_score": {"filter": {"exists": {"field": "a"}}, "boost": 0.1}},
+            {"dis_max": {"queries": [{"exists": {"field": "a"}}], "tie_breaker": 0.3}},
         ],
         "must_not": [
             {"terms": {"n": [1, u64::MAX]}},
@@ -151,6 +179,52 @@ fn the_builder_makes_the_tree_of_the_json() {
     }});
     assert_eq!(built.to_value(), json);
     assert_eq!(parse(json), built);
+}
+
+#[test]
+fn every_clause_can_have_a_name() {
+    let json = json!({"bool": {
+        "must": [
+            {"match_all": {"_name": "all"}},
+            {"match": {"f": {"query": "v", "_name": "match"}}},
+            {"match_none": {"_name": "none"}},
+            {"match_phrase": {"f": {"query": "v", "_name": "phrase"}}},
+        ],
+        "filter": [
+            {"exists": {"field": "f", "_name": "exists"}},
+            {"prefix": {"f": {"value": "v", "_name": "prefix"}}},
+        ],
+        "should": [
+            {"query_string": {"query": "v", "_name": "text"}},
+            {"range": {"f": {"gt": 1, "_name": "range"}}},
+        ],
+        "must_not": [
+            {"term": {"f": {"value": "v", "_name": "term"}}},
+            {"terms": {"f": ["v"], "_name": "terms"}},
+        ],
+        "_name": "bool",
+    }});
+    let clause = parse(json.clone());
+    assert_eq!(clause.to_value(), json);
+    let mut names = Vec::new();
+    clause.visit_named(&mut |name, clause| {
+        assert_eq!(clause.name(), Some(name));
+        names.push(name);
+    });
+    assert_eq!(
+        names,
+        [
+            "bool", "all", "match", "none", "phrase", "exists", "prefix", "text", "range", "term",
+            "terms"
+        ]
+    );
+    // Fields may have the names of parameters.
+    let odd = json!({"terms": {"_name": ["v"]}});
+    assert_eq!(parse(odd.clone()).to_value(), odd);
+    assert_eq!(parse(odd).name(), None);
+    let built = Clause::term("f", "v").named("a");
+    assert_eq!(Clause::from(built.clone()).named("b").name(), Some("b"));
+    assert_eq!(built.name.as_deref(), Some("a"));
 }
 
 #[test]
@@ -224,6 +298,9 @@ fn a_change_of_what_is_read_changes_the_fingerprint() {
         json!({"bool": {"should": [{"term": {"f": "a"}}, {"term": {"f": "b"}}, {"term": {"f": "c"}}]}}),
         json!({"bool": {"should": [{"term": {"f": "a"}}, {"term": {"f": "b"}}, {"term": {"f": "c"}}],
             "minimum_should_match": 2}}),
+        json!({"dis_max": {"queries": [{"term": {"f": "a"}}, {"term": {"f": "b"}}]}}),
+        json!({"dis_max": {"queries": [{"term": {"f": "a"}}, {"term": {"f": "c"}}]}}),
+        json!({"constant_score": {"filter": {"term": {"f": "b"}}}}),
         json!({"match_all": {}}),
         json!({"match_none": {}}),
     ];
@@ -292,6 +369,29 @@ fn what_is_not_scored_needs_no_distinction() {
     // tantivy reads what is optional even where nothing is scored, unless it is in a filter.
     let optional = json!({"bool": {"must": term, "should": {"exists": {"field": "g"}}}});
     assert_ne!(unscored(optional), unscored(term));
+}
+
+#[test]
+fn combinations_that_read_the_same_are_one() {
+    let term = json!({"term": {"f": "a"}});
+    let other = json!({"term": {"f": "b"}});
+    let none = json!({"match_none": {}});
+    let best = |queries: Value| json!({"dis_max": {"queries": queries}});
+    assert_eq!(fingerprint(best(json!([]))), fingerprint(none));
+    assert_eq!(fingerprint(best(json!([term]))), fingerprint(term.clone()));
+    assert_eq!(
+        fingerprint(json!({"constant_score": {"filter": term}})),
+        fingerprint(json!({"bool": {"filter": term}}))
+    );
+    let unscored = |clause: Value| fingerprint(json!({"bool": {"filter": clause}}));
+    assert_eq!(
+        unscored(best(json!([term, other]))),
+        unscored(json!({"bool": {"should": [other, term]}}))
+    );
+    assert_eq!(
+        unscored(json!({"constant_score": {"filter": term}})),
+        unscored(term)
+    );
 }
 
 #[test]

@@ -226,6 +226,8 @@ fn number(value: &Value) -> Option<Number> {
 pub(super) fn matches(clause: &Clause, doc: &Value) -> bool {
     match clause {
         Clause::Bool(clause) => bool_matches(clause, doc),
+        Clause::ConstantScore(clause) => matches(&clause.filter, doc),
+        Clause::DisMax(clause) => clause.queries.iter().any(|clause| matches(clause, doc)),
         Clause::Exists(clause) => !values(doc, &clause.field).is_empty(),
         Clause::Match(clause) => {
             let words = words(&clause.query.to_string());

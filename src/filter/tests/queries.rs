@@ -163,6 +163,19 @@ fn scores_are_those_of_elasticsearch() {
     );
     assert_eq!(scores(Clause::exists("tags")), set(&[1.0]));
     assert_eq!(scores(Clause::term("word_fast", "oak")), set(&[1.0]));
+    assert_eq!(
+        scores(Clause::constant_score(term()).boost(1.5)),
+        set(&[1.5])
+    );
+    let best = |tie_breaker| {
+        Clause::dis_max()
+            .query(Clause::constant_score(term()).boost(3.0))
+            .query(Clause::match_all().boost(2.0))
+            .tie_breaker(tie_breaker)
+    };
+    assert_eq!(scores(best(0.0)), set(&[3.0, 2.0]));
+    assert_eq!(scores(best(0.5).boost(2.0)), set(&[8.0, 4.0]));
+    assert_eq!(scores(Clause::bool().filter(best(0.5))), set(&[0.0]));
     // Nothing of a score is lost in a combination, not even of what matches everything.
     let both = Clause::bool()
         .must(Clause::match_all())

@@ -149,7 +149,7 @@ pub(super) fn clauses() -> impl Strategy<Value = Clause> {
     leaf().prop_recursive(3, 24, 4, |inner| {
         let list = || proptest::collection::vec(inner.clone(), 0..3);
         let boost = select(vec![1.0_f32, 0.1, 2.5]);
-        (list(), list(), list(), list(), minimum(), boost).prop_map(
+        let bool = (list(), list(), list(), list(), minimum(), boost.clone()).prop_map(
             |(must, filter, should, must_not, minimum_should_match, boost)| {
                 let clause = Clause::bool().boost(boost);
                 Clause::from(crate::filter::BoolClause {
@@ -161,6 +161,14 @@ pub(super) fn clauses() -> impl Strategy<Value = Clause> {
                     ..clause
                 })
             },
-        )
+        );
+        let constant = (inner.clone(), boost.clone())
+            .prop_map(|(filter, boost)| Clause::constant_score(filter).boost(boost).into());
+        let tie_breaker = select(vec![0.0_f32, 0.3, 1.0]);
+        let best = (list(), tie_breaker, boost).prop_map(|(queries, tie_breaker, boost)| {
+            let clause = Clause::dis_max().tie_breaker(tie_breaker).boost(boost);
+            Clause::from(crate::filter::DisMaxClause { queries, ..clause })
+        });
+        prop_oneof![4 => bool, 1 => constant, 1 => best]
     })
 }

@@ -19,30 +19,42 @@ impl Clause {
     /// ```
     pub fn to_value(&self) -> Value {
         match self {
-            Self::Bool(clause) => json!({"bool": bool_body(clause)}),
+            Self::Bool(clause) => json!({"bool": with_common(bool_body(clause), self)}),
+            Self::ConstantScore(clause) => {
+                let body = json!({"filter": clause.filter.to_value()});
+                json!({"constant_score": with_common(body, self)})
+            }
+            Self::DisMax(clause) => {
+                let queries: Vec<Value> = clause.queries.iter().map(Self::to_value).collect();
+                let mut body = Map::from_iter([("queries".to_owned(), queries.into())]);
+                if clause.tie_breaker != 0.0 {
+                    body.insert("tie_breaker".into(), shortest(clause.tie_breaker));
+                }
+                json!({"dis_max": with_common(Value::Object(body), self)})
+            }
             Self::Exists(clause) => {
-                json!({"exists": with_boost(json!({"field": clause.field}), clause.boost)})
+                json!({"exists": with_common(json!({"field": clause.field}), self)})
             }
             Self::Match(clause) => {
                 let mut body = Map::new();
                 body.insert("query".into(), clause.query.to_value());
                 insert_operator(&mut body, "operator", clause.operator);
                 insert_minimum(&mut body, clause.minimum_should_match);
-                by_field("match", &clause.field, body, "query", clause.boost)
+                by_field("match", &clause.field, body, "query", self)
             }
-            Self::MatchAll(clause) => json!({"match_all": with_boost(json!({}), clause.boost)}),
-            Self::MatchNone(clause) => json!({"match_none": with_boost(json!({}), clause.boost)}),
+            Self::MatchAll(_) => json!({"match_all": with_common(json!({}), self)}),
+            Self::MatchNone(_) => json!({"match_none": with_common(json!({}), self)}),
             Self::MatchPhrase(clause) => {
                 let mut body = Map::new();
                 body.insert("query".into(), clause.query.to_value());
                 if clause.slop != 0 {
                     body.insert("slop".into(), clause.slop.into());
                 }
-                by_field("match_phrase", &clause.field, body, "query", clause.boost)
+                by_field("match_phrase", &clause.field, body, "query", self)
             }
             Self::Prefix(clause) => {
                 let body = Map::from_iter([("value".to_owned(), json!(clause.value))]);
-                by_field("prefix", &clause.field, body, "value", clause.boost)
+                by_field("prefix", &clause.field, body, "value", self)
             }
             Self::QueryString(clause) => {
                 let mut body = Map::from_iter([("query".to_owned(), json!(clause.query))]);
@@ -50,17 +62,19 @@ impl Clause {
                     body.insert("fields".into(), json!(clause.fields));
                 }
                 insert_operator(&mut body, "default_operator", clause.default_operator);
-                json!({"query_string": with_boost(Value::Object(body), clause.boost)})
+                json!({"query_string": with_common(Value::Object(body), self)})
             }
-            Self::Range(clause) => json!({"range": {&clause.field: range_body(clause)}}),
+            Self::Range(clause) => {
+                json!({"range": {&clause.field: with_common(range_body(clause), self)}})
+            }
             Self::Term(clause) => {
                 let body = Map::from_iter([("value".to_owned(), clause.value.to_value())]);
-                by_field("term", &clause.field, body, "value", clause.boost)
+                by_field("term", &clause.field, body, "value", self)
             }
             Self::Terms(clause) => {
                 let values: Vec<Value> =
                     clause.values.iter().map(|value| value.to_value()).collect();
-                json!({"terms": with_boost(json!({&clause.field: values}), clause.boost)})
+                json!({"terms": with_common(json!({&clause.field: values}), self)})
             }
         }
     }
@@ -86,9 +100,9 @@ fn by_field(
     field: &str,
     mut body: Map<String, Value>,
     value: &str,
-    boost: f32,
+    clause: &Clause,
 ) -> Value {
-    insert_boost(&mut body, boost);
+    insert_common(&mut body, clause);
     let body = match body.get(value) {
         Some(only) if body.len() == 1 => only.clone(),
         _ => Value::Object(body),
@@ -96,19 +110,28 @@ fn by_field(
     json!({name: {field: body}})
 }
 
-fn with_boost(mut body: Value, boost: f32) -> Value {
+fn with_common(mut body: Value, clause: &Clause) -> Value {
     if let Value::Object(map) = &mut body {
-        insert_boost(map, boost);
+        insert_common(map, clause);
     }
     body
 }
 
-fn insert_boost(body: &mut Map<String, Value>, boost: f32) {
+/// What every clause has: its boost and its name.
+fn insert_common(body: &mut Map<String, Value>, clause: &Clause) {
+    let boost = clause.boost_factor();
     if boost != 1.0 {
-        // The shortest decimal that reads back as the same `f32`: 0.1, not 0.10000000149011612.
-        let shortest = boost.to_string().parse().ok().and_then(Number::from_f64);
-        body.insert("boost".into(), shortest.map_or(Value::Null, Value::Number));
+        body.insert("boost".into(), shortest(boost));
     }
+    if let Some(name) = clause.name() {
+        body.insert("_name".into(), json!(name));
+    }
+}
+
+/// The shortest decimal that reads back as the same `f32`: 0.1, not 0.10000000149011612.
+fn shortest(number: f32) -> Value {
+    let shortest = number.to_string().parse().ok().and_then(Number::from_f64);
+    shortest.map_or(Value::Null, Value::Number)
 }
 
 fn insert_minimum(body: &mut Map<String, Value>, minimum: Option<MinimumShouldMatch>) {
@@ -142,7 +165,6 @@ fn bool_body(clause: &BoolClause) -> Value {
         }
     }
     insert_minimum(&mut body, clause.minimum_should_match);
-    insert_boost(&mut body, clause.boost);
     Value::Object(body)
 }
 
@@ -162,6 +184,5 @@ fn range_body(clause: &RangeClause) -> Value {
     if let Some(format) = &clause.format {
         body.insert("format".into(), json!(format));
     }
-    insert_boost(&mut body, clause.boost);
     Value::Object(body)
 }
