@@ -148,8 +148,9 @@ const REQUESTS: &[(&str, &str)] = &[
         "the request is not valid JSON: the key \"size\" stands twice at line 1 column 18",
     ),
     (
-        r#"{"aggs": {}}"#,
-        "request: unknown key \"aggs\" (known: _source, from, query, size, sort, track_total_hits)",
+        r#"{"rescore": {}}"#,
+        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, from, query, size, \
+         sort, track_total_hits)",
     ),
     (
         r#"{"size": "many"}"#,
@@ -398,7 +399,7 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"wildcard": {"word": "*a??????????????????"}}"#,
-        "query.wildcard.word: the pattern is too large: Regular expression automaton exceeds number of states (10000)",
+        "query.wildcard.word: the pattern is too large: Compiled regex exceeds size limit of 1000 states",
     ),
     (
         r#"{"regexp": {"word": {"value": "a", "max_determinized_states": 10}}}"#,
