@@ -123,7 +123,7 @@ pub use filter::{
     QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey,
     SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
 };
-pub use plan::{Component, ComponentCost, Explanation};
+pub use plan::{ClauseExplanation, Component, ComponentCost, Explanation};
 pub use search::{
     Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, SortValue, Total, Warming,
 };
