@@ -34,7 +34,7 @@ use tantivy::directory::{
 
 use crate::cache::{Lease, SplitExtents};
 use crate::error::{Error, ErrorKind, Result};
-use crate::split::{HotBytes, HotFile};
+use crate::split::{FileGuard, HotBytes, HotFile};
 use crate::store::{Traffic, TrafficCounter};
 
 /// What a search does when it reads bytes that were not warmed.
@@ -54,6 +54,8 @@ pub(crate) struct SplitFiles {
     files: BTreeMap<String, Range<u64>>,
     hot: HotBytes,
     extents: Arc<SplitExtents>,
+    /// What is checked when it is read, known once the split's segments were checked.
+    guards: OnceLock<HashMap<String, Arc<FileGuard>>>,
 }
 
 impl SplitFiles {
@@ -66,7 +68,17 @@ impl SplitFiles {
             files,
             hot,
             extents,
+            guards: OnceLock::new(),
         }
+    }
+
+    /// From now on, files that are opened check what is read from them.
+    pub(crate) fn guard(&self, guards: Vec<(String, FileGuard)>) {
+        let guards = guards.into_iter();
+        // Opening goes round by round; each time the same is to be checked.
+        let _ = self
+            .guards
+            .set(guards.map(|(name, guard)| (name, guard.into())).collect());
     }
 
     pub(crate) fn extents(&self) -> &Arc<SplitExtents> {
@@ -89,6 +101,8 @@ pub(crate) struct Probe {
     misses: Mutex<Misses>,
     /// While set, what is read is data whose bytes are not needed to go on.
     data: AtomicBool,
+    /// While set, what is missing is listed here, and zeros are answered in its place.
+    listing: Mutex<Option<Vec<Range<u64>>>>,
 }
 
 /// Ranges of one split object.
@@ -118,6 +132,34 @@ impl Probe {
         } else {
             misses.index.push(range);
         }
+    }
+
+    /// Runs `work`, which reads without looking at what it reads, and answers what of it is
+    /// missing. Nothing is recorded, and no read fails.
+    pub(crate) fn list<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Range<u64>>) {
+        /// A reader that panics must not leave later ones reading zeros.
+        struct Listing<'a>(&'a Probe);
+        impl Drop for Listing<'_> {
+            fn drop(&mut self) {
+                *self.0.listed() = None;
+            }
+        }
+        *self.listed() = Some(Vec::new());
+        let listing = Listing(self);
+        let done = work();
+        let listed = self.listed().take().unwrap_or_default();
+        drop(listing);
+        (done, listed)
+    }
+
+    /// Records that `ranges` are needed to find out what else is needed.
+    pub(crate) fn record_index(&self, ranges: Vec<Range<u64>>) {
+        let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+        misses.index.extend(ranges);
+    }
+
+    fn listed(&self) -> std::sync::MutexGuard<'_, Option<Vec<Range<u64>>>> {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn len(&self) -> usize {
@@ -250,7 +292,9 @@ impl SplitDirectory {
     fn file(&self, path: &Path) -> Option<SplitFile> {
         let name = path.to_str()?;
         let range = self.0.files.get(name)?.clone();
+        let guards = self.0.guards.get();
         Some(SplitFile {
+            guard: guards.and_then(|guards| guards.get(name)).cloned(),
             hot: self.0.hot.file(name).cloned().unwrap_or_default(),
             split: Arc::clone(&self.0),
             name: name.into(),
@@ -332,6 +376,7 @@ impl Directory for SplitDirectory {
 struct SplitFile {
     split: Arc<SplitFiles>,
     hot: Arc<HotFile>,
+    guard: Option<Arc<FileGuard>>,
     name: Box<str>,
     range: Range<u64>,
 }
@@ -352,6 +397,23 @@ impl HasLen for SplitFile {
 #[async_trait]
 impl FileHandle for SplitFile {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
+        let bytes = self.read_unguarded(range.clone())?;
+        if let Some(guard) = &self.guard {
+            guard.check(&range, &bytes).map_err(|detail| {
+                let place = format!("{self:?}: bytes {range:?}: {detail}");
+                io::Error::new(io::ErrorKind::InvalidData, Error::corrupt(place))
+            })?;
+        }
+        Ok(bytes)
+    }
+
+    async fn read_bytes_async(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
+        self.read_bytes(range)
+    }
+}
+
+impl SplitFile {
+    fn read_unguarded(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         if let Some(bytes) = self.hot.read(range.clone()) {
             return Ok(bytes);
         }
@@ -374,12 +436,6 @@ impl FileHandle for SplitFile {
         })
     }
 
-    async fn read_bytes_async(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
-        self.read_bytes(range)
-    }
-}
-
-impl SplitFile {
     fn read_in(&self, scope: &ReadScope, range: Range<u64>) -> io::Result<OwnedBytes> {
         let extents = &self.split.extents;
         if let Some(bytes) = scope
@@ -390,6 +446,11 @@ impl SplitFile {
         }
         match &scope.mode {
             Mode::Probe(probe) => {
+                if let Some(listed) = probe.listed().as_mut() {
+                    let len = (range.end - range.start) as usize;
+                    listed.push(range);
+                    return Ok(OwnedBytes::new(vec![0; len]));
+                }
                 probe.record(range);
                 Err(io::Error::new(
                     io::ErrorKind::WouldBlock,

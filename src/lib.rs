@@ -116,11 +116,11 @@ pub use cache::CacheSettings;
 pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, FieldValue, Filter,
-    Fingerprint, IdsClause, MatchAllClause, MatchClause, MatchNoneClause, MatchPhraseClause,
-    MinimumShouldMatch, Missing, Operator, PrefixClause, QueryStringClause, RangeClause,
-    RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey, SortOrder, SourceFilter, TermClause,
-    TermsClause, TrackTotalHits, WildcardClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
+    FieldValue, Filter, Fingerprint, IdsClause, MatchAllClause, MatchClause, MatchNoneClause,
+    MatchPhraseClause, MinimumShouldMatch, Missing, Operator, PastLimit, PrefixClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey,
+    SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
 };
 pub use plan::{Component, ComponentCost, Explanation};
 pub use search::{

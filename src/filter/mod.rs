@@ -4,6 +4,7 @@
 //! schema) → tantivy's query and the needs of a warmup, both from the bound form. `canonical`
 //! takes a shortcut from the clause to the fingerprint, without a schema.
 
+mod automaton;
 mod bind;
 mod bound;
 mod builder;
@@ -12,6 +13,7 @@ mod clause;
 mod coerce;
 mod column_range;
 mod dates;
+mod expansion;
 mod field;
 #[expect(
     clippy::module_inception,
@@ -34,11 +36,16 @@ mod source;
 mod value;
 mod write;
 
-pub(crate) use bound::BoundClause;
+pub(crate) use automaton::TermAutomaton;
+pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
+pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
 pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
-pub(crate) use queries::{TermRangeQuery, TermsQuery};
+pub(crate) use queries::TermsQuery;
+pub(crate) use ranges::after_prefix;
+
+pub use expansion::{ExpansionSettings, PastLimit};
 
 pub use clause::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,

@@ -18,6 +18,8 @@ use crate::split::Split;
 pub(super) struct Prepared {
     pub(super) split: Arc<Split>,
     pub(super) query: Arc<dyn Query>,
+    /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
+    pub(super) hopeless: Arc<[bool]>,
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has
@@ -89,6 +91,10 @@ pub(super) fn collect<C: Collector>(
         .iter()
         .enumerate()
         .flat_map(|(at, split)| (0..split.split.num_segments() as u32).map(move |seg| (at, seg)))
+        .filter(|&(at, segment)| {
+            let hopeless = splits[at].hopeless.get(segment as usize);
+            !hopeless.is_some_and(|hopeless| *hopeless)
+        })
         .collect();
     let search = |&(at, segment): &(usize, u32)| {
         let split = &splits[at].split;

@@ -197,6 +197,7 @@ impl Warmer {
 
         let mut outcome = Outcome::Ready;
         let mut traffic = Traffic::default();
+        let mut probe_rounds = 0;
         let (mut opening, mut warming) = (Duration::ZERO, Duration::ZERO);
         let mut leases = Vec::with_capacity(splits.len());
         let mut prepared = Vec::with_capacity(splits.len());
@@ -208,6 +209,7 @@ impl Warmer {
                 traffic = traffic.beside(warmed.traffic);
                 opening = opening.max(warmed.opening);
                 warming = warming.max(warmed.warming);
+                probe_rounds = probe_rounds.max(warmed.probe_rounds);
             }
             leases.push(warmed.as_ref().map(|warmed| Arc::clone(&warmed.lease)));
             prepared.push(self.prepare(address, warmed, work));
@@ -223,6 +225,7 @@ impl Warmer {
         let mut report = SearchReport::new(splits.len(), &outcome);
         report.then(traffic);
         report.then(opened);
+        report.probe_rounds = probe_rounds;
         report.open_us = micros(opening);
         report.warmup_us = micros(warming);
         report.join_us = micros(waited);
@@ -251,19 +254,28 @@ impl Warmer {
                 Arc::clone(&warmed.query)
             } else {
                 // It reads the same, but may score otherwise.
-                self.compile(&split, work).await?.0.query().into()
+                self.compile(&split, work, false)
+                    .await?
+                    .0
+                    .query(&self.settings().expansion)
+                    .into()
             };
-            let prepared = Prepared { split, query };
+            let prepared = Prepared {
+                split,
+                query,
+                hopeless: Arc::clone(&warmed.hopeless),
+            };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
         let started = Instant::now();
         let traffic = TrafficCounter::default();
         let split = self.open_counted(address, &traffic).await?;
         let opening = started.elapsed();
-        let (clause, _) = self.compile(&split, work).await?;
+        let (clause, _) = self.compile(&split, work, false).await?;
         let prepared = Prepared {
             split,
-            query: clause.query().into(),
+            query: clause.query(&self.settings().expansion).into(),
+            hopeless: Arc::default(),
         };
         Ok((prepared, traffic.snapshot(), opening))
     }

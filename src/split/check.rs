@@ -14,6 +14,7 @@ use tantivy::index::SegmentComponent;
 use tantivy::{HasLen, Segment};
 
 use super::composite::{Composite, DictionaryKind, read_vint};
+use super::guard::{FileGuard, Region};
 use super::wire::{Place, u32_at, u64_at};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -38,23 +39,31 @@ pub(crate) const TOKENS_LEN: u64 = 8;
 struct Body {
     file: FileSlice,
     len: u64,
+    name: String,
     what: String,
 }
 
-/// Checks the files of `segment`, a segment of the split `what`.
+/// Checks the files of `segment`, a segment of the split `what`, and answers with what is left to
+/// be checked when it is read, by the names of files.
 ///
 /// # Errors
 ///
 /// `Corrupt` naming the file, `Unsupported` for a dictionary of the other kind or a version that
 /// this build does not read.
-pub(crate) fn check_segment(segment: &Segment, what: &str) -> Result<()> {
+pub(crate) fn check_segment(segment: &Segment, what: &str) -> Result<Vec<(String, FileGuard)>> {
+    let mut guards = Vec::new();
+    let mut guard = |body: &Body, regions| {
+        guards.push((body.name.clone(), FileGuard::new(regions)));
+    };
     let max_doc = segment.meta().max_doc();
     let open = |component| Body::open(segment, component, what);
     if let Some(body) = open(SegmentComponent::Terms)? {
         let composite = body.composite()?;
+        let mut regions = Vec::new();
         for range in composite.fields.values() {
-            body.check_dictionary(range)?;
+            regions.extend(body.check_dictionary(range)?.map(|it| (it, Region::Terms)));
         }
+        guard(&body, regions);
     }
     if let Some(body) = open(SegmentComponent::Postings)? {
         let composite = body.composite()?;
@@ -84,17 +93,20 @@ pub(crate) fn check_segment(segment: &Segment, what: &str) -> Result<()> {
         }
     }
     if let Some(body) = open(SegmentComponent::FastFields)? {
-        body.check_columns(max_doc)?;
+        let names = body.check_columns(max_doc)?;
+        let columns = (0..names.start, Region::Columns);
+        guard(&body, vec![columns, (names, Region::ColumnNames)]);
     }
     if let Some(body) = open(SegmentComponent::Store)? {
-        body.check_store()?;
+        let documents = body.check_store()?;
+        guard(&body, documents.into_iter().collect());
     }
     if segment.meta().has_deletes()
         && let Some(body) = open(SegmentComponent::Delete)?
     {
         body.check_alive(max_doc)?;
     }
-    Ok(())
+    Ok(guards)
 }
 
 impl Body {
@@ -102,11 +114,17 @@ impl Body {
     /// tantivy to judge.
     fn open(segment: &Segment, component: SegmentComponent, what: &str) -> Result<Option<Self>> {
         let name = segment.meta().relative_path(component.clone());
-        let what = format!("{what}/{}", name.display());
+        let name = name.display().to_string();
+        let what = format!("{what}/{name}");
         match segment.open_read(component) {
             Ok(file) => {
                 let len = file.len() as u64;
-                Ok(Some(Self { file, len, what }))
+                Ok(Some(Self {
+                    file,
+                    len,
+                    name,
+                    what,
+                }))
             }
             Err(OpenReadError::FileDoesNotExist(_)) => Ok(None),
             Err(OpenReadError::IncompatibleIndex(error)) => Err(Error::new(
@@ -160,8 +178,8 @@ impl Body {
         Composite::read(self.len, &self.what, |range| self.read(range))
     }
 
-    /// Checks the term dictionary at `range`.
-    fn check_dictionary(&self, range: &Range<u64>) -> Result<()> {
+    /// Checks the term dictionary at `range`; answers where its blocks are, if it has blocks.
+    fn check_dictionary(&self, range: &Range<u64>) -> Result<Option<Range<u64>>> {
         const WHAT: &str = "term dictionary";
         let end = range
             .end
@@ -178,14 +196,14 @@ impl Body {
                 if infos < 16 || infos > at - range.start {
                     return Err(self.corrupt(WHAT, at, format_args!("{infos} bytes of terms")));
                 }
-                Ok(())
+                Ok(None)
             }
-            DictionaryKind::SsTable => self.check_sstable(WHAT, &(range.start..end)),
+            DictionaryKind::SsTable => self.check_sstable(WHAT, &(range.start..end)).map(Some),
         }
     }
 
-    /// Checks the tail and the block index of the SSTable at `range`.
-    fn check_sstable(&self, what: &'static str, range: &Range<u64>) -> Result<()> {
+    /// Checks the tail and the block index of the SSTable at `range`; answers where its blocks are.
+    fn check_sstable(&self, what: &'static str, range: &Range<u64>) -> Result<Range<u64>> {
         let too_short = || self.corrupt(what, range.start, "it is cut off");
         let tail_at = range
             .end
@@ -212,10 +230,11 @@ impl Body {
             check_block_index(&index, offset)
                 .map_err(|detail| self.corrupt(what, index_at, detail))?;
         }
-        Ok(())
+        Ok(range.start..index_at)
     }
 
-    fn check_columns(&self, max_doc: u32) -> Result<()> {
+    /// Answers where the blocks of the column dictionary are; columns are before it.
+    fn check_columns(&self, max_doc: u32) -> Result<Range<u64>> {
         const WHAT: &str = "columns";
         let tail = self.tail(WHAT, self.len, COLUMNAR_TAIL)?;
         let tail_at = self.len - COLUMNAR_TAIL;
@@ -243,7 +262,8 @@ impl Body {
         self.check_sstable("column dictionary", &(start..tail_at))
     }
 
-    fn check_store(&self) -> Result<()> {
+    /// Answers where documents are in compressed blocks, and how.
+    fn check_store(&self) -> Result<Option<(Range<u64>, Region)>> {
         const WHAT: &str = "document store";
         let tail = self.tail(WHAT, self.len, STORE_TAIL)?;
         let tail_at = self.len - STORE_TAIL;
@@ -255,15 +275,21 @@ impl Body {
             let detail = format_args!("store version {version}, expected 1 or 2");
             return Err(place.unsupported(tail_at, detail));
         }
-        // None, LZ4 and Zstandard; this crate always builds both.
-        if ![0, 1, 4].contains(&tail[12]) {
-            return Err(place.unsupported(tail_at + 12, format_args!("compressor {}", tail[12])));
-        }
+        // This crate always builds both LZ4 and Zstandard.
+        let region = match tail[12] {
+            0 => None,
+            1 => Some(Region::Lz4Documents),
+            4 => Some(Region::ZstdDocuments),
+            other => {
+                return Err(place.unsupported(tail_at + 12, format_args!("compressor {other}")));
+            }
+        };
         if offset > tail_at {
             return Err(place.corrupt(tail_at, format_args!("skip index at {offset}")));
         }
         let index = self.bytes(WHAT, offset..tail_at)?;
-        check_skip_index(&index).map_err(|detail| place.corrupt(offset, detail))
+        check_skip_index(&index).map_err(|detail| place.corrupt(offset, detail))?;
+        Ok(region.map(|region| (0..offset, region)))
     }
 
     fn check_alive(&self, max_doc: u32) -> Result<()> {

@@ -12,6 +12,7 @@ mod check;
 mod composite;
 mod encode;
 mod footer;
+mod guard;
 mod hot;
 mod layout;
 mod meta;
@@ -32,6 +33,7 @@ pub(crate) use composite::FileFooter;
 #[cfg(test)]
 pub(crate) use composite::{Composite, DictionaryKind};
 pub(crate) use footer::{Footer, FooterParse};
+pub(crate) use guard::FileGuard;
 pub(crate) use hot::{HotBytes, HotFile};
 pub use layout::{FileLayout, SegmentLayout, SplitLayout};
 pub(crate) use meta::MetaSummary;

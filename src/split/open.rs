@@ -354,9 +354,11 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
         })?;
     MetaSummary::parse(&meta, files.ranges(), &what(files))?;
     let index = Index::open(directory).map_err(failed)?;
+    let mut guards = Vec::new();
     for segment in index.searchable_segments().map_err(failed)? {
-        check_segment(&segment, &what(files))?;
+        guards.extend(check_segment(&segment, &what(files))?);
     }
+    files.guard(guards);
     let searcher = index
         .reader_builder()
         .reload_policy(ReloadPolicy::Manual)

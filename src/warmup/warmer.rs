@@ -18,8 +18,8 @@ use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{BoundClause, Fingerprint, SearchRequest};
-use crate::needs::Need;
-use crate::plan::{Depth, Explanation, Resolution, resolve};
+use crate::needs::Demand;
+use crate::plan::{Absences, Depth, Explanation, Planner, Resolution, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::{Fetcher, TrafficCounter};
@@ -39,7 +39,7 @@ struct Inner {
     opener: Opener,
     registry: Arc<Registry>,
     runtime: Handle,
-    pool: Arc<ThreadPool>,
+    planner: Planner,
     late_reads: AtomicU64,
 }
 
@@ -116,6 +116,11 @@ impl WarmerBuilder {
             runtime.clone(),
         );
         let late_reads = AtomicU64::new(0);
+        let planner = Planner {
+            pool,
+            limits: settings.expansion,
+            absences: Absences::new(settings.cache.absence_bytes),
+        };
         let inner = Inner {
             late_reads,
             settings,
@@ -123,7 +128,7 @@ impl WarmerBuilder {
             opener,
             registry,
             runtime,
-            pool,
+            planner,
         };
         Ok(Warmer {
             inner: Arc::new(inner),
@@ -274,14 +279,22 @@ impl Warmer {
         let opening_traffic = TrafficCounter::default();
         let split = self.open_counted(address, &opening_traffic).await?;
         let opening = started.elapsed();
-        let (query, needs) = self.compile(&split, work).await?;
-        let Resolution { lease, traffic, .. } =
-            resolve(&split, needs, Depth::Data, &self.inner.pool).await?;
+        let (query, demand) = self.compile(&split, work, false).await?;
+        let resolution = resolve(&split, demand, Depth::Data, &self.inner.planner).await?;
+        let Resolution {
+            lease,
+            traffic,
+            hopeless,
+            probe_rounds,
+            ..
+        } = resolution;
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: query.query().into(),
+            query: query.query(&self.settings().expansion).into(),
             lease: Arc::new(lease),
+            hopeless: hopeless.into(),
+            probe_rounds,
             traffic: opening_traffic.snapshot().then(traffic),
             opening,
             warming: started.elapsed(),
@@ -293,10 +306,11 @@ impl Warmer {
         &self,
         split: &Arc<Split>,
         work: &Work,
-    ) -> Result<(BoundClause, Vec<Need>)> {
+        labelled: bool,
+    ) -> Result<(BoundClause, Demand)> {
         let split = Arc::clone(split);
         let work = work.clone();
-        pool::run(&self.inner.pool, move || work.bind(split.index())).await
+        pool::run(self.pool(), move || work.bind(split.index(), labelled)).await
     }
 
     /// Finds out what warming `split` for `request` would read, fetching nothing but
@@ -317,8 +331,9 @@ impl Warmer {
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
         let split = self.open(split).await?;
-        let (_, needs) = self.compile(&split, &work).await?;
-        let resolution = resolve(&split, needs, Depth::Dictionaries, &self.inner.pool).await?;
+        let (_, demand) = self.compile(&split, &work, true).await?;
+        let planner = &self.inner.planner;
+        let resolution = resolve(&split, demand, Depth::Dictionaries, planner).await?;
         Explanation::new(&split, &resolution)
     }
 
@@ -334,7 +349,7 @@ impl Warmer {
     pub async fn layout(&self, split: &SplitAddress) -> Result<SplitLayout> {
         let split = self.open(split).await?;
         let scope = ReadScope::search([].into(), OnMiss::Fetch, Arc::default());
-        pool::run(&self.inner.pool, move || {
+        pool::run(self.pool(), move || {
             scope
                 .enter(|| SplitLayout::of(&split))
                 .map_err(|error| Error::from_tantivy(split.path(), error))
@@ -355,6 +370,7 @@ impl Warmer {
             capacity_bytes: cache.capacity_bytes(),
             leased_bytes: cache.leased_bytes(),
             resident_bytes: cache.resident_bytes(),
+            absences: self.inner.planner.absences.len(),
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),
@@ -377,6 +393,7 @@ impl Warmer {
         self.inner.registry.clear();
         self.inner.opener.clear().await;
         self.inner.cache.clear();
+        self.inner.planner.absences.clear();
     }
 
     /// Passes `result` on; when it says that the object was replaced, the next open starts anew.
@@ -400,7 +417,7 @@ impl Warmer {
     }
 
     pub(crate) fn pool(&self) -> &Arc<ThreadPool> {
-        &self.inner.pool
+        &self.inner.planner.pool
     }
 }
 
@@ -432,6 +449,8 @@ pub struct Statistics {
     pub leased_bytes: u64,
     /// Bytes cached, leased or in flight, each counted once.
     pub resident_bytes: u64,
+    /// Number of terms and patterns that segments are known not to hold, about.
+    pub absences: u64,
     /// Number of splits that are open.
     pub opened_splits: u64,
     /// Bytes of splits that are open.

@@ -6,7 +6,7 @@ use tantivy::Index;
 
 use crate::error::Result;
 use crate::filter::{BoundClause, Filter, Fingerprint, SearchRequest};
-use crate::needs::{Need, ProbeCollector, needs_of, needs_of_sort};
+use crate::needs::{Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_sort};
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -74,14 +74,15 @@ impl Work {
         &self.filter
     }
 
-    /// Binds the filter to the schema of `index`, and tells what it and the collector read.
+    /// Binds the filter to the schema of `index`, and tells what it and the collector read; clauses
+    /// are `labelled` for people only where they are shown.
     ///
     /// # Errors
     ///
     /// `InvalidRequest`, naming clause and field.
-    pub(crate) fn bind(&self, index: &Index) -> Result<(BoundClause, Vec<Need>)> {
+    pub(crate) fn bind(&self, index: &Index, labelled: bool) -> Result<(BoundClause, Demand)> {
         let schema = index.schema();
-        let (clause, scored, collected) = match &self.collect {
+        let (clause, scored, counted, collected) = match &self.collect {
             Collect::Custom {
                 scored,
                 columns,
@@ -94,19 +95,25 @@ impl Work {
                 });
                 let probe = Need::Collector(Arc::clone(collector));
                 let clause = self.filter.bind(index, "query")?;
-                (clause, *scored, columns.chain([probe]).collect())
+                (clause, *scored, false, columns.chain([probe]).collect())
             }
             Collect::Hits(request) => {
                 let clause = request.bind(index)?;
                 (
                     clause,
                     request.is_scored(),
+                    request.hits_wanted() == 0,
                     needs_of_sort(request, &schema)?,
                 )
             }
         };
-        let mut needs = needs_of(&clause, scored, &schema);
-        needs.extend(collected);
-        Ok((clause, needs))
+        let purpose = Purpose {
+            scored,
+            counted,
+            labelled,
+        };
+        let mut demand = needs_of(&clause, purpose, &schema);
+        demand.needs.extend(collected);
+        Ok((clause, demand))
     }
 }

@@ -157,6 +157,12 @@ fn survives(bytes: Vec<u8>, which: usize) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// `FOREWARM_HOSTILE_CASES` sets how often each damage is tried.
+fn cases() -> u32 {
+    let cases = std::env::var("FOREWARM_HOSTILE_CASES");
+    cases.map_or(48, |cases| cases.parse().unwrap())
+}
+
 fn hostile_length() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         Just(u32::MAX.to_le_bytes().to_vec()),
@@ -169,8 +175,41 @@ fn hostile_length() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// tantivy makes a range for each column that a block of the column dictionary counts, and reads
+/// past the end of the block as zeros: it would go on until memory ends.
+#[test]
+fn a_column_dictionary_that_counts_too_many_is_corrupt() {
+    let packed = packed(&index(1, 150, 0));
+    let mut bytes = packed.to_vec().unwrap();
+    let columns = packed.files().find(|(name, _)| name.ends_with(".fast"));
+    let range = columns.unwrap().1;
+    let file = &bytes[range.start as usize..range.end as usize];
+    // The file's own footer ends with its length and a magic number.
+    let at = file.len() - 8;
+    let footer = u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let tail = at - footer - 20;
+    let dictionary = u64::from_le_bytes(file[tail..tail + 8].try_into().unwrap()) as usize;
+    let block = &file[tail - dictionary..];
+    assert_eq!(block[4], 0, "the block is not compressed");
+    let sound = block[..40].to_vec();
+    let mut wrong = sound.clone();
+    wrong[5..14].fill(0xff);
+    wrong[14] = 0x7f;
+    let places: Vec<usize> = (0..bytes.len() - sound.len())
+        .filter(|&at| bytes[at..].starts_with(&sound))
+        .collect();
+    assert_eq!(places.len(), 2, "in the file, and hot");
+    for at in places {
+        bytes[at..at + wrong.len()].copy_from_slice(&wrong);
+    }
+    let sorted = r#"{"query": {"match_all": {}}, "sort": ["price"]}"#;
+    let error = search(bytes, &SearchRequest::from_json(sorted).unwrap()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{}", error.chain());
+    assert!(error.chain().contains("columns in"), "{}", error.chain());
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_truncated_split_does_not_open(at in any::<Index>(), which in any::<usize>()) {

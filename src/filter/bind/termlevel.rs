@@ -7,7 +7,7 @@ use super::Binder;
 use super::patterns::{self, Pattern, Rest, Split};
 use super::regexp::regexp;
 use crate::error::Result;
-use crate::filter::automaton::TermAutomaton;
+use crate::filter::TermAutomaton;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::{IdsClause, PrefixClause, RegexpClause, TermClause, WildcardClause};
 use crate::filter::coerce;

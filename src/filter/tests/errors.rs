@@ -398,7 +398,7 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"wildcard": {"word": "*a??????????????????"}}"#,
-        "query.wildcard.word: the pattern is too large: Regular expression automaton exceeds number of states (10000)",
+        "query.wildcard.word: the pattern is too large: Compiled regex exceeds size limit of 1000 states",
     ),
     (
         r#"{"regexp": {"word": {"value": "a", "max_determinized_states": 10}}}"#,

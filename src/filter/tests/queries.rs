@@ -9,6 +9,7 @@ use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::query::Query;
 use tantivy::{DocAddress, Index, Searcher};
 
+use crate::filter::ExpansionSettings;
 use crate::filter::tests::model::{self, DOCS, document, facet_matches, matches};
 use crate::filter::tests::strategy::clauses;
 use crate::filter::{Clause, Filter};
@@ -42,7 +43,7 @@ fn query(clause: &Clause) -> Box<dyn Query> {
     Filter::from(clause.clone())
         .bind(&CORPUS.index, "query")
         .unwrap()
-        .query()
+        .query(&ExpansionSettings::default())
 }
 
 fn ids(addresses: impl IntoIterator<Item = DocAddress>) -> BTreeSet<u64> {
@@ -321,4 +322,17 @@ fn hostile_query_strings_end_soon() {
         eprintln!("{:>6} ms {}", started.elapsed().as_millis(), &text[..12]);
     }
     assert!(started.elapsed().as_secs() < 60);
+}
+
+#[test]
+fn a_number_of_a_json_path_is_intersected_by_score() {
+    let clause = Clause::from_value(&json!({"bool": {"must": [
+        {"match": {"text": "ashen"}},
+        {"term": {"json.mixed": -7}},
+    ]}}))
+    .unwrap();
+    assert_eq!(
+        found(query(&clause).as_ref()),
+        expected(|doc| matches(&clause, doc))
+    );
 }

@@ -2,6 +2,7 @@
 //! reader, and against hostile bytes.
 
 mod checking;
+mod guarding;
 mod hostile;
 mod layout;
 mod packing;
