@@ -11,6 +11,9 @@ pub(crate) struct Demand {
     /// Whether scores are computed: they take the frequencies of terms in every segment, those
     /// that hold no match included.
     pub(crate) scored: bool,
+    /// From which need on they are a collector's that looks at every segment, those without
+    /// matches included: what it answers may depend on it.
+    pub(crate) always_from: usize,
 }
 
 /// One clause: when it can match, what it reads, and of what it is made.

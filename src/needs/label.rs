@@ -25,7 +25,7 @@ pub(super) fn label(clause: &BoundClause, schema: &Schema) -> String {
         BoundClause::DisMax { tie_breaker, .. } => format!("best of, tie breaker {tie_breaker}"),
         BoundClause::Empty => "no document".to_owned(),
         BoundClause::Exists { column, .. } => format!("column {column} has a value"),
-        BoundClause::Ids(addresses) => format!("{} ids", addresses.len()),
+        BoundClause::Ids(_) => "documents by their ids".to_owned(),
         BoundClause::Opaque(query) => {
             let text = format!("{query:?}");
             let end = text.char_indices().nth(80).map_or(text.len(), |(at, _)| at);

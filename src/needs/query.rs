@@ -46,6 +46,7 @@ pub(crate) fn needs_of(clause: &BoundClause, purpose: Purpose, schema: &Schema) 
         needs: walk.needs.into_vec(),
         clauses,
         scored: purpose.scored,
+        always_from: usize::MAX,
     }
 }
 

@@ -192,9 +192,7 @@ fn each_clause_needs_what_it_reads() {
     );
     assert_eq!(
         needs(json!({"range": {"n": {"lte": 1}}}), true),
-        [
-            r#"terms n Included("\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00") Included("\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01")"#
-        ]
+        [r"terms n [\x00\x00\x00\x00\x00\x00\x00\x00, \x00\x00\x00\x00\x00\x00\x00\x01]"]
     );
     assert_eq!(
         needs(

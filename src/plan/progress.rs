@@ -33,6 +33,7 @@ pub(super) struct Progress {
     object: Arc<Split>,
     depth: Depth,
     scored: bool,
+    always_from: usize,
     clauses: Node,
     /// By need: whether a clause depends on its presence.
     decisive: Vec<bool>,
@@ -64,6 +65,7 @@ impl Progress {
             needs,
             clauses,
             scored,
+            always_from,
         } = demand;
         let mut decisive = vec![false; needs.len()];
         clauses.mark_decisive(&mut decisive);
@@ -75,6 +77,7 @@ impl Progress {
             object: Arc::clone(split),
             depth,
             scored,
+            always_from,
             clauses,
             decisive,
             segments: (0..split.num_segments()).map(|_| segment()).collect(),
@@ -117,11 +120,14 @@ impl Progress {
     /// Gives up what is pending in segments without matches. The frequencies of terms there count
     /// in the scores of other segments, so where scores are computed terms are looked up.
     fn drop_hopeless(&mut self) {
-        let (segments, scored) = (&self.segments, self.scored);
-        self.pending.retain(|item| {
-            let looked_up = scored && matches!(*item.need, Need::Term { .. });
-            !segments[item.segment].hopeless || looked_up
-        });
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|item| !self.segments[item.segment].hopeless || self.is_read_anyway(item));
+        self.pending = pending;
+    }
+
+    /// Whether an item is read in segments without matches too.
+    fn is_read_anyway(&self, item: &Item) -> bool {
+        item.number >= self.always_from || self.scored && matches!(*item.need, Need::Term { .. })
     }
 
     pub(super) fn take_pending(&mut self) -> Vec<Item> {
@@ -158,7 +164,11 @@ impl Progress {
                 absences.remember(&self.object, item.segment, &item.need);
             }
             segment.found[item.number] = segment.found[item.number].or(found);
-            segment.held.extend(misses.data);
+            if item.number >= self.always_from {
+                step.data.extend(misses.data);
+            } else {
+                segment.held.extend(misses.data);
+            }
             if pending {
                 self.pending.push(item);
                 missing.push(misses.index);
@@ -183,17 +193,14 @@ impl Progress {
             }
             undecided.push(can_match.is_none());
         }
-        let (segments, scored, decisive) = (&self.segments, self.scored, &self.decisive);
-        let mut waits = vec![false; segments.len()];
+        let mut waits = vec![false; self.segments.len()];
         let pending = std::mem::take(&mut self.pending);
         for (item, index) in pending.into_iter().zip(missing) {
-            let looked_up = scored && matches!(*item.need, Need::Term { .. });
-            if segments[item.segment].hopeless && !looked_up {
+            if self.segments[item.segment].hopeless && !self.is_read_anyway(&item) {
                 continue;
             }
-            let opaque = item.need.is_opaque();
-            if !opaque && !index.is_empty() {
-                waits[item.segment] |= decisive[item.number] && undecided[item.segment];
+            if !item.need.is_opaque() && !index.is_empty() {
+                waits[item.segment] |= self.decisive[item.number] && undecided[item.segment];
             }
             step.index.extend(index);
             self.pending.push(item);

@@ -6,7 +6,7 @@ use tantivy::DocAddress;
 use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
-use super::collect::{Prepared, SegmentNumbers, collect};
+use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
 use super::documents;
 use super::hits::{self, Found, Way};
 use super::options::{SearchOptions, Warming};
@@ -150,7 +150,7 @@ impl Warmer {
             let joined = self.joined(splits, &work, options).await?;
             let (fruit, joined, late) = self
                 .run_search(joined, options, move |splits, scope| {
-                    collect(splits, &*collector, scope)
+                    collect(splits, &*collector, Hopeless::Seen, scope)
                 })
                 .await?;
             let mut report = joined.report;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tantivy::DocAddress;
 use tantivy::collector::{Collector, Count, TopDocs};
 
-use super::collect::{Prepared, collect};
+use super::collect::{Hopeless, Prepared, collect};
 use super::sort::{MAX_SORT_KEYS, SortBy, SortValue};
 use crate::directory::ReadScope;
 use crate::error::Result;
@@ -115,18 +115,21 @@ impl Found {
 pub(super) fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found> {
     Ok(match way {
         Way::Count => Found {
-            total: Some(collect(splits, &Count, scope)?),
+            total: Some(collect(splits, &Count, Hopeless::Skipped, scope)?),
             hits: Vec::new(),
         },
         Way::Score { limit, count: true } => {
             let collector = (by_score(limit), Count);
-            let (scores, total) = collect(splits, &collector, scope)?;
+            let (scores, total) = collect(splits, &collector, Hopeless::Skipped, scope)?;
             Found::from_scores(scores, Some(total))
         }
         Way::Score {
             limit,
             count: false,
-        } => Found::from_scores(collect(splits, &by_score(limit), scope)?, None),
+        } => Found::from_scores(
+            collect(splits, &by_score(limit), Hopeless::Skipped, scope)?,
+            None,
+        ),
         Way::Sort {
             limit,
             count,
@@ -154,9 +157,9 @@ fn sorted<const KEYS: usize>(
     });
     let top = by_sort(limit, SortBy::<KEYS>::new(by, segments));
     if count {
-        let (sorted, total) = collect(splits, &(top, Count), scope)?;
+        let (sorted, total) = collect(splits, &(top, Count), Hopeless::Skipped, scope)?;
         return Ok(Found::from_sorted(sorted, score_at, Some(total)));
     }
-    let sorted = collect(splits, &top, scope)?;
+    let sorted = collect(splits, &top, Hopeless::Skipped, scope)?;
     Ok(Found::from_sorted(sorted, score_at, None))
 }

@@ -113,6 +113,9 @@ impl Work {
             labelled,
         };
         let mut demand = needs_of(&clause, purpose, &schema);
+        if let Collect::Custom { .. } = self.collect {
+            demand.always_from = demand.needs.len();
+        }
         demand.needs.extend(collected);
         Ok((clause, demand))
     }
