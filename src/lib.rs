@@ -117,7 +117,7 @@ pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
-    FieldValue, Filter, Fingerprint, Fuzziness, FuzzyWords, IdsClause, MatchAllClause,
+    FieldValue, Filter, Fingerprint, Fuzziness, FuzzyClause, FuzzyWords, IdsClause, MatchAllClause,
     MatchBoolPrefixClause, MatchClause, MatchNoneClause, MatchPhraseClause,
     MatchPhrasePrefixClause, MinimumShouldMatch, MinimumStep, Missing, MultiMatchClause,
     MultiMatchType, Operator, PastLimit, PrefixClause, QueryStringClause, RangeClause,

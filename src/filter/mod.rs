@@ -48,8 +48,8 @@ pub(crate) use ranges::after_prefix;
 pub use expansion::{ExpansionSettings, PastLimit};
 
 pub use clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyWords,
-    IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyClause,
+    FuzzyWords, IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,
     MatchPhraseClause, MatchPhrasePrefixClause, MinimumShouldMatch, MinimumStep, MultiMatchClause,
     MultiMatchType, Operator, PrefixClause, QueryStringClause, RangeClause, RegexpClause,
     RegexpFlags, SimpleQueryFlag, SimpleQueryStringClause, TermClause, TermsClause, WildcardClause,
