@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The bytes asked for do not fit the memory budget: raise the budget, warm fewer splits at
-    /// once, or let the search read on demand.
+    /// once, let the search read on demand, or aggregate into fewer buckets.
     Budget,
     /// The work was given up because nobody waits for it any more, or because its runtime shut
     /// down: ask again if the answer is still wanted.
@@ -113,6 +113,8 @@ impl Error {
     /// An error of tantivy while it searched `what`. One of ours inside it comes out again.
     pub(crate) fn from_tantivy(what: impl fmt::Display, error: tantivy::TantivyError) -> Self {
         use tantivy::TantivyError as Cause;
+        use tantivy::aggregation::AggregationError;
+
         if let Cause::IoError(io) = &error
             && let Some(ours) = io.get_ref().and_then(|inner| inner.downcast_ref::<Self>())
         {
@@ -122,6 +124,10 @@ impl Error {
             Cause::DataCorruption(_) | Cause::DeserializeError(_) | Cause::IoError(_) => {
                 ErrorKind::Corrupt
             }
+            Cause::AggregationError(
+                AggregationError::BucketLimitExceeded { .. }
+                | AggregationError::MemoryExceeded { .. },
+            ) => ErrorKind::Budget,
             Cause::AggregationError(_)
             | Cause::FieldNotFound(_)
             | Cause::InvalidArgument(_)

@@ -4,6 +4,7 @@
 //! schema) → tantivy's query and the needs of a warmup, both from the bound form. `canonical`
 //! takes a shortcut from the clause to the fingerprint, without a schema.
 
+mod aggregations;
 mod automaton;
 mod bind;
 mod bound;
@@ -36,6 +37,7 @@ mod source;
 mod value;
 mod write;
 
+pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names};
 pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
@@ -47,6 +49,7 @@ pub(crate) use ranges::after_prefix;
 
 pub use expansion::{ExpansionSettings, PastLimit};
 
+pub use aggregations::Aggregations;
 pub use clause::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyClause,
     FuzzyWords, IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,

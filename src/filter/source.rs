@@ -121,7 +121,7 @@ fn pruned(
 /// Whether `pattern`, in which `*` stands for any characters, matches all of `text`.
 ///
 /// Greedy with one point to go back to, so its time is at most the product of the two lengths.
-pub(super) fn wildcard_match(pattern: &str, text: &str) -> bool {
+pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut star, mut resume) = (0, None, 0);
     let mut index = 0;

@@ -10,7 +10,7 @@ mod label;
 mod need;
 mod query;
 
-pub(crate) use collector::{ProbeCollector, needs_of_sort};
+pub(crate) use collector::{ProbeCollector, needs_of_aggregations, needs_of_sort};
 pub(crate) use demand::{Demand, Node, Rule};
 pub(crate) use need::{Need, TermReads};
 pub(crate) use query::{Purpose, needs_of};

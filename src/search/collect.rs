@@ -10,6 +10,7 @@ use tantivy::query::{EmptyWeight, EnableScoring, Query, Weight};
 use super::statistics::GlobalStatistics;
 use crate::directory::ReadScope;
 use crate::error::{Error, Result};
+use crate::filter::BoundAggregations;
 use crate::pool::guarded;
 use crate::split::Split;
 
@@ -20,6 +21,8 @@ pub(super) struct Prepared {
     pub(super) query: Arc<dyn Query>,
     /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
     pub(super) hopeless: Arc<[bool]>,
+    /// What is computed over all matches, when anything is.
+    pub(super) aggregations: Option<Arc<BoundAggregations>>,
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has
@@ -40,12 +43,15 @@ impl SegmentNumbers {
         Self { firsts }
     }
 
+    /// Which split a segment is in.
+    pub(super) fn split_of(&self, segment: u32) -> usize {
+        // The first split begins at 0, so one at least does so at or before any number.
+        self.firsts.partition_point(|&first| first <= segment) - 1
+    }
+
     /// Which split an address is in, and the address in that split.
     pub(super) fn locate(&self, address: DocAddress) -> (usize, DocAddress) {
-        let split = self
-            .firsts
-            .partition_point(|&first| first <= address.segment_ord)
-            - 1;
+        let split = self.split_of(address.segment_ord);
         let segment = address.segment_ord - self.firsts[split];
         (split, DocAddress::new(segment, address.doc_id))
     }

@@ -3,9 +3,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
 use tantivy::DocAddress;
+use tantivy::aggregation::AggregationLimitsGuard;
 use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
+use super::aggregate::{self, AggregationsOf};
 use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
 use super::documents;
 use super::hits::{self, Found, Way};
@@ -14,7 +16,7 @@ use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
 use super::sort::MAX_SORT_KEYS;
 use crate::cache::Lease;
-use crate::directory::{LateReads, OnMiss, ReadScope};
+use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
 use crate::needs::ProbeCollector;
@@ -102,9 +104,12 @@ impl Warmer {
             }
             let joined = self.joined(splits, &work, options).await?;
             let way = Way::of(request);
+            let limits = self.aggregation_limits();
+            let aggregates = !request.aggregated().is_empty();
             let (found, joined, late) = self
                 .run_search(joined, options, move |splits, scope| {
-                    hits::found(splits, way, scope)
+                    let aggregations = aggregates.then(|| AggregationsOf::new(splits, limits));
+                    hits::found(splits, way, aggregations.transpose()?, scope)
                 })
                 .await?;
             let mut response = self.respond(request, joined, found, &late, options).await?;
@@ -254,15 +259,14 @@ impl Warmer {
                 Arc::clone(&warmed.query)
             } else {
                 // It reads the same, but may score otherwise.
-                self.compile(&split, work, false)
-                    .await?
-                    .0
-                    .query(&self.settings().expansion)
-                    .into()
+                let bound = self.compile(&split, work, false).await?;
+                bound.clause.query(&self.settings().expansion).into()
             };
             let prepared = Prepared {
                 split,
                 query,
+                // Their whole meaning is in the fingerprint.
+                aggregations: warmed.aggregations.clone(),
                 hopeless: Arc::clone(&warmed.hopeless),
             };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
@@ -271,10 +275,11 @@ impl Warmer {
         let traffic = TrafficCounter::default();
         let split = self.open_counted(address, &traffic).await?;
         let opening = started.elapsed();
-        let (clause, _) = self.compile(&split, work, false).await?;
+        let bound = self.compile(&split, work, false).await?;
         let prepared = Prepared {
             split,
-            query: clause.query(&self.settings().expansion).into(),
+            query: bound.clause.query(&self.settings().expansion).into(),
+            aggregations: bound.aggregations,
             hopeless: Arc::default(),
         };
         Ok((prepared, traffic.snapshot(), opening))
@@ -295,9 +300,12 @@ impl Warmer {
             .zip(&joined.leases)
             .filter_map(|(split, lease)| Some((split.split.id(), Arc::clone(lease.as_ref()?))))
             .collect();
-        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late));
+        let reads = options.record_reads.then(Arc::<Reads>::default);
+        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
+            .recording(reads.clone());
         let splits = joined.splits.clone();
         let result = pool::run(self.pool(), move || search(&splits, &scope)).await;
+        joined.report.read_bytes = reads.map(|reads| reads.bytes());
         joined.report.search_us = micros(started.elapsed());
         match result {
             // A reader that took a failed read for an empty one has not answered.
@@ -325,6 +333,13 @@ impl Warmer {
                 .await;
         }
         error
+    }
+
+    /// Fresh limits, for one search.
+    fn aggregation_limits(&self) -> AggregationLimitsGuard {
+        let settings = self.settings();
+        let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
+        AggregationLimitsGuard::new(Some(bytes), Some(buckets))
     }
 
     fn on_miss(&self, options: &SearchOptions) -> OnMiss {
@@ -399,6 +414,9 @@ impl Warmer {
                 sort: hit.sort,
             })
             .collect();
+        let aggregations = found.aggregated.map(|collected| {
+            aggregate::results(request.aggregated(), collected, self.aggregation_limits())
+        });
         Ok(SearchResponse {
             took: 0,
             timed_out: false,
@@ -413,6 +431,7 @@ impl Warmer {
                 max_score,
                 hits,
             },
+            aggregations: aggregations.transpose()?,
             report,
         })
     }

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
 use tantivy::DocAddress;
+use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::collector::{Collector, Count, TopDocs};
 
+use super::aggregate::AggregationsOf;
 use super::collect::{Hopeless, Prepared, collect};
 use super::sort::{MAX_SORT_KEYS, SortBy, SortValue};
 use crate::directory::ReadScope;
@@ -10,10 +12,11 @@ use crate::error::Result;
 use crate::filter::{SearchRequest, Sort, SortKey, TrackTotalHits};
 
 /// The best matches of all splits, documents not fetched yet, with addresses over all segments.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Found {
     pub(super) hits: Vec<FoundHit>,
     pub(super) total: Option<usize>,
+    pub(super) aggregated: Option<IntermediateAggregationResults>,
 }
 
 #[derive(Debug)]
@@ -85,7 +88,11 @@ impl Found {
                 sort: Vec::new(),
             })
             .collect();
-        Self { hits, total }
+        Self {
+            hits,
+            total,
+            aggregated: None,
+        }
     }
 
     pub(super) fn from_sorted(
@@ -107,59 +114,99 @@ impl Found {
                 }
             })
             .collect();
-        Self { hits, total }
+        Self {
+            hits,
+            total,
+            aggregated: None,
+        }
     }
 }
 
-/// Runs the collectors that the request's way of collecting takes.
-pub(super) fn found(splits: &[Prepared], way: Way, scope: &Arc<ReadScope>) -> Result<Found> {
-    Ok(match way {
-        Way::Count => Found {
-            total: Some(collect(splits, &Count, Hopeless::Skipped, scope)?),
-            hits: Vec::new(),
-        },
-        Way::Score { limit, count: true } => {
-            let collector = (by_score(limit), Count);
-            let (scores, total) = collect(splits, &collector, Hopeless::Skipped, scope)?;
-            Found::from_scores(scores, Some(total))
-        }
+/// Runs the collectors that the request's way of collecting takes, and what it aggregates.
+pub(super) fn found(
+    splits: &[Prepared],
+    way: Way,
+    aggregations: Option<AggregationsOf>,
+    scope: &Arc<ReadScope>,
+) -> Result<Found> {
+    let search = Search {
+        splits,
+        aggregations,
+        scope,
+    };
+    match way {
+        Way::Count => search.run(Count, |total| Found {
+            total: Some(total),
+            ..Found::default()
+        }),
+        Way::Score { limit, count: true } => search
+            .run((by_score(limit), Count), |(scores, total)| {
+                Found::from_scores(scores, Some(total))
+            }),
         Way::Score {
             limit,
             count: false,
-        } => Found::from_scores(
-            collect(splits, &by_score(limit), Hopeless::Skipped, scope)?,
-            None,
-        ),
+        } => search.run(by_score(limit), |scores| Found::from_scores(scores, None)),
         Way::Sort {
             limit,
             count,
             by,
             score_at,
         } => match by.len() {
-            1 => sorted::<1>(splits, limit, count, &by, score_at, scope)?,
-            _ => sorted::<MAX_SORT_KEYS>(splits, limit, count, &by, score_at, scope)?,
+            1 => search.sorted::<1>(limit, count, &by, score_at),
+            _ => search.sorted::<MAX_SORT_KEYS>(limit, count, &by, score_at),
         },
-    })
+    }
 }
 
-/// Sorts by up to `KEYS` keys.
-fn sorted<const KEYS: usize>(
-    splits: &[Prepared],
-    limit: usize,
-    count: bool,
-    by: &[Sort],
-    score_at: Option<usize>,
-    scope: &Arc<ReadScope>,
-) -> Result<Found> {
-    let segments = splits.iter().flat_map(|prepared| {
-        let readers = prepared.split.searcher().segment_readers();
-        readers.iter().map(|reader| reader.segment_id())
-    });
-    let top = by_sort(limit, SortBy::<KEYS>::new(by, segments));
-    if count {
-        let (sorted, total) = collect(splits, &(top, Count), Hopeless::Skipped, scope)?;
-        return Ok(Found::from_sorted(sorted, score_at, Some(total)));
+/// A search whose way of collecting hits is chosen.
+struct Search<'a> {
+    splits: &'a [Prepared],
+    aggregations: Option<AggregationsOf>,
+    scope: &'a Arc<ReadScope>,
+}
+
+impl Search<'_> {
+    /// Runs a collector of hits, beside that of the aggregations.
+    fn run<C: Collector>(
+        self,
+        collector: C,
+        found: impl FnOnce(C::Fruit) -> Found,
+    ) -> Result<Found> {
+        let Some(aggregations) = self.aggregations else {
+            return Ok(found(collect(
+                self.splits,
+                &collector,
+                Hopeless::Skipped,
+                self.scope,
+            )?));
+        };
+        let both = (collector, aggregations);
+        let (hits, aggregated) = collect(self.splits, &both, Hopeless::Seen, self.scope)?;
+        Ok(Found {
+            aggregated: Some(aggregated),
+            ..found(hits)
+        })
     }
-    let sorted = collect(splits, &top, Hopeless::Skipped, scope)?;
-    Ok(Found::from_sorted(sorted, score_at, None))
+
+    /// Sorts by up to `KEYS` keys.
+    fn sorted<const KEYS: usize>(
+        self,
+        limit: usize,
+        count: bool,
+        by: &[Sort],
+        score_at: Option<usize>,
+    ) -> Result<Found> {
+        let segments = self.splits.iter().flat_map(|prepared| {
+            let readers = prepared.split.searcher().segment_readers();
+            readers.iter().map(|reader| reader.segment_id())
+        });
+        let top = by_sort(limit, SortBy::<KEYS>::new(by, segments));
+        if count {
+            return self.run((top, Count), |(sorted, total)| {
+                Found::from_sorted(sorted, score_at, Some(total))
+            });
+        }
+        self.run(top, |sorted| Found::from_sorted(sorted, score_at, None))
+    }
 }

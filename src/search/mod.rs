@@ -1,6 +1,7 @@
 //! Searching splits: join their warmups, run tantivy on the pool, merge, fetch the hits'
 //! documents.
 
+mod aggregate;
 mod collect;
 mod documents;
 mod execute;

@@ -18,6 +18,9 @@ pub struct SearchResponse {
     pub shards: Shards,
     /// The hits.
     pub hits: Hits,
+    /// What was computed over all matches, in Elasticsearch's JSON, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aggregations: Option<Value>,
     /// What it cost.
     #[serde(rename = "forewarm")]
     pub report: SearchReport,

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tantivy::aggregation::DEFAULT_BUCKET_LIMIT;
 
 use crate::cache::CacheSettings;
 use crate::directory::OnMiss;
@@ -23,6 +24,11 @@ use crate::store::{StoreSettings, millis};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct WarmerSettings {
+    /// How many buckets the aggregations of one request may return. Default 65,000, as tantivy's.
+    pub aggregation_buckets: u32,
+    /// How much memory the aggregations of one request may take while they are collected, in
+    /// bytes, as tantivy estimates it. Default 500 MB, as tantivy's.
+    pub aggregation_bytes: u64,
     /// How the object store is read.
     pub store: StoreSettings,
     /// How much memory may be taken.
@@ -45,6 +51,8 @@ pub struct WarmerSettings {
 impl Default for WarmerSettings {
     fn default() -> Self {
         Self {
+            aggregation_buckets: DEFAULT_BUCKET_LIMIT,
+            aggregation_bytes: 500_000_000,
             store: StoreSettings::default(),
             cache: CacheSettings::default(),
             expansion: ExpansionSettings::default(),
@@ -56,6 +64,18 @@ impl Default for WarmerSettings {
 }
 
 impl WarmerSettings {
+    /// Sets [`aggregation_buckets`](Self::aggregation_buckets).
+    pub fn with_aggregation_buckets(mut self, buckets: u32) -> Self {
+        self.aggregation_buckets = buckets;
+        self
+    }
+
+    /// Sets [`aggregation_bytes`](Self::aggregation_bytes).
+    pub fn with_aggregation_bytes(mut self, bytes: u64) -> Self {
+        self.aggregation_bytes = bytes;
+        self
+    }
+
     /// Sets [`store`](Self::store).
     pub fn with_store(mut self, store: StoreSettings) -> Self {
         self.store = store;

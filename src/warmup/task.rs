@@ -14,7 +14,7 @@ use super::registry::Registry;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, Fingerprint};
+use crate::filter::{BoundAggregations, Filter, Fingerprint};
 use crate::split::Split;
 use crate::store::in_time;
 
@@ -31,6 +31,7 @@ pub(crate) struct Warmed {
     /// What `query` was compiled from. Others that read the same join too, and compile their own.
     pub(crate) filter: Filter,
     pub(crate) query: Arc<dyn Query>,
+    pub(crate) aggregations: Option<Arc<BoundAggregations>>,
     pub(crate) lease: Arc<Lease>,
     /// By segment: whether it is proven to hold no match, so that it need not be searched.
     pub(crate) hopeless: Arc<[bool]>,

@@ -12,13 +12,12 @@ use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
 use super::task::{Finished, Task, Warmed, Warmup, WarmupKey};
-use super::work::Work;
+use super::work::{BoundWork, Work};
 use crate::Traffic;
 use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{BoundClause, Fingerprint, SearchRequest};
-use crate::needs::Demand;
+use crate::filter::{Fingerprint, SearchRequest};
 use crate::plan::{Absences, Depth, Explanation, Planner, Resolution, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
@@ -279,8 +278,8 @@ impl Warmer {
         let opening_traffic = TrafficCounter::default();
         let split = self.open_counted(address, &opening_traffic).await?;
         let opening = started.elapsed();
-        let (query, demand) = self.compile(&split, work, false).await?;
-        let resolution = resolve(&split, demand, Depth::Data, &self.inner.planner).await?;
+        let bound = self.compile(&split, work, false).await?;
+        let resolution = resolve(&split, bound.demand, Depth::Data, &self.inner.planner).await?;
         let Resolution {
             lease,
             traffic,
@@ -291,7 +290,8 @@ impl Warmer {
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: query.query(&self.settings().expansion).into(),
+            query: bound.clause.query(&self.settings().expansion).into(),
+            aggregations: bound.aggregations,
             lease: Arc::new(lease),
             hopeless: hopeless.into(),
             probe_rounds,
@@ -307,10 +307,14 @@ impl Warmer {
         split: &Arc<Split>,
         work: &Work,
         labelled: bool,
-    ) -> Result<(BoundClause, Demand)> {
+    ) -> Result<BoundWork> {
         let split = Arc::clone(split);
         let work = work.clone();
-        pool::run(self.pool(), move || work.bind(split.index(), labelled)).await
+        let limits = self.settings().expansion;
+        pool::run(self.pool(), move || {
+            work.bind(split.index(), &limits, labelled)
+        })
+        .await
     }
 
     /// Finds out what warming `split` for `request` would read, fetching nothing but
@@ -331,9 +335,9 @@ impl Warmer {
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
         let split = self.open(split).await?;
-        let (_, demand) = self.compile(&split, &work, true).await?;
+        let bound = self.compile(&split, &work, true).await?;
         let planner = &self.inner.planner;
-        let resolution = resolve(&split, demand, Depth::Dictionaries, planner).await?;
+        let resolution = resolve(&split, bound.demand, Depth::Dictionaries, planner).await?;
         Explanation::new(&split, &resolution)
     }
 

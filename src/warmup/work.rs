@@ -5,8 +5,12 @@ use serde_json::json;
 use tantivy::Index;
 
 use crate::error::Result;
-use crate::filter::{BoundClause, Filter, Fingerprint, SearchRequest};
-use crate::needs::{Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_sort};
+use crate::filter::{
+    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, SearchRequest,
+};
+use crate::needs::{
+    Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
+};
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -14,6 +18,14 @@ pub(crate) struct Work {
     filter: Filter,
     collect: Collect,
     fingerprint: Fingerprint,
+}
+
+/// Work that has met the schema of a split.
+pub(crate) struct BoundWork {
+    pub(crate) clause: BoundClause,
+    pub(crate) demand: Demand,
+    /// What is computed over all matches, when anything is.
+    pub(crate) aggregations: Option<Arc<BoundAggregations>>,
 }
 
 #[derive(Clone)]
@@ -80,9 +92,14 @@ impl Work {
     /// # Errors
     ///
     /// `InvalidRequest`, naming clause and field.
-    pub(crate) fn bind(&self, index: &Index, labelled: bool) -> Result<(BoundClause, Demand)> {
+    pub(crate) fn bind(
+        &self,
+        index: &Index,
+        limits: &ExpansionSettings,
+        labelled: bool,
+    ) -> Result<BoundWork> {
         let schema = index.schema();
-        let (clause, scored, counted, collected) = match &self.collect {
+        match &self.collect {
             Collect::Custom {
                 scored,
                 columns,
@@ -93,30 +110,48 @@ impl Work {
                     types: None,
                     subpaths: false,
                 });
-                let probe = Need::Collector(Arc::clone(collector));
                 let clause = self.filter.bind(index, "query")?;
-                (clause, *scored, false, columns.chain([probe]).collect())
+                let purpose = Purpose {
+                    scored: *scored,
+                    counted: false,
+                    labelled,
+                };
+                let mut demand = needs_of(&clause, purpose, &schema);
+                demand.always_from = demand.needs.len();
+                demand.needs.extend(columns);
+                demand.needs.push(Need::Collector(Arc::clone(collector)));
+                Ok(BoundWork {
+                    clause,
+                    demand,
+                    aggregations: None,
+                })
             }
             Collect::Hits(request) => {
                 let clause = request.bind(index)?;
-                (
+                let aggregated = !request.aggregated().is_empty();
+                let purpose = Purpose {
+                    scored: request.is_scored(),
+                    counted: request.hits_wanted() == 0 && !aggregated,
+                    labelled,
+                };
+                let mut demand = needs_of(&clause, purpose, &schema);
+                if aggregated {
+                    demand.always_from = demand.needs.len();
+                }
+                demand.needs.extend(needs_of_sort(request, &schema)?);
+                let mut aggregations = None;
+                if aggregated {
+                    let bound = Arc::new(request.aggregated().bind(index, limits)?);
+                    let needs = needs_of_aggregations(&bound, &schema);
+                    demand.needs.extend(needs);
+                    aggregations = Some(bound);
+                }
+                Ok(BoundWork {
                     clause,
-                    request.is_scored(),
-                    request.hits_wanted() == 0,
-                    needs_of_sort(request, &schema)?,
-                )
+                    demand,
+                    aggregations,
+                })
             }
-        };
-        let purpose = Purpose {
-            scored,
-            counted,
-            labelled,
-        };
-        let mut demand = needs_of(&clause, purpose, &schema);
-        if let Collect::Custom { .. } = self.collect {
-            demand.always_from = demand.needs.len();
         }
-        demand.needs.extend(collected);
-        Ok((clause, demand))
     }
 }

@@ -46,6 +46,11 @@ impl Filter {
         self.canonical_in(Context::Scored)
     }
 
+    /// The canonical form of the filter where it only matches.
+    pub(crate) fn canonical_unscored(&self) -> Value {
+        self.canonical_in(Context::Filter)
+    }
+
     fn canonical_in(&self, context: Context) -> Value {
         sorted(match self.kind() {
             FilterKind::Clause(clause) => canonical(clause, context),
@@ -90,12 +95,16 @@ impl SearchRequest {
                 _ => None,
             })
             .collect();
-        Fingerprint::of(&sorted(json!({
+        let mut canonical = json!({
             "columns": columns,
             "hits": hits,
             "query": self.filter().canonical_in(context),
             "scored": scored,
-        })))
+        });
+        if let Some(map) = canonical.as_object_mut() {
+            map.extend(self.canonical_extras());
+        }
+        Fingerprint::of(&sorted(canonical))
     }
 }
 

@@ -148,8 +148,9 @@ const REQUESTS: &[(&str, &str)] = &[
         "the request is not valid JSON: the key \"size\" stands twice at line 1 column 18",
     ),
     (
-        r#"{"aggs": {}}"#,
-        "request: unknown key \"aggs\" (known: _source, from, query, size, sort, track_total_hits)",
+        r#"{"rescore": {}}"#,
+        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, from, query, size, \
+         sort, track_total_hits)",
     ),
     (
         r#"{"size": "many"}"#,

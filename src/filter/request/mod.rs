@@ -1,0 +1,197 @@
+//! A search request, in the shape of an Elasticsearch `_search` body.
+
+mod body;
+
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::filter::aggregations::Aggregations;
+use crate::filter::filter::Filter;
+use crate::filter::fingerprint::Fingerprint;
+use crate::filter::path::Path;
+use crate::filter::sort::{Sort, SortKey};
+use crate::filter::source::SourceFilter;
+
+/// How far into the hits a request may reach; Elasticsearch's `index.max_result_window`.
+const MAX_WINDOW: usize = 10_000;
+/// How many hits a request asks for when it does not say.
+const DEFAULT_SIZE: usize = 10;
+
+/// What to search for and what to bring back.
+///
+/// The shape is that of an Elasticsearch `_search` body (page *Search API*, `search-search`):
+/// `query`, `size`, `from`, `sort`, `track_total_hits`, `_source`, and `aggs` or `aggregations`.
+///
+/// ```
+/// use forewarm::{Clause, SearchRequest, Sort};
+///
+/// let written = SearchRequest::from_json(
+///     r#"{"query": {"term": {"type": "PushEvent"}}, "size": 5, "sort": [{"id": "desc"}]}"#,
+/// )?;
+/// let built = SearchRequest::new(Clause::term("type", "PushEvent"))
+///     .size(5)
+///     .sort([Sort::by("id").descending()]);
+/// assert_eq!(written.to_value()?, built.to_value()?);
+/// assert_eq!(written.fingerprint(), built.fingerprint());
+/// # Ok::<(), forewarm::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SearchRequest {
+    filter: Filter,
+    size: usize,
+    from: usize,
+    sort: Vec<Sort>,
+    track_total_hits: TrackTotalHits,
+    source: SourceFilter,
+    aggregations: Aggregations,
+    /// Computed when it is first asked for, and made anew by setters of what it depends on:
+    /// hashing costs more than joining, and a request is warmed, joined and searched.
+    pub(crate) fingerprint: OnceLock<Fingerprint>,
+}
+
+/// How exactly hits are counted.
+///
+/// ```
+/// assert_eq!(forewarm::TrackTotalHits::default(), forewarm::TrackTotalHits::Exactly);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TrackTotalHits {
+    /// All of them: the default.
+    #[default]
+    Exactly,
+    /// Not at all.
+    Not,
+    /// Exactly up to this many.
+    UpTo(u64),
+}
+
+impl SearchRequest {
+    /// A request for the ten best hits of a filter.
+    pub fn new(filter: impl Into<Filter>) -> Self {
+        Self {
+            filter: filter.into(),
+            size: DEFAULT_SIZE,
+            from: 0,
+            sort: Vec::new(),
+            track_total_hits: TrackTotalHits::Exactly,
+            source: SourceFilter::All,
+            aggregations: Aggregations::default(),
+            fingerprint: OnceLock::new(),
+        }
+    }
+
+    /// Sets how many hits to bring. With `from` at most 10,000.
+    #[must_use]
+    pub fn size(mut self, size: usize) -> Self {
+        self.size = size;
+        self.fingerprint = OnceLock::new();
+        self
+    }
+
+    /// Sets how many hits to pass over.
+    #[must_use]
+    pub fn from(mut self, from: usize) -> Self {
+        self.from = from;
+        self
+    }
+
+    /// Sets the order of hits. None: by score, greatest first.
+    #[must_use]
+    pub fn sort(mut self, sort: impl IntoIterator<Item = Sort>) -> Self {
+        self.sort = sort.into_iter().collect();
+        self.fingerprint = OnceLock::new();
+        self
+    }
+
+    /// Sets how exactly hits are counted.
+    #[must_use]
+    pub fn track_total_hits(mut self, track: TrackTotalHits) -> Self {
+        self.track_total_hits = track;
+        self
+    }
+
+    /// Sets which stored fields hits bring.
+    #[must_use]
+    pub fn source(mut self, source: SourceFilter) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// Sets what is computed over all matches.
+    #[must_use]
+    pub fn aggregations(mut self, aggregations: Aggregations) -> Self {
+        self.aggregations = aggregations;
+        self.fingerprint = OnceLock::new();
+        self
+    }
+
+    /// What is searched for.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// How many hits are brought.
+    pub fn hits_wanted(&self) -> usize {
+        self.size
+    }
+
+    /// How many hits are passed over.
+    pub fn offset(&self) -> usize {
+        self.from
+    }
+
+    /// The order of hits; empty means by score, greatest first.
+    pub fn sorts(&self) -> &[Sort] {
+        &self.sort
+    }
+
+    /// How exactly hits are counted.
+    pub fn total_hits(&self) -> TrackTotalHits {
+        self.track_total_hits
+    }
+
+    /// Which stored fields hits bring.
+    pub fn source_filter(&self) -> &SourceFilter {
+        &self.source
+    }
+
+    /// What is computed over all matches.
+    pub fn aggregated(&self) -> &Aggregations {
+        &self.aggregations
+    }
+
+    /// Whether scores are computed: only when hits are ordered by them, as in Elasticsearch.
+    pub fn is_scored(&self) -> bool {
+        self.size > 0
+            && (self.sort.is_empty() || self.sort.iter().any(|sort| sort.key == SortKey::Score))
+    }
+
+    /// Checks what setters cannot: that the window of hits is small enough.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if `from` + `size` is above 10,000.
+    pub fn validate(&self) -> Result<()> {
+        let window = self.from.saturating_add(self.size);
+        if window > MAX_WINDOW {
+            let path = Path::root("size");
+            return Err(path.error(format_args!(
+                "from + size is {window}, more than the {MAX_WINDOW} allowed"
+            )));
+        }
+        Ok(())
+    }
+
+    /// What else the request reads, for its canonical form.
+    pub(crate) fn canonical_extras(&self) -> Map<String, Value> {
+        let mut extras = Map::new();
+        if !self.aggregations.is_empty() {
+            extras.insert("aggs".into(), self.aggregations.canonical());
+        }
+        extras
+    }
+}
