@@ -30,6 +30,7 @@ mod query_string;
 mod ranges;
 mod request;
 mod sort;
+mod sort_value;
 mod source;
 mod value;
 mod write;
@@ -39,6 +40,7 @@ pub(crate) use bound::BoundClause;
 pub(crate) use column_range::ColumnRangeQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::{TermRangeQuery, TermsQuery};
+pub(crate) use sort_value::typed_place;
 
 pub use aggregations::Aggregations;
 pub use clause::{
@@ -50,6 +52,7 @@ pub use filter::Filter;
 pub use fingerprint::Fingerprint;
 pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
+pub use sort_value::SortValue;
 pub use source::SourceFilter;
 pub use value::FieldValue;
 

@@ -9,7 +9,7 @@ use tantivy::schema::Schema;
 
 use crate::error::Result;
 use crate::filter::{
-    AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, column_names,
+    AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, column_names, typed_place,
 };
 use crate::needs::need::{Need, Needs};
 use crate::needs::query::needs_of;
@@ -79,7 +79,8 @@ pub(crate) fn needs_of_aggregations(bound: &Arc<BoundAggregations>, schema: &Sch
 ///
 /// # Errors
 ///
-/// A field is unknown or not fast, named with its place in `sort`.
+/// A field is unknown or not fast, named with its place in `sort`; a place to go on from is of
+/// other types.
 pub(crate) fn needs_of_sort(request: &SearchRequest, schema: &Schema) -> Result<Vec<Need>> {
     let mut needs = Needs::default();
     let root = Path::root("sort");
@@ -110,6 +111,9 @@ pub(crate) fn needs_of_sort(request: &SearchRequest, schema: &Schema) -> Result<
         if request.hits_wanted() > 0 {
             needs.column(name, None, false);
         }
+    }
+    if let Some(place) = request.place() {
+        typed_place(request.sorts(), place, schema)?;
     }
     Ok(needs.into_vec())
 }
