@@ -23,6 +23,9 @@ pub enum ErrorKind {
     /// A read missed what was warmed and the policy is [`OnMiss::Fail`](crate::OnMiss::Fail): the
     /// message names the file and range.
     LateRead,
+    /// A clause stands for more terms than the settings allow: narrow it, raise the limit, or let
+    /// it be read on demand. See [`ExpansionSettings`](crate::ExpansionSettings).
+    LimitExceeded,
     /// The object is not there: check the path, or refresh the list of splits.
     NotFound,
     /// The object was replaced since it was opened: open it again.
@@ -45,6 +48,7 @@ impl fmt::Display for ErrorKind {
             Self::Internal => "internal error",
             Self::InvalidRequest => "invalid request",
             Self::LateRead => "late read",
+            Self::LimitExceeded => "limit exceeded",
             Self::NotFound => "not found",
             Self::SplitChanged => "split changed",
             Self::Store => "store failed",

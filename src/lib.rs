@@ -117,10 +117,11 @@ pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{Aggregations, SortValue};
 pub use filter::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, FieldValue, Filter,
-    Fingerprint, MatchAllClause, MatchClause, MatchNoneClause, MatchPhraseClause,
-    MinimumShouldMatch, Missing, Operator, PrefixClause, QueryStringClause, RangeClause,
-    SearchRequest, Sort, SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
+    FieldValue, Filter, Fingerprint, IdsClause, MatchAllClause, MatchClause, MatchNoneClause,
+    MatchPhraseClause, MinimumShouldMatch, Missing, Operator, PastLimit, PrefixClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey,
+    SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
 };
 pub use plan::{Component, ComponentCost, Explanation};
 pub use search::{Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming};

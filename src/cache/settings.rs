@@ -13,6 +13,9 @@ pub struct CacheSettings {
     pub lease_bytes: u64,
     /// Bytes of opened splits: hot bytes, and what readers keep open. Default 256 MiB.
     pub opened_bytes: u64,
+    /// Bytes of memory for what splits are known not to hold: terms and patterns that were looked
+    /// for in vain. Default 4 MiB, some ten thousand of them.
+    pub absence_bytes: u64,
 }
 
 impl Default for CacheSettings {
@@ -21,6 +24,7 @@ impl Default for CacheSettings {
             capacity_bytes: 1 << 30,
             lease_bytes: 512 << 20,
             opened_bytes: 256 << 20,
+            absence_bytes: 4 << 20,
         }
     }
 }
@@ -35,6 +39,12 @@ impl CacheSettings {
     /// Sets [`lease_bytes`](Self::lease_bytes).
     pub fn with_lease_bytes(mut self, bytes: u64) -> Self {
         self.lease_bytes = bytes;
+        self
+    }
+
+    /// Sets [`absence_bytes`](Self::absence_bytes).
+    pub fn with_absence_bytes(mut self, bytes: u64) -> Self {
+        self.absence_bytes = bytes;
         self
     }
 

@@ -9,18 +9,26 @@ use tantivy::Term;
 use tantivy::columnar::ColumnType;
 use tantivy::query::{
     AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery,
-    ExistsQuery, Occur, PhraseQuery, Query, TermQuery,
+    ExistsQuery, Occur, PhrasePrefixQuery, PhraseQuery, Query, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 
+use crate::filter::automaton::TermAutomaton;
 use crate::filter::column_range::{ColumnRangeQuery, ColumnValues};
-use crate::filter::queries::{TermRangeQuery, TermsQuery};
+use crate::filter::expansion::{Expansion, ExpansionQuery, ExpansionSettings};
+use crate::filter::ids_query::IdsQuery;
+use crate::filter::queries::TermsQuery;
 
 /// A clause bound to a schema.
 #[derive(Debug)]
 pub(crate) enum BoundClause {
     /// Every document, score 1.
     All,
+    /// Documents with any term of a field that a pattern accepts, score 1.
+    Automaton {
+        field: Field,
+        automaton: TermAutomaton,
+    },
     /// The score of a clause times a factor.
     Boost(Box<BoundClause>, f32),
     /// A combination.
@@ -49,12 +57,21 @@ pub(crate) enum BoundClause {
         /// Whether columns of the JSON paths below count too.
         subpaths: bool,
     },
+    /// Documents by the numbers of segment and document, sorted and without duplicates; score 1.
+    Ids(Vec<(u32, u32)>),
     /// A query of the caller.
     Opaque(Box<dyn Query>),
     /// Terms at positions; at least two.
     Phrase {
         terms: Vec<(usize, Term)>,
         slop: u32,
+    },
+    /// Terms at positions, at least one, and behind them a term that begins as `prefix` does: one
+    /// of the first `max_expansions` such terms of a segment.
+    PhrasePrefix {
+        terms: Vec<(usize, Term)>,
+        prefix: (usize, Term),
+        max_expansions: u32,
     },
     /// One term.
     Term {
@@ -127,12 +144,16 @@ impl BoundClause {
         }
     }
 
-    /// The query of tantivy.
-    pub(crate) fn query(&self) -> Box<dyn Query> {
+    /// The query of tantivy; its clauses expand within `limits`.
+    pub(crate) fn query(&self, limits: &ExpansionSettings) -> Box<dyn Query> {
         match self {
             Self::All => Box::new(AllQuery),
-            Self::Boost(clause, boost) => Box::new(BoostQuery::new(clause.query(), *boost)),
-            Self::Bool(clause) => clause.query(),
+            Self::Automaton { field, automaton } => {
+                let expansion = Expansion::Automaton(automaton.clone());
+                Box::new(ExpansionQuery::new(*field, expansion, *limits))
+            }
+            Self::Boost(clause, boost) => Box::new(BoostQuery::new(clause.query(limits), *boost)),
+            Self::Bool(clause) => clause.query(limits),
             Self::ColumnRange {
                 column,
                 types,
@@ -142,46 +163,67 @@ impl BoundClause {
                 types.clone(),
                 values.clone(),
             )),
-            Self::Constant(clause, score) => Box::new(ConstScoreQuery::new(clause.query(), *score)),
+            Self::Constant(clause, score) => {
+                Box::new(ConstScoreQuery::new(clause.query(limits), *score))
+            }
             Self::DisMax {
                 queries,
                 tie_breaker,
             } => Box::new(DisjunctionMaxQuery::with_tie_breaker(
-                queries.iter().map(Self::scored_part).collect(),
+                queries
+                    .iter()
+                    .map(|query| query.scored_part(limits))
+                    .collect(),
                 *tie_breaker,
             )),
             Self::Empty => Box::new(EmptyQuery),
             Self::Exists { column, subpaths } => {
                 Box::new(ExistsQuery::new(column.clone(), *subpaths))
             }
+            Self::Ids(addresses) => Box::new(IdsQuery::new(addresses.clone())),
             Self::Opaque(query) => query.box_clone(),
             Self::Phrase { terms, slop } => {
                 Box::new(PhraseQuery::new_with_offset_and_slop(terms.clone(), *slop))
+            }
+            Self::PhrasePrefix {
+                terms,
+                prefix,
+                max_expansions,
+            } => {
+                let parts = terms.iter().chain([prefix]).cloned().collect();
+                let mut query = PhrasePrefixQuery::new_with_offset(parts);
+                query.set_max_expansions(*max_expansions);
+                Box::new(query)
             }
             Self::Term { term, record } => Box::new(TermQuery::new(term.clone(), *record)),
             Self::TermRange {
                 field,
                 lower,
                 upper,
-            } => Box::new(TermRangeQuery::new(*field, lower.clone(), upper.clone())),
+            } => {
+                let expansion = Expansion::Range(lower.clone(), upper.clone());
+                Box::new(ExpansionQuery::new(*field, expansion, *limits))
+            }
             Self::Terms { field, terms } => Box::new(TermsQuery::new(*field, terms.clone())),
         }
     }
 
     /// The query as a part of a scored combination.
-    fn scored_part(&self) -> Box<dyn Query> {
+    fn scored_part(&self, limits: &ExpansionSettings) -> Box<dyn Query> {
         match self {
             // tantivy leaves scorers of all documents out of an intersection, with their score;
             // the wrapper keeps it. `exists` is one when its column is full.
-            Self::All | Self::Exists { .. } => Box::new(ConstScoreQuery::new(self.query(), 1.0)),
-            other => other.query(),
+            Self::All | Self::Exists { .. } => {
+                Box::new(ConstScoreQuery::new(self.query(limits), 1.0))
+            }
+            other => other.query(limits),
         }
     }
 
     /// The query as a part that is not scored. tantivy scores even what must not match, which
     /// would read norms.
-    fn unscored_part(&self) -> Box<dyn Query> {
-        Box::new(ConstScoreQuery::new(self.query(), 0.0))
+    fn unscored_part(&self, limits: &ExpansionSettings) -> Box<dyn Query> {
+        Box::new(ConstScoreQuery::new(self.query(limits), 0.0))
     }
 }
 
@@ -215,31 +257,31 @@ impl BoundBool {
         BoundClause::Bool(self)
     }
 
-    fn query(&self) -> Box<dyn Query> {
+    fn query(&self, limits: &ExpansionSettings) -> Box<dyn Query> {
         let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         parts.extend(
             self.must
                 .iter()
-                .map(|part| (Occur::Must, part.scored_part())),
+                .map(|part| (Occur::Must, part.scored_part(limits))),
         );
         parts.extend(
             self.filter
                 .iter()
-                .map(|part| (Occur::Must, part.unscored_part())),
+                .map(|part| (Occur::Must, part.unscored_part(limits))),
         );
         parts.extend(
             self.should
                 .iter()
-                .map(|part| (Occur::Should, part.scored_part())),
+                .map(|part| (Occur::Should, part.scored_part(limits))),
         );
         parts.extend(
             self.must_not
                 .iter()
-                .map(|part| (Occur::MustNot, part.unscored_part())),
+                .map(|part| (Occur::MustNot, part.unscored_part(limits))),
         );
         if self.must.is_empty() && self.filter.is_empty() && self.should.is_empty() {
             // What only excludes starts from every document.
-            parts.push((Occur::Must, BoundClause::All.unscored_part()));
+            parts.push((Occur::Must, BoundClause::All.unscored_part(limits)));
         }
         Box::new(BooleanQuery::with_minimum_required_clauses(
             parts,

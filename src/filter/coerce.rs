@@ -20,7 +20,8 @@ use crate::filter::path::Path;
 use crate::filter::ranges;
 use crate::filter::value::FieldValue;
 
-/// The clauses any of which is a document with exactly this value.
+/// The clauses any of which is a document with exactly this value; for text and JSON paths the
+/// last one is the value as a string.
 pub(crate) fn exact(
     target: &Target<'_>,
     value: &FieldValue,
@@ -60,12 +61,19 @@ pub(crate) fn column(target: &Target<'_>, values: ColumnValues) -> BoundClause {
         (ColumnValues::Numbers(_), _) => {
             vec![ColumnType::I64, ColumnType::U64, ColumnType::F64]
         }
+        (ColumnValues::Pattern(_), _) => vec![ColumnType::Str],
     };
     BoundClause::ColumnRange {
         column: target.name.to_owned(),
         types,
         values,
     }
+}
+
+/// A clause over a column of strings: exactly this one.
+pub(crate) fn string_column(target: &Target<'_>, text: &str) -> BoundClause {
+    let bytes = Bound::Included(text.as_bytes().to_vec());
+    column(target, ColumnValues::Bytes(bytes.clone(), bytes))
 }
 
 /// The term of a value of a field that is neither date nor JSON.
@@ -184,8 +192,7 @@ fn exact_json(
     {
         clauses.push(column(target, ColumnValues::Dates(nanos)));
     }
-    let bytes = Bound::Included(text.into_bytes());
-    clauses.push(column(target, ColumnValues::Bytes(bytes.clone(), bytes)));
+    clauses.push(string_column(target, &text));
     Ok(clauses)
 }
 

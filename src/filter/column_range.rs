@@ -10,12 +10,14 @@ use std::fmt::Debug;
 use std::net::Ipv6Addr;
 use std::ops::{Bound, RangeInclusive};
 
-use tantivy::columnar::{Column, ColumnType, DynamicColumn, DynamicColumnHandle};
+use tantivy::columnar::{Column, ColumnType, DynamicColumn, DynamicColumnHandle, StrColumn};
 use tantivy::query::{
-    AllScorer, ConstScorer, EmptyScorer, EnableScoring, Explanation, Query, Scorer, Weight,
+    AllScorer, BitSetDocSet, ConstScorer, EmptyScorer, EnableScoring, Explanation, Query, Scorer,
+    Weight,
 };
-use tantivy::{DateTime, DocId, DocSet, Score, SegmentReader, TERMINATED};
+use tantivy::{BitSet, DateTime, DocId, DocSet, Score, SegmentReader, TERMINATED};
 
+use crate::filter::automaton::TermAutomaton;
 use crate::filter::numbers::NumberRange;
 use crate::filter::queries::explain_constant;
 
@@ -30,6 +32,8 @@ pub(crate) enum ColumnValues {
     /// Dates, in nanoseconds since 1970.
     Dates(RangeInclusive<i64>),
     Numbers(NumberRange),
+    /// Strings that an automaton accepts.
+    Pattern(TermAutomaton),
 }
 
 /// Documents with a value of a column in a range, all with the same score.
@@ -106,6 +110,9 @@ impl ColumnRangeQuery {
                     .term_bounds_to_ord(as_ref(lower), as_ref(upper))?;
                 Ok(self.scorer_over(column.ords().clone(), ordinals(bounds), boost))
             }
+            (ColumnValues::Pattern(automaton), DynamicColumn::Str(column)) => {
+                accepted(automaton, &column, boost)
+            }
             _ => Ok(Box::new(EmptyScorer)),
         }
     }
@@ -167,6 +174,40 @@ impl Weight for ColumnRangeQuery {
     fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
         explain_constant(self, "ColumnRangeQuery", reader, doc)
     }
+}
+
+/// The documents with a string that an automaton accepts.
+fn accepted(
+    automaton: &TermAutomaton,
+    column: &StrColumn,
+    boost: Score,
+) -> tantivy::Result<Box<dyn Scorer>> {
+    let ords = column.ords();
+    let mut wanted = BitSet::with_max_value(ordinal(column.num_terms() as u64));
+    let mut strings = column.dictionary().search(automaton).into_stream()?;
+    let mut any = false;
+    while strings.advance() {
+        wanted.insert(ordinal(strings.term_ord()));
+        any = true;
+    }
+    if !any {
+        return Ok(Box::new(EmptyScorer));
+    }
+    let mut found = BitSet::with_max_value(ords.num_docs());
+    for doc in 0..ords.num_docs() {
+        if ords
+            .values_for_doc(doc)
+            .any(|ord| wanted.contains(ordinal(ord)))
+        {
+            found.insert(doc);
+        }
+    }
+    Ok(Box::new(ConstScorer::new(BitSetDocSet::from(found), boost)))
+}
+
+/// The number of a string in a column: a segment has fewer than 2^32 of them.
+fn ordinal(ordinal: u64) -> u32 {
+    u32::try_from(ordinal).unwrap_or(u32::MAX)
 }
 
 fn as_ref(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

@@ -10,6 +10,7 @@ use tantivy::query::Query;
 
 use crate::error::Result;
 use crate::filter::clause::Clause;
+use crate::filter::expansion::ExpansionSettings;
 
 /// What to search for: a [`Clause`], or any [`Query`] of tantivy.
 ///
@@ -124,7 +125,9 @@ impl Filter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_query(&self, index: &Index) -> Result<Box<dyn Query>> {
-        Ok(self.bind(index, "query")?.query())
+        Ok(self
+            .bind(index, "query")?
+            .query(&ExpansionSettings::default()))
     }
 }
 

@@ -5,6 +5,7 @@
 //! takes a shortcut from the clause to the fingerprint, without a schema.
 
 mod aggregations;
+mod automaton;
 mod bind;
 mod bound;
 mod builder;
@@ -13,6 +14,7 @@ mod clause;
 mod coerce;
 mod column_range;
 mod dates;
+mod expansion;
 mod field;
 #[expect(
     clippy::module_inception,
@@ -20,6 +22,7 @@ mod field;
 )]
 mod filter;
 mod fingerprint;
+mod ids_query;
 mod json;
 mod json_ranges;
 mod numbers;
@@ -36,17 +39,24 @@ mod value;
 mod write;
 
 pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names};
-pub(crate) use bound::BoundClause;
+pub(crate) use automaton::TermAutomaton;
+pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
+pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
+pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
-pub(crate) use queries::{TermRangeQuery, TermsQuery};
+pub(crate) use queries::TermsQuery;
+pub(crate) use ranges::after_prefix;
 pub(crate) use sort_value::typed_place;
+
+pub use expansion::{ExpansionSettings, PastLimit};
 
 pub use aggregations::Aggregations;
 pub use clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,
     MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
-    QueryStringClause, RangeClause, TermClause, TermsClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, TermClause, TermsClause,
+    WildcardClause,
 };
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;

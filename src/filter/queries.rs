@@ -4,7 +4,6 @@
 //! after another; a look-up per term reads one block each, all at once when warmed.
 
 use std::fmt;
-use std::ops::Bound;
 
 use tantivy::postings::TermInfo;
 use tantivy::query::{
@@ -22,14 +21,6 @@ pub(crate) struct TermsQuery {
     terms: Vec<Term>,
 }
 
-/// Documents with any term of one field between two bounds, all with the same score.
-#[derive(Clone, Debug)]
-pub(crate) struct TermRangeQuery {
-    field: Field,
-    lower: Bound<Vec<u8>>,
-    upper: Bound<Vec<u8>>,
-}
-
 impl TermsQuery {
     /// All terms are of `field`.
     pub(crate) fn new(field: Field, terms: Vec<Term>) -> Self {
@@ -38,25 +29,6 @@ impl TermsQuery {
 
     pub(crate) fn terms(&self) -> &[Term] {
         &self.terms
-    }
-}
-
-impl TermRangeQuery {
-    /// Bounds are compared with [`Term::serialized_value_bytes`].
-    pub(crate) fn new(field: Field, lower: Bound<Vec<u8>>, upper: Bound<Vec<u8>>) -> Self {
-        Self {
-            field,
-            lower,
-            upper,
-        }
-    }
-
-    pub(crate) fn field(&self) -> Field {
-        self.field
-    }
-
-    pub(crate) fn bounds(&self) -> (&Bound<Vec<u8>>, &Bound<Vec<u8>>) {
-        (&self.lower, &self.upper)
     }
 }
 
@@ -99,54 +71,25 @@ impl Weight for TermsQuery {
     }
 }
 
-impl Query for TermRangeQuery {
-    fn weight(&self, _: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Weight for TermRangeQuery {
-    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        let inverted_index = reader.inverted_index(self.field)?;
-        let mut range = inverted_index.terms().range().without_keys();
-        range = match &self.lower {
-            Bound::Included(bytes) => range.ge(bytes),
-            Bound::Excluded(bytes) => range.gt(bytes),
-            Bound::Unbounded => range,
-        };
-        range = match &self.upper {
-            Bound::Included(bytes) => range.le(bytes),
-            Bound::Excluded(bytes) => range.lt(bytes),
-            Bound::Unbounded => range,
-        };
-        let mut terms = range.into_stream()?;
-        let mut union = Union::new(reader);
-        while terms.advance() {
-            union.add(&inverted_index, terms.value())?;
-        }
-        Ok(union.scorer(boost))
-    }
-
-    fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
-        explain_constant(self, "TermRangeQuery", reader, doc)
-    }
-}
-
 /// The documents of several terms.
-struct Union {
+pub(crate) struct Union {
     docs: BitSet,
     any: bool,
 }
 
 impl Union {
-    fn new(reader: &SegmentReader) -> Self {
+    pub(crate) fn new(reader: &SegmentReader) -> Self {
         Self {
             docs: BitSet::with_max_value(reader.max_doc()),
             any: false,
         }
     }
 
-    fn add(&mut self, index: &InvertedIndexReader, info: &TermInfo) -> tantivy::Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        index: &InvertedIndexReader,
+        info: &TermInfo,
+    ) -> tantivy::Result<()> {
         self.any = true;
         let mut postings =
             index.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?;
@@ -159,7 +102,7 @@ impl Union {
         Ok(())
     }
 
-    fn scorer(self, boost: Score) -> Box<dyn Scorer> {
+    pub(crate) fn scorer(self, boost: Score) -> Box<dyn Scorer> {
         if self.any {
             Box::new(ConstScorer::new(BitSetDocSet::from(self.docs), boost))
         } else {

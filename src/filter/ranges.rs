@@ -116,7 +116,7 @@ pub(crate) fn prefix(target: &Target<'_>, prefix: &str, path: &Path<'_>) -> Resu
 }
 
 /// The bound that ends exactly the byte strings which begin with `prefix`.
-pub(super) fn after_prefix(prefix: &[u8]) -> Bound<Vec<u8>> {
+pub(crate) fn after_prefix(prefix: &[u8]) -> Bound<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
         if let Some(next) = last.checked_add(1) {

@@ -12,7 +12,7 @@ use crate::filter::{
     AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, column_names, typed_place,
 };
 use crate::needs::need::{Need, Needs};
-use crate::needs::query::needs_of;
+use crate::needs::query::{Purpose, needs_of};
 
 /// A collector of any type, of which only what it reads is asked.
 pub(crate) trait ProbeCollector: Send + Sync {
@@ -25,6 +25,13 @@ impl<C: Collector> ProbeCollector for C {
         self.for_segment(segment, reader).map(drop)
     }
 }
+
+/// Clauses that only match.
+const MATCHING: Purpose = Purpose {
+    scored: false,
+    counted: false,
+    labelled: false,
+};
 
 /// Aggregations whose reads are only known by letting them read.
 struct Probed(Arc<BoundAggregations>);
@@ -59,8 +66,12 @@ pub(crate) fn needs_of_aggregations(bound: &Arc<BoundAggregations>, schema: &Sch
     let mut unknown = false;
     for read in bound.reads() {
         match read {
-            AggregationRead::Column { name, types } => needs.column(name, *types, false),
-            AggregationRead::Filter(clause) => others.extend(needs_of(clause, false, schema)),
+            AggregationRead::Column { name, types } => {
+                needs.column(name, *types, false);
+            }
+            AggregationRead::Filter(clause) => {
+                others.extend(needs_of(clause, MATCHING, schema).needs)
+            }
             AggregationRead::Unknown => unknown = true,
             AggregationRead::Values(pattern) => {
                 others.push(Need::Collector(Arc::new(Matching(pattern.clone()))));

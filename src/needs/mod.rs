@@ -5,12 +5,15 @@
 //! own, is passed on whole, to be probed.
 
 mod collector;
+mod demand;
+mod label;
 mod need;
 mod query;
 
 pub(crate) use collector::{ProbeCollector, needs_of_aggregations, needs_of_sort};
-pub(crate) use need::Need;
-pub(crate) use query::needs_of;
+pub(crate) use demand::{Demand, Node, Rule};
+pub(crate) use need::{Need, TermReads};
+pub(crate) use query::{Purpose, needs_of};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 //! One thing that a request reads.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::Bound;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tantivy::Term;
@@ -10,6 +9,7 @@ use tantivy::query::Query;
 use tantivy::schema::Field;
 
 use super::collector::ProbeCollector;
+use crate::filter::Expansion;
 
 /// One thing that a request reads, in every segment.
 pub(crate) enum Need {
@@ -24,19 +24,30 @@ pub(crate) enum Need {
         /// Whether columns of the JSON paths below are read too.
         subpaths: bool,
     },
+    /// The entries and postings of the terms that a clause stands for, maybe their positions.
+    Expansion {
+        field: Field,
+        expansion: Expansion,
+        positions: bool,
+        /// How many of them are wanted, if not all.
+        first: Option<u32>,
+    },
     /// The norms of a field, which scores use.
     Norms { field: Field },
     /// A query whose needs are not known: to be probed.
     Opaque { query: Box<dyn Query>, scored: bool },
     /// A term's entry in the dictionary, its postings, and maybe its positions.
-    Term { term: Term, positions: bool },
-    /// The entries and postings of the terms between two bounds, which are compared with
-    /// [`Term::serialized_value_bytes`].
-    TermRange {
-        field: Field,
-        lower: Bound<Vec<u8>>,
-        upper: Bound<Vec<u8>>,
-    },
+    Term { term: Term, reads: TermReads },
+}
+
+/// What is read of a term beyond its entry in the dictionary.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum TermReads {
+    /// Nothing where no document is deleted, else the postings: its documents are only counted.
+    Count,
+    Postings,
+    /// The postings and the positions.
+    Positions,
 }
 
 impl Need {
@@ -46,8 +57,6 @@ impl Need {
     }
 }
 
-/// What makes two term ranges one.
-type TermRangeKey = (Field, Bound<Vec<u8>>, Bound<Vec<u8>>);
 /// What makes two needs of columns one.
 type ColumnKey = (String, Option<Vec<ColumnType>>, bool);
 
@@ -57,70 +66,92 @@ pub(crate) struct Needs {
     needs: Vec<Need>,
     /// Where in `needs` a term is: a later need of its positions is added to it.
     terms: HashMap<Term, usize>,
-    term_ranges: HashSet<TermRangeKey>,
-    columns: HashSet<ColumnKey>,
-    norms: HashSet<Field>,
+    columns: HashMap<ColumnKey, usize>,
+    norms: HashMap<Field, usize>,
+    /// Where expansions are: they are few, so they are compared one by one.
+    expansions: Vec<usize>,
 }
 
 impl Needs {
-    pub(crate) fn term(&mut self, term: &Term, positions: bool) {
+    pub(crate) fn term(&mut self, term: &Term, reads: TermReads) -> usize {
         if let Some(&index) = self.terms.get(term) {
-            if let Some(Need::Term {
-                positions: known, ..
-            }) = self.needs.get_mut(index)
-            {
-                *known |= positions;
+            if let Some(Need::Term { reads: known, .. }) = self.needs.get_mut(index) {
+                *known = reads.max(*known);
             }
-            return;
+            return index;
         }
         self.terms.insert(term.clone(), self.needs.len());
-        self.needs.push(Need::Term {
+        self.push(Need::Term {
             term: term.clone(),
-            positions,
-        });
+            reads,
+        })
     }
 
-    pub(crate) fn term_range(
+    pub(crate) fn expansion(
         &mut self,
         field: Field,
-        lower: &Bound<Vec<u8>>,
-        upper: &Bound<Vec<u8>>,
-    ) {
-        if self
-            .term_ranges
-            .insert((field, lower.clone(), upper.clone()))
-        {
-            let (lower, upper) = (lower.clone(), upper.clone());
-            self.needs.push(Need::TermRange {
-                field,
-                lower,
-                upper,
-            });
+        expansion: &Expansion,
+        positions: bool,
+        first: Option<u32>,
+    ) -> usize {
+        let same = |index: &&usize| {
+            matches!(&self.needs[**index], Need::Expansion {
+                field: of,
+                expansion: known,
+                positions: with_positions,
+                first: wanted,
+            } if (*of, *with_positions, *wanted) == (field, positions, first) && known == expansion)
+        };
+        if let Some(&index) = self.expansions.iter().find(same) {
+            return index;
         }
+        self.expansions.push(self.needs.len());
+        self.push(Need::Expansion {
+            field,
+            expansion: expansion.clone(),
+            positions,
+            first,
+        })
     }
 
-    pub(crate) fn column(&mut self, name: &str, types: Option<&[ColumnType]>, subpaths: bool) {
+    pub(crate) fn column(
+        &mut self,
+        name: &str,
+        types: Option<&[ColumnType]>,
+        subpaths: bool,
+    ) -> usize {
         let types = types.map(<[ColumnType]>::to_vec);
-        if self
-            .columns
-            .insert((name.to_owned(), types.clone(), subpaths))
-        {
-            self.needs.push(Need::Column {
-                name: name.to_owned(),
-                types,
-                subpaths,
-            });
+        let key = (name.to_owned(), types.clone(), subpaths);
+        if let Some(&index) = self.columns.get(&key) {
+            return index;
         }
+        self.columns.insert(key, self.needs.len());
+        self.push(Need::Column {
+            name: name.to_owned(),
+            types,
+            subpaths,
+        })
     }
 
-    pub(crate) fn norms(&mut self, field: Field) {
-        if self.norms.insert(field) {
-            self.needs.push(Need::Norms { field });
+    pub(crate) fn norms(&mut self, field: Field) -> usize {
+        if let Some(&index) = self.norms.get(&field) {
+            return index;
         }
+        self.norms.insert(field, self.needs.len());
+        self.push(Need::Norms { field })
     }
 
-    pub(crate) fn opaque(&mut self, query: Box<dyn Query>, scored: bool) {
-        self.needs.push(Need::Opaque { query, scored });
+    pub(crate) fn opaque(&mut self, query: Box<dyn Query>, scored: bool) -> usize {
+        self.push(Need::Opaque { query, scored })
+    }
+
+    fn push(&mut self, need: Need) -> usize {
+        self.needs.push(need);
+        self.needs.len() - 1
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.needs.len()
     }
 
     pub(crate) fn into_vec(self) -> Vec<Need> {

@@ -6,13 +6,21 @@
 //! together; then the needs that missed are probed again, until none misses. The chain is as long
 //! as the data's own dependency: dictionary block, then postings and positions.
 //!
+//! Data waits while it may turn out that a segment holds no match: when a term that must be there
+//! is absent, or every branch of a disjunction, nothing more of that segment is fetched, and its
+//! search is left out. Absences are remembered.
+//!
 //! A dry run is the same, except that data (postings, positions, columns, norms), whose bytes no
 //! need has to see to go on, is counted instead of fetched.
 
+mod absences;
 mod component;
 mod explanation;
+mod probe;
+mod progress;
 mod resolve;
 
+pub(crate) use absences::Absences;
 pub use component::Component;
 pub use explanation::{ComponentCost, Explanation};
-pub(crate) use resolve::{Depth, Resolution, resolve};
+pub(crate) use resolve::{Depth, Planner, Resolution, resolve};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tantivy::DocAddress;
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::query::{EnableScoring, Query, Weight};
+use tantivy::query::{EmptyWeight, EnableScoring, Query, Weight};
 
 use super::statistics::GlobalStatistics;
 use crate::directory::ReadScope;
@@ -21,6 +21,8 @@ pub(super) struct Prepared {
     pub(super) query: Arc<dyn Query>,
     /// What is computed over all matches, when anything is.
     pub(super) aggregations: Option<Arc<BoundAggregations>>,
+    /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
+    pub(super) hopeless: Arc<[bool]>,
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has
@@ -55,11 +57,22 @@ impl SegmentNumbers {
     }
 }
 
+/// What becomes of segments that are proven to hold no match.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Hopeless {
+    /// The collector sees them, and no document of them: what it answers may depend on that, as
+    /// the empty buckets of an aggregation do.
+    Seen,
+    /// They are left out.
+    Skipped,
+}
+
 /// Searches all segments of all splits and merges what was collected. Runs on the calling thread,
 /// which must be one of the pool's, and its siblings.
 pub(super) fn collect<C: Collector>(
     splits: &[Prepared],
     collector: &C,
+    hopeless: Hopeless,
     scope: &Arc<ReadScope>,
 ) -> Result<C::Fruit> {
     let searchers = splits
@@ -91,10 +104,15 @@ pub(super) fn collect<C: Collector>(
     };
     let weights: Vec<Box<dyn Weight>> = splits.par_iter().map(weigh).collect::<Result<_>>()?;
 
+    let is_hopeless = |at: usize, segment: u32| {
+        let known = splits[at].hopeless.get(segment as usize);
+        known.is_some_and(|hopeless| *hopeless)
+    };
     let segments: Vec<(usize, u32)> = splits
         .iter()
         .enumerate()
         .flat_map(|(at, split)| (0..split.split.num_segments() as u32).map(move |seg| (at, seg)))
+        .filter(|&(at, segment)| hopeless == Hopeless::Seen || !is_hopeless(at, segment))
         .collect();
     let search = |&(at, segment): &(usize, u32)| {
         let split = &splits[at].split;
@@ -102,7 +120,12 @@ pub(super) fn collect<C: Collector>(
         in_scope(split, &mut || {
             let reader = split.searcher().segment_reader(segment);
             let number = numbers.firsts[at] + segment;
-            fruit = Some(collector.collect_segment(weights[at].as_ref(), number, reader)?);
+            let weight = if is_hopeless(at, segment) {
+                &EmptyWeight
+            } else {
+                weights[at].as_ref()
+            };
+            fruit = Some(collector.collect_segment(weight, number, reader)?);
             Ok(())
         })?;
         fruit.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a segment gave no fruit"))

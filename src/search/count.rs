@@ -101,6 +101,56 @@ impl<C: SegmentCollector> SegmentCollector for SegmentUpTo<C> {
     }
 }
 
+/// Counts matches as cheaply as the query can; past a limit, segments are passed over.
+pub(super) struct CountOnly {
+    limit: u64,
+    counted: AtomicU64,
+}
+
+impl CountOnly {
+    pub(super) fn up_to(limit: u64) -> Self {
+        Self {
+            limit,
+            counted: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Collector for CountOnly {
+    type Fruit = u64;
+    type Child = SegmentUpTo<Nothing>;
+
+    fn for_segment(&self, _: u32, _: &SegmentReader) -> tantivy::Result<Self::Child> {
+        Ok(SegmentUpTo {
+            collector: Nothing,
+            count: 0,
+        })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        false
+    }
+
+    fn merge_fruits(&self, counts: Vec<((), u64)>) -> tantivy::Result<u64> {
+        let counts = counts.into_iter().map(|((), count)| count);
+        Ok(counts.fold(0, u64::saturating_add))
+    }
+
+    fn collect_segment(
+        &self,
+        weight: &dyn Weight,
+        _: u32,
+        reader: &SegmentReader,
+    ) -> tantivy::Result<((), u64)> {
+        if self.counted.load(Ordering::Relaxed) > self.limit {
+            return Ok(((), 0));
+        }
+        let count = u64::from(weight.count(reader)?);
+        self.counted.fetch_add(count, Ordering::Relaxed);
+        Ok(((), count))
+    }
+}
+
 /// Collects nothing, and looks at no match when it is alone.
 pub(super) struct Nothing;
 

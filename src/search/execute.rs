@@ -8,7 +8,7 @@ use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
 use super::aggregate::{self, AggregationsOf};
-use super::collect::{Prepared, SegmentNumbers, collect};
+use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
 use super::documents;
 use super::hits::{self, Found, Way};
 use super::options::{SearchOptions, Warming};
@@ -155,7 +155,7 @@ impl Warmer {
             let joined = self.joined(splits, &work, options).await?;
             let (fruit, joined, late) = self
                 .run_search(joined, options, move |splits, scope| {
-                    collect(splits, &*collector, scope)
+                    collect(splits, &*collector, Hopeless::Seen, scope)
                 })
                 .await?;
             let mut report = joined.report;
@@ -202,6 +202,7 @@ impl Warmer {
 
         let mut outcome = Outcome::Ready;
         let mut traffic = Traffic::default();
+        let mut probe_rounds = 0;
         let (mut opening, mut warming) = (Duration::ZERO, Duration::ZERO);
         let mut leases = Vec::with_capacity(splits.len());
         let mut prepared = Vec::with_capacity(splits.len());
@@ -213,6 +214,7 @@ impl Warmer {
                 traffic = traffic.beside(warmed.traffic);
                 opening = opening.max(warmed.opening);
                 warming = warming.max(warmed.warming);
+                probe_rounds = probe_rounds.max(warmed.probe_rounds);
             }
             leases.push(warmed.as_ref().map(|warmed| Arc::clone(&warmed.lease)));
             prepared.push(self.prepare(address, warmed, work));
@@ -228,6 +230,7 @@ impl Warmer {
         let mut report = SearchReport::new(splits.len(), &outcome);
         report.then(traffic);
         report.then(opened);
+        report.probe_rounds = probe_rounds;
         report.open_us = micros(opening);
         report.warmup_us = micros(warming);
         report.join_us = micros(waited);
@@ -256,13 +259,15 @@ impl Warmer {
                 Arc::clone(&warmed.query)
             } else {
                 // It reads the same, but may score otherwise.
-                self.compile(&split, work).await?.clause.query().into()
+                let bound = self.compile(&split, work, false).await?;
+                bound.clause.query(&self.settings().expansion).into()
             };
             let prepared = Prepared {
                 split,
                 query,
                 // Their whole meaning is in the fingerprint.
                 aggregations: warmed.aggregations.clone(),
+                hopeless: Arc::clone(&warmed.hopeless),
             };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
@@ -270,11 +275,12 @@ impl Warmer {
         let traffic = TrafficCounter::default();
         let split = self.open_counted(address, &traffic).await?;
         let opening = started.elapsed();
-        let bound = self.compile(&split, work).await?;
+        let bound = self.compile(&split, work, false).await?;
         let prepared = Prepared {
             split,
-            query: bound.clause.query().into(),
+            query: bound.clause.query(&self.settings().expansion).into(),
             aggregations: bound.aggregations,
+            hopeless: Arc::default(),
         };
         Ok((prepared, traffic.snapshot(), opening))
     }

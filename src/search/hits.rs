@@ -6,8 +6,8 @@ use tantivy::collector::{Collector, Count, TopDocs};
 
 use super::after::After;
 use super::aggregate::AggregationsOf;
-use super::collect::{Prepared, collect};
-use super::count::{Nothing, UpTo};
+use super::collect::{Hopeless, Prepared, collect};
+use super::count::{CountOnly, Nothing, UpTo};
 use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::directory::ReadScope;
 use crate::error::Result;
@@ -95,6 +95,13 @@ fn by_sort<const KEYS: usize>(
 }
 
 impl Found {
+    fn counted(total: u64) -> Self {
+        Self {
+            total: Some(total),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn from_scores(scores: Vec<(f32, DocAddress)>) -> Self {
         let hits = scores
             .into_iter()
@@ -148,6 +155,11 @@ pub(super) fn found(
         scope,
     };
     match way.hits {
+        Hits::None if search.aggregations.is_none() => match way.count {
+            Counting::Not => Ok(Found::default()),
+            Counting::All => search.run(CountOnly::up_to(u64::MAX), Found::counted),
+            Counting::UpTo(limit) => search.run(CountOnly::up_to(limit), Found::counted),
+        },
         Hits::None => search.counted(way.count, Nothing, |()| Found::default()),
         Hits::Score { limit } => search.counted(way.count, by_score(limit), Found::from_scores),
         Hits::Sort {
@@ -193,10 +205,12 @@ impl Search<'_> {
         found: impl FnOnce(C::Fruit) -> Found,
     ) -> Result<Found> {
         let Some(aggregations) = self.aggregations else {
-            return Ok(found(collect(self.splits, &collector, self.scope)?));
+            let hits = collect(self.splits, &collector, Hopeless::Skipped, self.scope)?;
+            return Ok(found(hits));
         };
+        let hopeless = aggregations.hopeless();
         let both = (collector, aggregations);
-        let (hits, aggregated) = collect(self.splits, &both, self.scope)?;
+        let (hits, aggregated) = collect(self.splits, &both, hopeless, self.scope)?;
         Ok(Found {
             aggregated: Some(aggregated),
             ..found(hits)

@@ -17,6 +17,9 @@ pub struct SearchReport {
     pub bytes: u64,
     /// Rounds on the longest chain.
     pub rounds: u64,
+    /// Rounds that warming spent on queries and collectors which only tell what they read while
+    /// they read it, the most of any split.
+    pub probe_rounds: u64,
     /// Reads of the store during the search, after its warmup. A warm search has none.
     pub late_reads: u64,
     /// Time to open the splits, the slowest one, in microseconds.
@@ -43,6 +46,7 @@ impl SearchReport {
             gets: 0,
             bytes: 0,
             rounds: 0,
+            probe_rounds: 0,
             late_reads: 0,
             open_us: 0,
             warmup_us: 0,

@@ -6,6 +6,7 @@ use tantivy::aggregation::DEFAULT_BUCKET_LIMIT;
 use crate::cache::CacheSettings;
 use crate::directory::OnMiss;
 use crate::error::{Error, Result};
+use crate::filter::ExpansionSettings;
 use crate::store::{StoreSettings, millis};
 
 /// Everything a [`Warmer`](crate::Warmer) can be told: plain data, to be read from a settings
@@ -32,6 +33,8 @@ pub struct WarmerSettings {
     pub store: StoreSettings,
     /// How much memory may be taken.
     pub cache: CacheSettings,
+    /// How many terms one clause may stand for.
+    pub expansion: ExpansionSettings,
     /// What a search does when it reads what was not warmed. Default `fetch`.
     pub on_miss: OnMiss,
     /// How long a search waits for its warmup before it goes on without. Default 30 s, in
@@ -52,6 +55,7 @@ impl Default for WarmerSettings {
             aggregation_bytes: 500_000_000,
             store: StoreSettings::default(),
             cache: CacheSettings::default(),
+            expansion: ExpansionSettings::default(),
             on_miss: OnMiss::default(),
             join_deadline: Duration::from_secs(30),
             linger: Duration::from_secs(30),
@@ -81,6 +85,12 @@ impl WarmerSettings {
     /// Sets [`cache`](Self::cache).
     pub fn with_cache(mut self, cache: CacheSettings) -> Self {
         self.cache = cache;
+        self
+    }
+
+    /// Sets [`expansion`](Self::expansion).
+    pub fn with_expansion(mut self, expansion: ExpansionSettings) -> Self {
+        self.expansion = expansion;
         self
     }
 

@@ -33,6 +33,10 @@ pub(crate) struct Warmed {
     pub(crate) query: Arc<dyn Query>,
     pub(crate) aggregations: Option<Arc<BoundAggregations>>,
     pub(crate) lease: Arc<Lease>,
+    /// By segment: whether it is proven to hold no match, so that it need not be searched.
+    pub(crate) hopeless: Arc<[bool]>,
+    /// Rounds spent on what only tells what it reads while it reads it.
+    pub(crate) probe_rounds: u64,
     /// Opening and warming, as far as this warmup paid for it.
     pub(crate) traffic: Traffic,
     pub(crate) opening: Duration,

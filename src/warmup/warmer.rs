@@ -18,7 +18,7 @@ use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, SearchRequest};
-use crate::plan::{Depth, Explanation, Resolution, resolve};
+use crate::plan::{Absences, Depth, Explanation, Planner, Resolution, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::{Fetcher, TrafficCounter};
@@ -38,7 +38,7 @@ struct Inner {
     opener: Opener,
     registry: Arc<Registry>,
     runtime: Handle,
-    pool: Arc<ThreadPool>,
+    planner: Planner,
     late_reads: AtomicU64,
 }
 
@@ -115,6 +115,11 @@ impl WarmerBuilder {
             runtime.clone(),
         );
         let late_reads = AtomicU64::new(0);
+        let planner = Planner {
+            pool,
+            limits: settings.expansion,
+            absences: Absences::new(settings.cache.absence_bytes),
+        };
         let inner = Inner {
             late_reads,
             settings,
@@ -122,7 +127,7 @@ impl WarmerBuilder {
             opener,
             registry,
             runtime,
-            pool,
+            planner,
         };
         Ok(Warmer {
             inner: Arc::new(inner),
@@ -273,15 +278,23 @@ impl Warmer {
         let opening_traffic = TrafficCounter::default();
         let split = self.open_counted(address, &opening_traffic).await?;
         let opening = started.elapsed();
-        let bound = self.compile(&split, work).await?;
-        let Resolution { lease, traffic, .. } =
-            resolve(&split, bound.needs, Depth::Data, &self.inner.pool).await?;
+        let bound = self.compile(&split, work, false).await?;
+        let resolution = resolve(&split, bound.demand, Depth::Data, &self.inner.planner).await?;
+        let Resolution {
+            lease,
+            traffic,
+            hopeless,
+            probe_rounds,
+            ..
+        } = resolution;
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: bound.clause.query().into(),
+            query: bound.clause.query(&self.settings().expansion).into(),
             aggregations: bound.aggregations,
             lease: Arc::new(lease),
+            hopeless: hopeless.into(),
+            probe_rounds,
             traffic: opening_traffic.snapshot().then(traffic),
             opening,
             warming: started.elapsed(),
@@ -289,10 +302,19 @@ impl Warmer {
     }
 
     /// Binds the work to the split's schema.
-    pub(crate) async fn compile(&self, split: &Arc<Split>, work: &Work) -> Result<BoundWork> {
+    pub(crate) async fn compile(
+        &self,
+        split: &Arc<Split>,
+        work: &Work,
+        labelled: bool,
+    ) -> Result<BoundWork> {
         let split = Arc::clone(split);
         let work = work.clone();
-        pool::run(&self.inner.pool, move || work.bind(split.index())).await
+        let limits = self.settings().expansion;
+        pool::run(self.pool(), move || {
+            work.bind(split.index(), &limits, labelled)
+        })
+        .await
     }
 
     /// Finds out what warming `split` for `request` would read, fetching nothing but
@@ -313,8 +335,9 @@ impl Warmer {
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
         let split = self.open(split).await?;
-        let needs = self.compile(&split, &work).await?.needs;
-        let resolution = resolve(&split, needs, Depth::Dictionaries, &self.inner.pool).await?;
+        let demand = self.compile(&split, &work, true).await?.demand;
+        let planner = &self.inner.planner;
+        let resolution = resolve(&split, demand, Depth::Dictionaries, planner).await?;
         Explanation::new(&split, &resolution)
     }
 
@@ -330,7 +353,7 @@ impl Warmer {
     pub async fn layout(&self, split: &SplitAddress) -> Result<SplitLayout> {
         let split = self.open(split).await?;
         let scope = ReadScope::search([].into(), OnMiss::Fetch, Arc::default());
-        pool::run(&self.inner.pool, move || {
+        pool::run(self.pool(), move || {
             scope
                 .enter(|| SplitLayout::of(&split))
                 .map_err(|error| Error::from_tantivy(split.path(), error))
@@ -351,6 +374,7 @@ impl Warmer {
             capacity_bytes: cache.capacity_bytes(),
             leased_bytes: cache.leased_bytes(),
             resident_bytes: cache.resident_bytes(),
+            absences: self.inner.planner.absences.len(),
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),
@@ -373,6 +397,7 @@ impl Warmer {
         self.inner.registry.clear();
         self.inner.opener.clear().await;
         self.inner.cache.clear();
+        self.inner.planner.absences.clear();
     }
 
     /// Passes `result` on; when it says that the object was replaced, the next open starts anew.
@@ -396,7 +421,7 @@ impl Warmer {
     }
 
     pub(crate) fn pool(&self) -> &Arc<ThreadPool> {
-        &self.inner.pool
+        &self.inner.planner.pool
     }
 }
 
@@ -428,6 +453,8 @@ pub struct Statistics {
     pub leased_bytes: u64,
     /// Bytes cached, leased or in flight, each counted once.
     pub resident_bytes: u64,
+    /// Number of terms and patterns that segments are known not to hold, about.
+    pub absences: u64,
     /// Number of splits that are open.
     pub opened_splits: u64,
     /// Bytes of splits that are open.

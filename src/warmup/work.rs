@@ -5,8 +5,12 @@ use serde_json::json;
 use tantivy::Index;
 
 use crate::error::Result;
-use crate::filter::{BoundAggregations, BoundClause, Filter, Fingerprint, SearchRequest};
-use crate::needs::{Need, ProbeCollector, needs_of, needs_of_aggregations, needs_of_sort};
+use crate::filter::{
+    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, SearchRequest,
+};
+use crate::needs::{
+    Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
+};
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -19,7 +23,7 @@ pub(crate) struct Work {
 /// Work that has met the schema of a split.
 pub(crate) struct BoundWork {
     pub(crate) clause: BoundClause,
-    pub(crate) needs: Vec<Need>,
+    pub(crate) demand: Demand,
     /// What is computed over all matches, when anything is.
     pub(crate) aggregations: Option<Arc<BoundAggregations>>,
 }
@@ -82,50 +86,76 @@ impl Work {
         &self.filter
     }
 
-    /// Binds the filter to the schema of `index`, and tells what it and the collector read.
+    /// Binds the filter to the schema of `index`, and tells what it and the collector read; clauses
+    /// are `labelled` for people only where they are shown.
     ///
     /// # Errors
     ///
     /// `InvalidRequest`, naming clause and field.
-    pub(crate) fn bind(&self, index: &Index) -> Result<BoundWork> {
-        let schema = index.schema();
+    pub(crate) fn bind(
+        &self,
+        index: &Index,
+        limits: &ExpansionSettings,
+        labelled: bool,
+    ) -> Result<BoundWork> {
         match &self.collect {
             Collect::Custom {
                 scored,
                 columns,
                 collector,
             } => {
-                let columns = columns.iter().map(|name| Need::Column {
+                let clause = self.filter.bind(index, "query")?;
+                let purpose = Purpose {
+                    scored: *scored,
+                    counted: false,
+                    labelled,
+                };
+                let mut demand = needs_of(&clause, purpose, &index.schema());
+                demand.always_from = demand.needs.len();
+                demand.needs.extend(columns.iter().map(|name| Need::Column {
                     name: name.clone(),
                     types: None,
                     subpaths: false,
-                });
-                let clause = self.filter.bind(index, "query")?;
-                let mut needs = needs_of(&clause, *scored, &schema);
-                needs.extend(columns);
-                needs.push(Need::Collector(Arc::clone(collector)));
+                }));
+                demand.needs.push(Need::Collector(Arc::clone(collector)));
                 Ok(BoundWork {
                     clause,
-                    needs,
+                    demand,
                     aggregations: None,
                 })
             }
-            Collect::Hits(request) => {
-                let clause = request.bind(index)?;
-                let mut needs = needs_of(&clause, request.is_scored(), &schema);
-                needs.extend(needs_of_sort(request, &schema)?);
-                let mut aggregations = None;
-                if !request.aggregated().is_empty() {
-                    let bound = Arc::new(request.aggregated().bind(index)?);
-                    needs.extend(needs_of_aggregations(&bound, &schema));
-                    aggregations = Some(bound);
-                }
-                Ok(BoundWork {
-                    clause,
-                    needs,
-                    aggregations,
-                })
-            }
+            Collect::Hits(request) => Self::bind_request(request, index, limits, labelled),
         }
+    }
+
+    fn bind_request(
+        request: &SearchRequest,
+        index: &Index,
+        limits: &ExpansionSettings,
+        labelled: bool,
+    ) -> Result<BoundWork> {
+        let schema = index.schema();
+        let clause = request.bind(index)?;
+        let purpose = Purpose {
+            scored: request.is_scored(),
+            counted: request.hits_wanted() == 0 && request.aggregated().is_empty(),
+            labelled,
+        };
+        let mut demand = needs_of(&clause, purpose, &schema);
+        demand.needs.extend(needs_of_sort(request, &schema)?);
+        let mut aggregations = None;
+        if !request.aggregated().is_empty() {
+            let bound = Arc::new(request.aggregated().bind(index, limits)?);
+            if bound.sees_all() {
+                demand.always_from = demand.needs.len();
+            }
+            demand.needs.extend(needs_of_aggregations(&bound, &schema));
+            aggregations = Some(bound);
+        }
+        Ok(BoundWork {
+            clause,
+            demand,
+            aggregations,
+        })
     }
 }

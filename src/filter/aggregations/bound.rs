@@ -17,6 +17,7 @@ use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
+use crate::filter::expansion::ExpansionSettings;
 use crate::filter::field::Target;
 use crate::filter::filter::Filter;
 use crate::filter::path::Path;
@@ -37,6 +38,7 @@ pub(crate) struct BoundAggregations {
     reads: Vec<AggregationRead>,
     /// Whether a `top_hits` brings values of columns, which tantivy wants in every segment.
     brings_values: bool,
+    sees_all: bool,
 }
 
 /// What an aggregation reads.
@@ -60,6 +62,12 @@ impl BoundAggregations {
     /// What they read, in any order.
     pub(crate) fn reads(&self) -> &[AggregationRead] {
         &self.reads
+    }
+
+    /// Whether what they answer may depend on segments without matches: empty buckets come from
+    /// there.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.sees_all
     }
 
     /// The collector of one segment.
@@ -172,12 +180,18 @@ impl Aggregations {
     ///
     /// A field is unknown, not fast or of a type that the aggregation does not take, named with
     /// its place in `aggs`.
-    pub(crate) fn bind(&self, index: &Index) -> Result<BoundAggregations> {
+    pub(crate) fn bind(
+        &self,
+        index: &Index,
+        limits: &ExpansionSettings,
+    ) -> Result<BoundAggregations> {
         let mut binder = Binder {
             index,
+            limits,
             schema: index.schema(),
             reads: Vec::new(),
             brings_values: false,
+            sees_all: false,
         };
         let requests = binder.nodes(&self.nodes, &Path::root("aggs"))?;
         Ok(BoundAggregations {
@@ -185,6 +199,7 @@ impl Aggregations {
             tokenizers: index.tokenizers().clone(),
             reads: binder.reads,
             brings_values: binder.brings_values,
+            sees_all: binder.sees_all,
         })
     }
 }
@@ -202,9 +217,11 @@ enum Takes {
 
 struct Binder<'i> {
     index: &'i Index,
+    limits: &'i ExpansionSettings,
     schema: Schema,
     reads: Vec<AggregationRead>,
     brings_values: bool,
+    sees_all: bool,
 }
 
 impl Binder<'_> {
@@ -240,7 +257,7 @@ impl Binder<'_> {
 
     fn filter(&mut self, filter: Filter, path: &Path<'_>) -> Result<AggregationVariants> {
         let clause = filter.bind(self.index, &path.to_string())?;
-        let query = clause.query();
+        let query = clause.query(self.limits);
         self.reads.push(AggregationRead::Filter(clause));
         let filter = FilterAggregation::new_with_builder(Box::new(BoundFilter(query)));
         Ok(AggregationVariants::Filter(filter))
@@ -254,6 +271,12 @@ impl Binder<'_> {
         use AggregationVariants as Kind;
         use CompositeAggregationSource as Source;
 
+        self.sees_all |= match variant {
+            Kind::MultiTerms(terms) => terms.min_doc_count == Some(0),
+            Kind::Range(_) => true,
+            Kind::Terms(terms) => terms.min_doc_count == Some(0),
+            _ => false,
+        };
         let field = path.key("field");
         match variant {
             Kind::Average(_)

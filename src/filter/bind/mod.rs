@@ -1,6 +1,9 @@
 //! Clauses meet a schema.
 
 mod compound;
+mod patterns;
+mod regexp;
+mod termlevel;
 
 use tantivy::schema::{FieldType, IndexRecordOption, Schema, TextFieldIndexing};
 use tantivy::tokenizer::TokenizerManager;
@@ -46,6 +49,10 @@ impl SearchRequest {
     }
 }
 
+#[cfg(test)]
+pub(super) use patterns::tests::is_like;
+pub(super) use patterns::{canonical_wildcard, has_case};
+
 /// Binds clauses, and counts them: those made in Rust were never counted before.
 pub(crate) struct Binder<'i> {
     pub(crate) schema: Schema,
@@ -71,16 +78,12 @@ impl Binder<'_> {
             }
             Clause::DisMax(clause) => self.dis_max(clause, &path.key("dis_max"), depth, scored),
             Clause::Exists(clause) => self.exists(clause, &path.key("exists")),
+            Clause::Ids(clause) => termlevel::ids(clause, &path.key("ids")),
             Clause::Match(clause) => self.match_text(clause, &path.key("match")),
             Clause::MatchAll(_) => Ok(BoundClause::All),
             Clause::MatchNone(_) => Ok(BoundClause::Empty),
             Clause::MatchPhrase(clause) => self.match_phrase(clause, &path.key("match_phrase")),
-            Clause::Prefix(clause) => {
-                let path = &path.key("prefix");
-                let path = &path.key(&clause.field);
-                let target = Target::resolve_value(&self.schema, &clause.field, path)?;
-                ranges::prefix(&target, &clause.value, path)
-            }
+            Clause::Prefix(clause) => self.prefix(clause, &path.key("prefix")),
             Clause::QueryString(clause) => {
                 self.query_string(clause, &path.key("query_string"), depth)
             }
@@ -90,13 +93,10 @@ impl Binder<'_> {
                 let target = Target::resolve_value(&self.schema, &clause.field, path)?;
                 ranges::range(&target, clause, path)
             }
-            Clause::Term(clause) => {
-                let path = &path.key("term");
-                let path = &path.key(&clause.field);
-                let target = Target::resolve_value(&self.schema, &clause.field, path)?;
-                coerce::exact(&target, &clause.value, path).map(BoundClause::any)
-            }
+            Clause::Regexp(clause) => self.regexp(clause, &path.key("regexp")),
+            Clause::Term(clause) => self.term(clause, &path.key("term")),
             Clause::Terms(clause) => self.terms(clause, &path.key("terms")),
+            Clause::Wildcard(clause) => self.wildcard(clause, &path.key("wildcard")),
         }?;
         Ok(match bound {
             BoundClause::Empty => BoundClause::Empty,

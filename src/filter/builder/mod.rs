@@ -1,9 +1,10 @@
 //! Clauses from Rust: the same tree that the JSON makes.
 
 use crate::filter::clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, MatchAllClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,
     MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
-    QueryStringClause, RangeClause, TermClause, TermsClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, TermClause, TermsClause,
+    WildcardClause,
 };
 use crate::filter::value::FieldValue;
 
@@ -46,6 +47,15 @@ impl Clause {
     pub fn exists(field: impl Into<String>) -> ExistsClause {
         ExistsClause {
             field: field.into(),
+            boost: 1.0,
+            name: None,
+        }
+    }
+
+    /// The documents whose hits have one of these `_id`s.
+    pub fn ids<I: Into<String>>(values: impl IntoIterator<Item = I>) -> IdsClause {
+        IdsClause {
+            values: values.into_iter().map(Into::into).collect(),
             boost: 1.0,
             name: None,
         }
@@ -98,6 +108,7 @@ impl Clause {
         PrefixClause {
             field: field.into(),
             value: value.into(),
+            case_insensitive: false,
             boost: 1.0,
             name: None,
         }
@@ -128,11 +139,24 @@ impl Clause {
         }
     }
 
+    /// A term of `field` that a regular expression of Lucene matches.
+    pub fn regexp(field: impl Into<String>, value: impl Into<String>) -> RegexpClause {
+        RegexpClause {
+            field: field.into(),
+            value: value.into(),
+            case_insensitive: false,
+            flags: RegexpFlags::ALL,
+            boost: 1.0,
+            name: None,
+        }
+    }
+
     /// Exactly `value` in `field`.
     pub fn term(field: impl Into<String>, value: impl Into<FieldValue>) -> TermClause {
         TermClause {
             field: field.into(),
             value: value.into(),
+            case_insensitive: false,
             boost: 1.0,
             name: None,
         }
@@ -146,6 +170,17 @@ impl Clause {
         TermsClause {
             field: field.into(),
             values: values.into_iter().map(Into::into).collect(),
+            boost: 1.0,
+            name: None,
+        }
+    }
+
+    /// A term of `field` that a pattern of `*` and `?` matches.
+    pub fn wildcard(field: impl Into<String>, value: impl Into<String>) -> WildcardClause {
+        WildcardClause {
+            field: field.into(),
+            value: value.into(),
+            case_insensitive: false,
             boost: 1.0,
             name: None,
         }
@@ -283,6 +318,33 @@ impl RangeClause {
     }
 }
 
+impl RegexpClause {
+    /// Sets which optional operators are none, and so mean themselves.
+    #[must_use]
+    pub fn flags(mut self, flags: RegexpFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+}
+
+/// Clauses on text that can disregard case.
+macro_rules! case_insensitive {
+    ($($clause:ident),+) => {
+        $(
+            impl $clause {
+                /// Sets whether ASCII letters match in either case.
+                #[must_use]
+                pub fn case_insensitive(mut self, case_insensitive: bool) -> Self {
+                    self.case_insensitive = case_insensitive;
+                    self
+                }
+            }
+        )+
+    };
+}
+
+case_insensitive!(PrefixClause, RegexpClause, TermClause, WildcardClause);
+
 impl From<i32> for MinimumShouldMatch {
     fn from(count: i32) -> Self {
         Self::Count(count)
@@ -358,6 +420,7 @@ clauses! {
     ConstantScore: ConstantScoreClause,
     DisMax: DisMaxClause,
     Exists: ExistsClause,
+    Ids: IdsClause,
     Match: MatchClause,
     MatchAll: MatchAllClause,
     MatchNone: MatchNoneClause,
@@ -365,6 +428,8 @@ clauses! {
     Prefix: PrefixClause,
     QueryString: QueryStringClause,
     Range: RangeClause,
+    Regexp: RegexpClause,
     Term: TermClause,
     Terms: TermsClause,
+    Wildcard: WildcardClause,
 }

@@ -5,11 +5,13 @@
 //! are one. The form knows no schema, so equal meanings that only a schema shows (`10` and `"10"`
 //! for a number) have different forms, which costs a plan and nothing else.
 
+mod patterns;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::filter::bind::minimum;
+use crate::filter::bind::{has_case, minimum};
 use crate::filter::clause::{BoolClause, Clause, MatchClause, MinimumShouldMatch, Operator};
 use crate::filter::filter::{Filter, FilterKind, OpaqueKey};
 use crate::filter::fingerprint::Fingerprint;
@@ -122,6 +124,13 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             canonical_best(queries, context)
         }
         Clause::Exists(clause) => json!({"exists": clause.field}),
+        Clause::Ids(clause) => {
+            let ids: BTreeSet<&String> = clause.values.iter().collect();
+            if ids.is_empty() {
+                return json!({"match_none": {}});
+            }
+            json!({"ids": ids})
+        }
         Clause::Match(clause) => canonical_match(clause),
         Clause::MatchAll(_) => json!({"match_all": {}}),
         Clause::MatchNone(_) => json!({"match_none": {}}),
@@ -131,7 +140,7 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             "slop": clause.slop,
         }}),
         Clause::Prefix(clause) => {
-            json!({"prefix": {"field": clause.field, "value": clause.value}})
+            patterns::prefix(&clause.field, &clause.value, clause.case_insensitive)
         }
         Clause::QueryString(clause) => {
             // A factor of a field changes no bytes.
@@ -157,8 +166,11 @@ fn canonical(clause: &Clause, context: Context) -> Value {
                 "format": clause.format,
             }})
         }
+        Clause::Regexp(clause) => patterns::regexp(clause),
         Clause::Term(clause) => {
-            json!({"term": {"field": clause.field, "value": clause.value.to_value()}})
+            let insensitive = clause.case_insensitive && has_case(&clause.value.to_string());
+            let body = json!({"field": clause.field, "value": clause.value.to_value()});
+            json!({"term": patterns::insensitive(body, insensitive)})
         }
         Clause::Terms(clause) => {
             let values = unique(clause.values.iter().map(FieldValue::to_value));
@@ -171,6 +183,7 @@ fn canonical(clause: &Clause, context: Context) -> Value {
                 _ => json!({"terms": {"field": clause.field, "values": values}}),
             }
         }
+        Clause::Wildcard(clause) => patterns::wildcard(clause),
     }
 }
 

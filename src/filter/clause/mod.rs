@@ -2,11 +2,16 @@
 
 mod compound;
 mod fulltext;
+mod regexp_flags;
 mod termlevel;
 
 pub use compound::{BoolClause, ConstantScoreClause, DisMaxClause, MinimumShouldMatch};
 pub use fulltext::{MatchClause, MatchPhraseClause, Operator, QueryStringClause};
-pub use termlevel::{ExistsClause, PrefixClause, RangeClause, TermClause, TermsClause};
+pub use regexp_flags::RegexpFlags;
+pub use termlevel::{
+    ExistsClause, IdsClause, PrefixClause, RangeClause, RegexpClause, TermClause, TermsClause,
+    WildcardClause,
+};
 
 /// A search condition, in the terms of the Elasticsearch query DSL.
 ///
@@ -45,6 +50,8 @@ pub enum Clause {
     DisMax(DisMaxClause),
     /// Documents that have a value in a field (page *Exists query*, `query-dsl-exists-query`).
     Exists(ExistsClause),
+    /// Documents by their `_id` (page *IDs*, `query-dsl-ids-query`).
+    Ids(IdsClause),
     /// Words of a text, after the field's tokenizer (page *Match query*,
     /// `query-dsl-match-query`).
     Match(MatchClause),
@@ -61,10 +68,14 @@ pub enum Clause {
     QueryString(QueryStringClause),
     /// Values between bounds (page *Range query*, `query-dsl-range-query`).
     Range(RangeClause),
+    /// Terms that match a regular expression (page *Regexp query*, `query-dsl-regexp-query`).
+    Regexp(RegexpClause),
     /// One exact value (page *Term query*, `query-dsl-term-query`).
     Term(TermClause),
     /// Any of several exact values (page *Terms query*, `query-dsl-terms-query`).
     Terms(TermsClause),
+    /// Terms that match a pattern (page *Wildcard query*, `query-dsl-wildcard-query`).
+    Wildcard(WildcardClause),
 }
 
 impl Clause {

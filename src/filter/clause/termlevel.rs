@@ -1,5 +1,6 @@
 //! Clauses on exact values.
 
+use super::regexp_flags::RegexpFlags;
 use crate::filter::value::FieldValue;
 
 /// `exists`: documents that have a value in a field, which must be fast. Score: `boost`.
@@ -20,6 +21,25 @@ pub struct ExistsClause {
     pub name: Option<String>,
 }
 
+/// `ids`: the documents whose hits have one of these `_id`s: in forewarm the number of the segment
+/// and of the document in it, parted by a colon, within each split that is searched. What is no
+/// such id matches nothing, as what is not there does. Nothing is read. Score: `boost`. See
+/// [`Clause::ids`].
+///
+/// ```
+/// assert_eq!(forewarm::Clause::ids(["0:7", "1:0"]).values.len(), 2);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct IdsClause {
+    /// The ids, at most 65,536.
+    pub values: Vec<String>,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
+}
+
 /// `prefix`: documents with a term that begins with exactly these characters; `*` and `?` mean
 /// themselves. For text, facets and JSON paths. Score: `boost`. See [`Clause::prefix`].
 ///
@@ -33,6 +53,8 @@ pub struct PrefixClause {
     pub field: String,
     /// The characters, not analysed.
     pub value: String,
+    /// Whether ASCII letters match in either case, `false` by default.
+    pub case_insensitive: bool,
     /// The score, 1.0 by default.
     pub boost: f32,
     /// What a hit is told to have matched by, if it matches this clause (`_name`).
@@ -73,6 +95,38 @@ pub struct RangeClause {
     pub name: Option<String>,
 }
 
+/// `regexp`: documents with a term that a regular expression of Lucene matches from beginning to
+/// end: `.` `?` `*` `+` `{n,m}` `|` `( )` `[ ]` `[^ ]` `"…"` `\d` `\s` `\w` and their opposites;
+/// `^` and `$` mean themselves. For text and JSON paths, whose strings are matched. Score: `boost`.
+/// See [`Clause::regexp`].
+///
+/// Its optional operators are refused, as is an expression of more than 1,000 characters or one
+/// whose automaton would have more than 1,000 states; `rewrite` and `max_determinized_states` are
+/// not parameters.
+///
+/// ```
+/// use forewarm::{Clause, RegexpFlags};
+///
+/// let clause = Clause::regexp("mail", "[a-z]+@.*").flags(RegexpFlags::NONE);
+/// assert_eq!(clause.flags, RegexpFlags::NONE);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RegexpClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// The expression.
+    pub value: String,
+    /// Whether ASCII letters match in either case, `false` by default.
+    pub case_insensitive: bool,
+    /// Which optional operators are none, and so mean themselves.
+    pub flags: RegexpFlags,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
+}
+
 /// `term`: documents with exactly this value; text is not analysed. See [`Clause::term`].
 ///
 /// A date that is shortened (`2024-01-31`) matches the whole day, as in Elasticsearch. On a JSON
@@ -88,6 +142,9 @@ pub struct TermClause {
     pub field: String,
     /// The value.
     pub value: FieldValue,
+    /// Whether ASCII letters match in either case, `false` by default. Only text has
+    /// cases. Score then: `boost`.
+    pub case_insensitive: bool,
     /// Factor of the score, 1.0 by default.
     pub boost: f32,
     /// What a hit is told to have matched by, if it matches this clause (`_name`).
@@ -107,6 +164,28 @@ pub struct TermsClause {
     pub field: String,
     /// The values, at most 65,536.
     pub values: Vec<FieldValue>,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
+}
+
+/// `wildcard`: documents with a term that a pattern matches from beginning to end: `*` is any
+/// characters, `?` is any one, and after `\` either means itself. For text and JSON paths, whose
+/// strings are matched; not analysed. Score: `boost`. See [`Clause::wildcard`].
+///
+/// ```
+/// assert_eq!(forewarm::Clause::wildcard("path", "/var/*.lo?").value, "/var/*.lo?");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WildcardClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// The pattern.
+    pub value: String,
+    /// Whether ASCII letters match in either case, `false` by default.
+    pub case_insensitive: bool,
     /// The score, 1.0 by default.
     pub boost: f32,
     /// What a hit is told to have matched by, if it matches this clause (`_name`).

@@ -3,6 +3,7 @@
 mod compound;
 mod fulltext;
 mod parameters;
+mod patterns;
 mod termlevel;
 
 use serde_json::Value;
@@ -10,7 +11,8 @@ use serde_json::Value;
 use self::compound::boosting;
 use self::fulltext::{match_phrase, match_text, query_string};
 use self::parameters::{boost, name, names, only_common};
-use self::termlevel::{exists, prefix, range, term, terms};
+use self::patterns::{prefix, regexp, term, wildcard};
+use self::termlevel::{exists, ids, range, terms};
 use crate::error::Result;
 use crate::filter::clause::{Clause, MatchAllClause, MatchNoneClause};
 use crate::filter::json::{self, object};
@@ -29,8 +31,8 @@ pub(crate) const MAX_CLAUSES: usize = 65_536;
 pub(crate) const MAX_TERMS: usize = 65_536;
 
 /// The clauses, sorted as error messages list them.
-const CLAUSES: &str = "bool, constant_score, dis_max, exists, match, match_all, match_none, match_phrase, prefix, \
-                       query_string, range, term, terms";
+const CLAUSES: &str = "bool, constant_score, dis_max, exists, ids, match, match_all, match_none, \
+                       match_phrase, prefix, query_string, range, regexp, term, terms, wildcard";
 
 /// Reads clauses and counts them.
 pub(crate) struct Parser {
@@ -65,6 +67,7 @@ impl Parser {
             "constant_score" => self.constant_score(body, path, depth)?.into(),
             "dis_max" => self.dis_max(body, path, depth)?.into(),
             "exists" => exists(body, path)?.into(),
+            "ids" => ids(body, path)?.into(),
             "match" => match_text(body, path)?.into(),
             "match_all" => match_all(body, path)?.into(),
             "match_none" => match_none(body, path)?.into(),
@@ -72,8 +75,10 @@ impl Parser {
             "prefix" => prefix(body, path)?.into(),
             "query_string" => query_string(body, path)?.into(),
             "range" => range(body, path)?.into(),
+            "regexp" => regexp(body, path)?.into(),
             "term" => term(body, path)?.into(),
             "terms" => terms(body, path)?.into(),
+            "wildcard" => wildcard(body, path)?.into(),
             _ => return Err(path.error(format_args!("unknown clause (known: {CLAUSES})"))),
         })
     }

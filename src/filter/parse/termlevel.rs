@@ -3,11 +3,9 @@
 use serde_json::Value;
 
 use super::check_terms;
-use super::parameters::{boost, name, names, only_field, parameters, required};
+use super::parameters::{boost, name, names, only_field, required, strings};
 use crate::error::Result;
-use crate::filter::clause::{
-    Clause, ExistsClause, PrefixClause, RangeClause, TermClause, TermsClause,
-};
+use crate::filter::clause::{ExistsClause, IdsClause, RangeClause, TermsClause};
 use crate::filter::json::{check_keys, kind_of, object, string};
 use crate::filter::path::Path;
 use crate::filter::value::FieldValue;
@@ -23,16 +21,18 @@ pub(super) fn exists(body: &Value, path: &Path<'_>) -> Result<ExistsClause> {
     })
 }
 
-pub(super) fn prefix(body: &Value, path: &Path<'_>) -> Result<PrefixClause> {
-    let (field, value) = only_field(body, path)?;
-    let path = &path.key(field);
-    let Some(map) = parameters(value, &["_name", "boost", "value"], path)? else {
-        return Ok(Clause::prefix(field, string(value, path)?));
+pub(super) fn ids(body: &Value, path: &Path<'_>) -> Result<IdsClause> {
+    let map = object(body, path)?;
+    check_keys(map, &["_name", "boost", "values"], "parameter", path)?;
+    let values = required(map, "values", path)?;
+    let place = &path.key("values");
+    let values = match values {
+        Value::String(id) => vec![id.clone()],
+        values => strings(values, place)?,
     };
-    let value = string(required(map, "value", path)?, &path.key("value"))?;
-    Ok(PrefixClause {
-        field: field.to_owned(),
-        value: value.to_owned(),
+    check_terms(values.len(), place)?;
+    Ok(IdsClause {
+        values,
         boost: boost(map, path)?,
         name: name(map, path)?,
     })
@@ -64,20 +64,6 @@ pub(super) fn range(body: &Value, path: &Path<'_>) -> Result<RangeClause> {
         lt: bound("lt")?,
         lte: bound("lte")?,
         format,
-        boost: boost(map, path)?,
-        name: name(map, path)?,
-    })
-}
-
-pub(super) fn term(body: &Value, path: &Path<'_>) -> Result<TermClause> {
-    let (field, value) = only_field(body, path)?;
-    let path = &path.key(field);
-    let Some(map) = parameters(value, &["_name", "boost", "value"], path)? else {
-        return Ok(Clause::term(field, FieldValue::from_value(value, path)?));
-    };
-    Ok(TermClause {
-        field: field.to_owned(),
-        value: FieldValue::from_value(required(map, "value", path)?, &path.key("value"))?,
         boost: boost(map, path)?,
         name: name(map, path)?,
     })

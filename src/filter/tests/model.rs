@@ -7,6 +7,7 @@ use tantivy::schema::{
 };
 use tantivy::{Index, TantivyDocument};
 
+use crate::filter::bind::is_like;
 use crate::filter::dates::{DateFormats, optional_time};
 use crate::filter::numbers::{Number, compare};
 use crate::filter::{BoolClause, Clause, FieldValue, Operator, RangeClause};
@@ -79,6 +80,24 @@ pub(super) const BYTES: &[&str] = &["", "YQ==", "YWI=", "Yg==", "/w=="];
 pub(super) const FLOATS: &[f64] = &[-2.5, -1.0, 0.0, 0.5, 1.5, 1e12];
 pub(super) const INTEGERS: &[i64] = &[i64::MIN, -7, -1, 0, 1, 2, 10, i64::MAX];
 pub(super) const UNSIGNED: &[u64] = &[0, 1, 2, 10, 1 << 63, u64::MAX];
+
+/// Regular expressions, and what they match: lower case, where case does not matter.
+pub(super) const REGEXPS: &[(&str, fn(&str) -> bool)] = &[
+    ("a.*", |text| text.starts_with('a')),
+    (".*h", |text| text.ends_with('h')),
+    ("ash(en)?", |text| text == "ash" || text == "ashen"),
+    ("oak|elm", |text| text == "oak" || text == "elm"),
+    ("[a-e].{2}", |text| {
+        text.len() == 3 && ('a'..='e').contains(&text.chars().next().unwrap())
+    }),
+    ("[^aeo]*", |text| !text.contains(['a', 'e', 'o'])),
+    (r"\d+", |text| {
+        text.bytes().all(|byte| byte.is_ascii_digit())
+    }),
+    ("oak", |text| text == "oak"),
+    ("", |text| text.is_empty()),
+    (".*", |_| true),
+];
 
 fn schema() -> Schema {
     let mut schema = Schema::builder();
@@ -229,6 +248,10 @@ pub(super) fn matches(clause: &Clause, doc: &Value) -> bool {
         Clause::ConstantScore(clause) => matches(&clause.filter, doc),
         Clause::DisMax(clause) => clause.queries.iter().any(|clause| matches(clause, doc)),
         Clause::Exists(clause) => !values(doc, &clause.field).is_empty(),
+        Clause::Ids(clause) => {
+            let own = doc["_id"].as_str().unwrap();
+            clause.values.iter().any(|id| id == own)
+        }
         Clause::Match(clause) => {
             let words = words(&clause.query.to_string());
             let has = |word: &String| {
@@ -252,22 +275,59 @@ pub(super) fn matches(clause: &Clause, doc: &Value) -> bool {
                         .any(|run| run == words)
                 })
         }
-        Clause::Prefix(clause) => values(doc, &clause.field).iter().any(|value| {
-            let Some(text) = value.as_str() else {
-                return false;
-            };
-            match kind(&clause.field) {
-                Kind::Text => text_words(value)
-                    .iter()
-                    .any(|word| word.starts_with(&clause.value)),
-                Kind::Json if optional_time(text).is_some() => false,
-                _ => text.starts_with(&clause.value),
-            }
-        }),
+        Clause::Prefix(clause) => {
+            let wanted = folded(&clause.value, clause.case_insensitive);
+            strings(doc, &clause.field)
+                .iter()
+                .any(|text| folded(text, clause.case_insensitive).starts_with(&wanted))
+        }
         Clause::Range(clause) => range_matches(clause, doc),
+        Clause::Regexp(clause) => {
+            let test = REGEXPS.iter().find(|(text, _)| *text == clause.value);
+            let test = test.unwrap().1;
+            strings(doc, &clause.field)
+                .iter()
+                .any(|text| test(&folded(text, clause.case_insensitive)))
+        }
+        Clause::Term(clause) if clause.case_insensitive => {
+            let wanted = clause.value.to_string();
+            is_any(&clause.field, std::slice::from_ref(&clause.value), doc)
+                || strings(doc, &clause.field)
+                    .iter()
+                    .any(|text| text.eq_ignore_ascii_case(&wanted))
+        }
         Clause::Term(clause) => is_any(&clause.field, std::slice::from_ref(&clause.value), doc),
         Clause::Terms(clause) => is_any(&clause.field, &clause.values, doc),
+        Clause::Wildcard(clause) => {
+            let characters = |text: &str| -> Vec<char> {
+                folded(text, clause.case_insensitive).chars().collect()
+            };
+            let pattern = characters(&clause.value);
+            strings(doc, &clause.field)
+                .iter()
+                .any(|text| is_like(&pattern, &characters(text)))
+        }
         other => panic!("no model of {other:?}"),
+    }
+}
+
+/// The strings of a field that patterns are held against: its words, if it has any.
+fn strings(doc: &Value, field: &str) -> Vec<String> {
+    let kind = kind(field);
+    let of = |value: &Value| match value.as_str() {
+        None => Vec::new(),
+        Some(_) if kind == Kind::Text => text_words(value),
+        Some(text) if kind == Kind::Json && optional_time(text).is_some() => Vec::new(),
+        Some(text) => vec![text.to_owned()],
+    };
+    values(doc, field).iter().flat_map(of).collect()
+}
+
+fn folded(text: &str, case_insensitive: bool) -> String {
+    if case_insensitive {
+        text.to_ascii_lowercase()
+    } else {
+        text.to_owned()
     }
 }
 

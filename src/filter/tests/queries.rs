@@ -9,6 +9,7 @@ use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::query::Query;
 use tantivy::{DocAddress, Index, Searcher};
 
+use crate::filter::ExpansionSettings;
 use crate::filter::tests::model::{self, DOCS, document, facet_matches, matches};
 use crate::filter::tests::strategy::clauses;
 use crate::filter::{Clause, Filter};
@@ -23,10 +24,18 @@ static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
     let index = model::index();
     let searcher = index.reader().unwrap().searcher();
     assert_eq!(searcher.segment_readers().len(), 3);
+    let mut docs: Vec<Value> = (0..DOCS).map(document).collect();
+    for (segment, reader) in searcher.segment_readers().iter().enumerate() {
+        let ids = reader.fast_fields().u64("id").unwrap();
+        for doc in 0..reader.max_doc() {
+            let id = usize::try_from(ids.first(doc).unwrap()).unwrap();
+            docs[id]["_id"] = json!(format!("{segment}:{doc}"));
+        }
+    }
     Corpus {
         index,
         searcher,
-        docs: (0..DOCS).map(document).collect(),
+        docs,
     }
 });
 
@@ -34,7 +43,7 @@ fn query(clause: &Clause) -> Box<dyn Query> {
     Filter::from(clause.clone())
         .bind(&CORPUS.index, "query")
         .unwrap()
-        .query()
+        .query(&ExpansionSettings::default())
 }
 
 fn ids(addresses: impl IntoIterator<Item = DocAddress>) -> BTreeSet<u64> {
@@ -119,6 +128,16 @@ fn every_kind_of_clause_finds_something_and_not_everything() {
         json!({"match_phrase": {"text": "alder ash"}}),
         json!({"prefix": {"json_fast.mixed": "as"}}),
         json!({"exists": {"field": "json_fast"}}),
+        json!({"ids": {"values": ["0:0", "2:79"]}}),
+        json!({"prefix": {"word": {"value": "AS", "case_insensitive": true}}}),
+        json!({"regexp": {"json_fast.mixed": "[a-o].*k"}}),
+        json!({"regexp": {"json.mixed": "[a-o].*k"}}),
+        json!({"regexp": {"text": "a.+"}}),
+        json!({"regexp": {"word_fast": "(elm|ash)(en)?"}}),
+        json!({"term": {"json.mixed": {"value": "OAK", "case_insensitive": true}}}),
+        json!({"wildcard": {"json_dots.dot.key": "*s?*"}}),
+        json!({"wildcard": {"tags": "?l*"}}),
+        json!({"wildcard": {"word_fast": {"value": "?L*", "case_insensitive": true}}}),
         json!({"exists": {"field": "facet"}}),
     ] {
         let clause = Clause::from_value(&clause).unwrap();
@@ -156,6 +175,17 @@ fn scores_are_those_of_elasticsearch() {
         set(&[3.0])
     );
     assert_eq!(scores(Clause::prefix("word", "a").boost(3.0)), set(&[3.0]));
+    for clause in [
+        Clause::from(Clause::ids(["0:0", "1:7"])),
+        Clause::prefix("word", "OA").case_insensitive(true).into(),
+        Clause::regexp("word", "oak|elm").into(),
+        Clause::term("word", "OAK").case_insensitive(true).into(),
+        Clause::wildcard("word", "oak").into(),
+        Clause::wildcard("word", "o?k").into(),
+        Clause::wildcard("word_fast", "o?k").into(),
+    ] {
+        assert_eq!(scores(clause.boost(3.0)), set(&[3.0]));
+    }
     assert_eq!(scores(Clause::range("i64").gt(0)), set(&[1.0]));
     assert_eq!(
         scores(Clause::range("i64_fast").gt(0).boost(0.5)),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::filter::tests::model::{
-    ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, UNSIGNED, WORDS,
+    ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, REGEXPS, UNSIGNED, WORDS,
 };
 use crate::filter::{Clause, FieldValue, MinimumShouldMatch, Operator, RangeClause};
 
@@ -105,8 +105,45 @@ fn ranges() -> BoxedStrategy<Clause> {
         .boxed()
 }
 
+const WILDCARDS: &[&str] = &[
+    "*",
+    "",
+    "a*",
+    "A*H",
+    "*h",
+    "?sh*",
+    "a?h",
+    "oak",
+    "OAK",
+    "*1?",
+    "??",
+    "*e*",
+    r"\*",
+    r"as\h*",
+    "a**n",
+    "*?*?*?*?*?",
+];
+
+const IDS: &[&str] = &[
+    "0:0",
+    "0:1",
+    "1:79",
+    "1:80",
+    "2:7",
+    "3:0",
+    "01:0",
+    "+1:0",
+    "1:-1",
+    "1:",
+    "x",
+    "",
+    "0:0:0",
+    "99999999999:0",
+];
+
 fn leaf() -> impl Strategy<Value = Clause> {
     let is_text = |kind: &Kind, _| *kind == Kind::Text;
+    let has_case = |kind: &Kind, _| matches!(kind, Kind::Text | Kind::Word | Kind::Json);
     let has_prefix = |kind: &Kind, _| matches!(kind, Kind::Text | Kind::Word | Kind::Json);
     let prefixes = select(vec!["", "a", "as", "ash", "1", "z", "*"]);
     let phrase = proptest::collection::vec(select(WORDS), 0..4).prop_map(|words| words.join(" "));
@@ -125,6 +162,24 @@ fn leaf() -> impl Strategy<Value = Clause> {
             .prop_map(|(field, _)| Clause::from(Clause::exists(field))),
         2 => (fields(has_prefix), prefixes)
             .prop_map(|((field, _), prefix)| Clause::from(Clause::prefix(field, prefix))),
+        1 => (fields(has_prefix), select(vec!["", "A", "aSh", "10", "*"])).prop_map(
+            |((field, _), prefix)| Clause::prefix(field, prefix).case_insensitive(true).into()
+        ),
+        2 => (fields(has_case), select(vec!["ASH", "Oak", "elm", "10", "TRUE", "?"])).prop_map(
+            |((field, _), value)| Clause::term(field, value).case_insensitive(true).into()
+        ),
+        3 => (fields(has_prefix), select(WILDCARDS), any::<bool>()).prop_map(
+            |((field, _), value, insensitive)| {
+                Clause::wildcard(field, value).case_insensitive(insensitive).into()
+            }
+        ),
+        3 => (fields(has_prefix), select(REGEXPS), any::<bool>()).prop_map(
+            |((field, _), (value, _), insensitive)| {
+                Clause::regexp(field, value).case_insensitive(insensitive).into()
+            }
+        ),
+        1 => proptest::collection::vec(select(IDS), 0..4)
+            .prop_map(|values| Clause::ids(values).into()),
         2 => (fields(is_text), phrase.clone(), any::<bool>()).prop_map(|((field, _), text, and)| {
             let operator = if and { Operator::And } else { Operator::Or };
             Clause::from(Clause::match_text(field, text).operator(operator))

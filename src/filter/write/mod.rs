@@ -4,7 +4,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value, json};
 
-use crate::filter::clause::{BoolClause, Clause, MinimumShouldMatch, Operator, RangeClause};
+use crate::filter::clause::{
+    BoolClause, Clause, MinimumShouldMatch, Operator, RangeClause, RegexpFlags,
+};
 use crate::filter::json::StrictValue;
 
 impl Clause {
@@ -35,6 +37,9 @@ impl Clause {
             Self::Exists(clause) => {
                 json!({"exists": with_common(json!({"field": clause.field}), self)})
             }
+            Self::Ids(clause) => {
+                json!({"ids": with_common(json!({"values": clause.values}), self)})
+            }
             Self::Match(clause) => {
                 let mut body = Map::new();
                 body.insert("query".into(), clause.query.to_value());
@@ -53,7 +58,7 @@ impl Clause {
                 by_field("match_phrase", &clause.field, body, "query", self)
             }
             Self::Prefix(clause) => {
-                let body = Map::from_iter([("value".to_owned(), json!(clause.value))]);
+                let body = pattern(json!(clause.value), clause.case_insensitive);
                 by_field("prefix", &clause.field, body, "value", self)
             }
             Self::QueryString(clause) => {
@@ -67,14 +72,25 @@ impl Clause {
             Self::Range(clause) => {
                 json!({"range": {&clause.field: with_common(range_body(clause), self)}})
             }
+            Self::Regexp(clause) => {
+                let mut body = pattern(json!(clause.value), clause.case_insensitive);
+                if clause.flags != RegexpFlags::ALL {
+                    body.insert("flags".into(), json!(clause.flags.to_string()));
+                }
+                by_field("regexp", &clause.field, body, "value", self)
+            }
             Self::Term(clause) => {
-                let body = Map::from_iter([("value".to_owned(), clause.value.to_value())]);
+                let body = pattern(clause.value.to_value(), clause.case_insensitive);
                 by_field("term", &clause.field, body, "value", self)
             }
             Self::Terms(clause) => {
                 let values: Vec<Value> =
                     clause.values.iter().map(|value| value.to_value()).collect();
                 json!({"terms": with_common(json!({&clause.field: values}), self)})
+            }
+            Self::Wildcard(clause) => {
+                let body = pattern(json!(clause.value), clause.case_insensitive);
+                by_field("wildcard", &clause.field, body, "value", self)
             }
         }
     }
@@ -91,6 +107,15 @@ impl<'de> Deserialize<'de> for Clause {
         let StrictValue(value) = StrictValue::deserialize(deserializer)?;
         Self::from_value(&value).map_err(D::Error::custom)
     }
+}
+
+/// A value, and whether its case matters.
+fn pattern(value: Value, case_insensitive: bool) -> Map<String, Value> {
+    let mut body = Map::from_iter([("value".to_owned(), value)]);
+    if case_insensitive {
+        body.insert("case_insensitive".into(), json!(true));
+    }
+    body
 }
 
 /// `{name: {field: value}}` when the body has nothing but its value, else

@@ -1,0 +1,222 @@
+//! How far the needs of one split are resolved: what is pending, what was found, what waits.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::absences::Absences;
+use super::resolve::{Depth, Probed};
+use crate::needs::{Demand, Need, Node};
+use crate::split::Split;
+
+/// One need in one segment.
+#[derive(Clone)]
+pub(super) struct Item {
+    pub(super) segment: usize,
+    /// Its number in the demand.
+    pub(super) number: usize,
+    pub(super) need: Arc<Need>,
+}
+
+/// What one pass came to.
+pub(super) struct Step {
+    /// Ranges without which there is no going on.
+    pub(super) index: Vec<Range<u64>>,
+    /// Ranges of data that are certain now.
+    pub(super) data: Vec<Range<u64>>,
+    /// Whether a need was given up because what it misses may be anything.
+    pub(super) lower_bound: bool,
+    /// Whether only opaque needs are left.
+    pub(super) only_opaque: bool,
+}
+
+pub(super) struct Progress {
+    object: Arc<Split>,
+    depth: Depth,
+    scored: bool,
+    always_from: usize,
+    clauses: Node,
+    /// By need: whether a clause depends on its presence.
+    decisive: Vec<bool>,
+    segments: Vec<Segment>,
+    pending: Vec<Item>,
+    /// In a dry run, by need.
+    reads: Vec<Vec<Range<u64>>>,
+}
+
+/// One segment of the split.
+#[derive(Default)]
+struct Segment {
+    /// By need: whether the segment has it.
+    found: Vec<Option<bool>>,
+    /// Data that is not fetched while it may turn out that nothing matches.
+    held: Vec<Range<u64>>,
+    /// Whether it is proven that nothing matches.
+    hopeless: bool,
+}
+
+impl Progress {
+    pub(super) fn new(
+        split: &Arc<Split>,
+        demand: Demand,
+        depth: Depth,
+        absences: &Absences,
+    ) -> Self {
+        let Demand {
+            needs,
+            clauses,
+            scored,
+            always_from,
+        } = demand;
+        let mut decisive = vec![false; needs.len()];
+        clauses.mark_decisive(&mut decisive);
+        let segment = || Segment {
+            found: vec![None; needs.len()],
+            ..Segment::default()
+        };
+        let mut progress = Self {
+            object: Arc::clone(split),
+            depth,
+            scored,
+            always_from,
+            clauses,
+            decisive,
+            segments: (0..split.num_segments()).map(|_| segment()).collect(),
+            pending: Vec::new(),
+            reads: vec![Vec::new(); needs.len()],
+        };
+        let needs: Vec<Arc<Need>> = needs.into_iter().map(Arc::new).collect();
+        progress.recall(&needs, absences);
+        for (number, need) in needs.into_iter().enumerate() {
+            for segment in 0..progress.segments.len() {
+                progress.pending.push(Item {
+                    segment,
+                    number,
+                    need: Arc::clone(&need),
+                });
+            }
+        }
+        progress.drop_hopeless();
+        progress
+    }
+
+    /// Finds segments that are known to lack what must be there.
+    fn recall(&mut self, needs: &[Arc<Need>], absences: &Absences) {
+        for (segment, state) in self.segments.iter_mut().enumerate() {
+            let mut any = false;
+            for (number, need) in needs.iter().enumerate() {
+                if self.decisive[number] && absences.knows(&self.object, segment, need) {
+                    state.found[number] = Some(false);
+                    any = true;
+                }
+            }
+            state.hopeless = any && self.clauses.can_match(&state.found) == Some(false);
+            if !state.hopeless {
+                // It may still be read: what is known to be absent is looked up as ever.
+                state.found.fill(None);
+            }
+        }
+    }
+
+    /// Gives up what is pending in segments without matches. The frequencies of terms there count
+    /// in the scores of other segments, so where scores are computed terms are looked up.
+    fn drop_hopeless(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|item| !self.segments[item.segment].hopeless || self.is_read_anyway(item));
+        self.pending = pending;
+    }
+
+    /// Whether an item is read in segments without matches too.
+    fn is_read_anyway(&self, item: &Item) -> bool {
+        item.number >= self.always_from || self.scored && matches!(*item.need, Need::Term { .. })
+    }
+
+    pub(super) fn take_pending(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.pending)
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Takes note of what a pass found, and tells what to fetch.
+    pub(super) fn advance(&mut self, probed: Vec<Probed>, absences: &Absences) -> Step {
+        let mut step = Step {
+            index: Vec::new(),
+            data: Vec::new(),
+            lower_bound: false,
+            only_opaque: false,
+        };
+        let mut missing: Vec<Vec<Range<u64>>> = Vec::new();
+        for outcome in probed {
+            let Probed {
+                item,
+                misses,
+                found,
+                pending,
+            } = outcome;
+            let opaque = item.need.is_opaque();
+            if self.depth == Depth::Dictionaries {
+                let reads = &mut self.reads[item.number];
+                reads.extend(misses.index.iter().chain(&misses.data).cloned());
+            }
+            let segment = &mut self.segments[item.segment];
+            if found == Some(false) {
+                absences.remember(&self.object, item.segment, &item.need);
+            }
+            segment.found[item.number] = segment.found[item.number].or(found);
+            if item.number >= self.always_from {
+                step.data.extend(misses.data);
+            } else {
+                segment.held.extend(misses.data);
+            }
+            if pending {
+                self.pending.push(item);
+                missing.push(misses.index);
+            } else if opaque && !misses.index.is_empty() {
+                // A dry run: what it misses may be data, and it cannot go on without.
+                step.lower_bound = true;
+                segment.held.extend(misses.index);
+            }
+        }
+        self.decide(missing, &mut step);
+        step
+    }
+
+    /// Sorts out what segments without matches miss, and what must wait for a decision.
+    fn decide(&mut self, missing: Vec<Vec<Range<u64>>>, step: &mut Step) {
+        let mut undecided = Vec::with_capacity(self.segments.len());
+        for segment in &mut self.segments {
+            let can_match = self.clauses.can_match(&segment.found);
+            if can_match == Some(false) {
+                segment.hopeless = true;
+                segment.held.clear();
+            }
+            undecided.push(can_match.is_none());
+        }
+        let mut waits = vec![false; self.segments.len()];
+        let pending = std::mem::take(&mut self.pending);
+        for (item, index) in pending.into_iter().zip(missing) {
+            if self.segments[item.segment].hopeless && !self.is_read_anyway(&item) {
+                continue;
+            }
+            if !item.need.is_opaque() && !index.is_empty() {
+                waits[item.segment] |= self.decisive[item.number] && undecided[item.segment];
+            }
+            step.index.extend(index);
+            self.pending.push(item);
+        }
+        step.only_opaque =
+            !self.pending.is_empty() && self.pending.iter().all(|item| item.need.is_opaque());
+        for (segment, waits) in self.segments.iter_mut().zip(waits) {
+            if !waits {
+                step.data.append(&mut segment.held);
+            }
+        }
+    }
+
+    /// Which segments hold no match, and what each need reads.
+    pub(super) fn finish(self) -> (Box<[bool]>, Vec<Vec<Range<u64>>>) {
+        let hopeless = self.segments.iter().map(|segment| segment.hopeless);
+        (hopeless.collect(), self.reads)
+    }
+}
