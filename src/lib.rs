@@ -118,10 +118,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use filter::Aggregations;
 pub use filter::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
-    FieldValue, Filter, Fingerprint, IdsClause, MatchAllClause, MatchClause, MatchNoneClause,
-    MatchPhraseClause, MinimumShouldMatch, Missing, Operator, PastLimit, PrefixClause,
-    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey,
-    SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
+    FieldValue, Filter, Fingerprint, Fuzziness, FuzzyWords, IdsClause, MatchAllClause,
+    MatchBoolPrefixClause, MatchClause, MatchNoneClause, MatchPhraseClause,
+    MatchPhrasePrefixClause, MinimumShouldMatch, MinimumStep, Missing, MultiMatchClause,
+    MultiMatchType, Operator, PastLimit, PrefixClause, QueryStringClause, RangeClause,
+    RegexpClause, RegexpFlags, SearchRequest, SimpleQueryFlag, SimpleQueryStringClause, Sort,
+    SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
+    ZeroTermsQuery,
 };
 pub use plan::{Component, ComponentCost, Explanation};
 pub use search::{

@@ -1,17 +1,20 @@
 //! Clauses meet a schema.
 
 mod compound;
+mod fields;
 mod fulltext;
+mod multi_match;
 mod patterns;
 mod regexp;
 mod termlevel;
+mod words;
 
 use tantivy::Index;
 use tantivy::schema::Schema;
 use tantivy::tokenizer::TokenizerManager;
 
 use crate::error::Result;
-use crate::filter::bound::{BoundBool, BoundClause};
+use crate::filter::bound::BoundClause;
 use crate::filter::clause::{Clause, ExistsClause, MinimumShouldMatch, TermsClause};
 use crate::filter::coerce;
 use crate::filter::field::Target;
@@ -20,6 +23,10 @@ use crate::filter::parse::{check_boost, check_size, check_terms};
 use crate::filter::path::Path;
 use crate::filter::ranges;
 use crate::filter::request::SearchRequest;
+
+pub(crate) use fields::SearchedField;
+pub(crate) use fulltext::TextSearch;
+pub(crate) use words::fuzzy_word;
 
 impl Filter {
     /// Binds the filter to the schema and tokenizers of an index. `path` is what stands before
@@ -79,8 +86,17 @@ impl Binder<'_> {
             Clause::Ids(clause) => termlevel::ids(clause, &path.key("ids")),
             Clause::Match(clause) => self.match_text(clause, &path.key("match")),
             Clause::MatchAll(_) => Ok(BoundClause::All),
+            Clause::MatchBoolPrefix(clause) => {
+                self.match_bool_prefix(clause, &path.key("match_bool_prefix"))
+            }
             Clause::MatchNone(_) => Ok(BoundClause::Empty),
             Clause::MatchPhrase(clause) => self.match_phrase(clause, &path.key("match_phrase")),
+            Clause::MatchPhrasePrefix(clause) => {
+                self.match_phrase_prefix(clause, &path.key("match_phrase_prefix"))
+            }
+            Clause::MultiMatch(clause) => {
+                self.multi_match(clause, &path.key("multi_match"), scored)
+            }
             Clause::Prefix(clause) => self.prefix(clause, &path.key("prefix")),
             Clause::QueryString(clause) => {
                 self.query_string(clause, &path.key("query_string"), depth)
@@ -92,6 +108,9 @@ impl Binder<'_> {
                 ranges::range(&target, clause, path)
             }
             Clause::Regexp(clause) => self.regexp(clause, &path.key("regexp")),
+            Clause::SimpleQueryString(_) => {
+                Err(path.error("simple_query_string is not supported yet"))
+            }
             Clause::Term(clause) => self.term(clause, &path.key("term")),
             Clause::Terms(clause) => self.terms(clause, &path.key("terms")),
             Clause::Wildcard(clause) => self.wildcard(clause, &path.key("wildcard")),
@@ -157,7 +176,7 @@ const MAX_SCANS: usize = 1_024;
 
 /// How many optional clauses must match. Where nothing else is required, one must, whatever was
 /// asked for: so it is in Lucene.
-pub(crate) fn minimum(asked: Option<MinimumShouldMatch>, should: usize, required: bool) -> usize {
+pub(crate) fn minimum(asked: Option<&MinimumShouldMatch>, should: usize, required: bool) -> usize {
     let least = usize::from(!required && should > 0);
     asked
         .map_or(0, |minimum| minimum.resolve(should))

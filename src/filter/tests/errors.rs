@@ -223,8 +223,10 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"fuzzy": {"word": "a"}}"#,
-        "query.fuzzy: unknown clause (known: bool, constant_score, dis_max, exists, ids, match, match_all, match_none, \
-         match_phrase, prefix, query_string, range, regexp, term, terms, wildcard)",
+        "query.fuzzy: unknown clause (known: bool, constant_score, dis_max, exists, ids, match, \
+         match_all, match_bool_prefix, match_none, match_phrase, match_phrase_prefix, \
+         multi_match, prefix, query_string, range, regexp, simple_query_string, term, terms, \
+         wildcard)",
     ),
     (
         r#"{"bool": {"must": [{"match_all": {}}, {"range": {"price": {"gtt": 1}}}]}}"#,
@@ -241,8 +243,9 @@ const QUERIES: &[(&str, &str)] = &[
          must, must_not, should)",
     ),
     (
-        r#"{"bool": {"minimum_should_match": "2<75%"}}"#,
-        "query.bool.minimum_should_match: expected a whole number or a percentage, got \"2<75%\"",
+        r#"{"bool": {"minimum_should_match": "2<75%<3"}}"#,
+        "query.bool.minimum_should_match: expected a whole number, a percentage or a combination \
+         like \"2<75%\", got \"2<75%<3\"",
     ),
     (
         r#"{"bool": {"boost": -1}}"#,
@@ -613,7 +616,8 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"match": {"odd": "a"}}"#,
-        "query.match.odd: the tokenizer \"nobody\" of \"odd\" is not registered",
+        "query.match.odd: the tokenizer \"nobody\" of \"odd\" is not registered: give it to the \
+         warmer",
     ),
     (
         r#"{"match_phrase": {"flat": "a b"}}"#,

@@ -32,7 +32,7 @@ fn disguise(clause: &Clause) -> Clause {
                 // Doubling these could change how many must match.
                 should: list(&clause.should),
                 must_not: doubled(&clause.must_not),
-                minimum_should_match: clause.minimum_should_match,
+                minimum_should_match: clause.minimum_should_match.clone(),
                 boost: clause.boost + 1.0,
                 name: Some("disguised".to_owned()),
             })

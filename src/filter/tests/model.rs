@@ -354,6 +354,7 @@ fn bool_matches(clause: &BoolClause, doc: &Value) -> bool {
     let least = usize::from(!required && !clause.should.is_empty());
     let minimum = clause
         .minimum_should_match
+        .as_ref()
         .map_or(0, |minimum| minimum.resolve(clause.should.len()));
     if !required && clause.should.is_empty() && clause.must_not.is_empty() {
         return true;

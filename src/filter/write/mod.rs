@@ -1,5 +1,7 @@
 //! Clauses to JSON: the short spelling where there is one.
 
+mod fulltext;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value, json};
@@ -40,34 +42,36 @@ impl Clause {
             Self::Ids(clause) => {
                 json!({"ids": with_common(json!({"values": clause.values}), self)})
             }
-            Self::Match(clause) => {
-                let mut body = Map::new();
-                body.insert("query".into(), clause.query.to_value());
-                insert_operator(&mut body, "operator", clause.operator);
-                insert_minimum(&mut body, clause.minimum_should_match);
-                by_field("match", &clause.field, body, "query", self)
-            }
+            Self::Match(clause) => by_field(
+                "match",
+                &clause.field,
+                fulltext::match_body(clause),
+                "query",
+                self,
+            ),
             Self::MatchAll(_) => json!({"match_all": with_common(json!({}), self)}),
+            Self::MatchBoolPrefix(clause) => {
+                let body = fulltext::match_bool_prefix_body(clause);
+                by_field("match_bool_prefix", &clause.field, body, "query", self)
+            }
             Self::MatchNone(_) => json!({"match_none": with_common(json!({}), self)}),
             Self::MatchPhrase(clause) => {
-                let mut body = Map::new();
-                body.insert("query".into(), clause.query.to_value());
-                if clause.slop != 0 {
-                    body.insert("slop".into(), clause.slop.into());
-                }
+                let body = fulltext::match_phrase_body(clause);
                 by_field("match_phrase", &clause.field, body, "query", self)
+            }
+            Self::MatchPhrasePrefix(clause) => {
+                let body = fulltext::match_phrase_prefix_body(clause);
+                by_field("match_phrase_prefix", &clause.field, body, "query", self)
+            }
+            Self::MultiMatch(clause) => {
+                json!({"multi_match": with_common(fulltext::multi_match_body(clause), self)})
             }
             Self::Prefix(clause) => {
                 let body = pattern(json!(clause.value), clause.case_insensitive);
                 by_field("prefix", &clause.field, body, "value", self)
             }
             Self::QueryString(clause) => {
-                let mut body = Map::from_iter([("query".to_owned(), json!(clause.query))]);
-                if !clause.fields.is_empty() {
-                    body.insert("fields".into(), json!(clause.fields));
-                }
-                insert_operator(&mut body, "default_operator", clause.default_operator);
-                json!({"query_string": with_common(Value::Object(body), self)})
+                json!({"query_string": with_common(fulltext::query_string_body(clause), self)})
             }
             Self::Range(clause) => {
                 json!({"range": {&clause.field: with_common(range_body(clause), self)}})
@@ -78,6 +82,10 @@ impl Clause {
                     body.insert("flags".into(), json!(clause.flags.to_string()));
                 }
                 by_field("regexp", &clause.field, body, "value", self)
+            }
+            Self::SimpleQueryString(clause) => {
+                let body = fulltext::simple_query_string_body(clause);
+                json!({"simple_query_string": with_common(body, self)})
             }
             Self::Term(clause) => {
                 let body = pattern(clause.value.to_value(), clause.case_insensitive);
@@ -159,11 +167,11 @@ fn shortest(number: f32) -> Value {
     shortest.map_or(Value::Null, Value::Number)
 }
 
-fn insert_minimum(body: &mut Map<String, Value>, minimum: Option<MinimumShouldMatch>) {
+fn insert_minimum(body: &mut Map<String, Value>, minimum: Option<&MinimumShouldMatch>) {
     if let Some(minimum) = minimum {
         let value = match minimum {
             MinimumShouldMatch::Count(count) => json!(count),
-            MinimumShouldMatch::Percent(percent) => json!(format!("{percent}%")),
+            other => json!(other.to_string()),
         };
         body.insert("minimum_should_match".into(), value);
     }
@@ -189,7 +197,7 @@ fn bool_body(clause: &BoolClause) -> Value {
             body.insert(key.into(), Value::Array(values));
         }
     }
-    insert_minimum(&mut body, clause.minimum_should_match);
+    insert_minimum(&mut body, clause.minimum_should_match.as_ref());
     Value::Object(body)
 }
 
