@@ -167,7 +167,7 @@ fn words_clause(
     let bound = match search.kind {
         MultiMatchType::BestFields | MultiMatchType::MostFields => combined(each(words)?, search),
         MultiMatchType::BoolPrefix => {
-            let (last, before) = words.split_at(words.len() - 1);
+            let (before, last) = words.split_at(words.len() - 1);
             let mut parts = each(before)?;
             for word in last {
                 parts.push(prefix(target, word, path)?);
