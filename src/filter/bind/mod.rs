@@ -109,8 +109,8 @@ impl Binder<'_> {
                 ranges::range(&target, clause, path)
             }
             Clause::Regexp(clause) => self.regexp(clause, &path.key("regexp")),
-            Clause::SimpleQueryString(_) => {
-                Err(path.error("simple_query_string is not supported yet"))
+            Clause::SimpleQueryString(clause) => {
+                self.simple_query_string(clause, &path.key("simple_query_string"), depth)
             }
             Clause::Term(clause) => self.term(clause, &path.key("term")),
             Clause::Terms(clause) => self.terms(clause, &path.key("terms")),

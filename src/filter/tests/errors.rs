@@ -697,10 +697,6 @@ const QUERIES: &[(&str, &str)] = &[
         "query.query_string.fields[0]: cannot read the boost of \"title^x\"",
     ),
     (
-        r#"{"query_string": {"query": "title:/a.*/"}}"#,
-        "query.query_string.query: regular expressions are not supported here",
-    ),
-    (
         r#"{"query_string": {"query": "title:[a-b TO c]"}}"#,
         "query.query_string.query: \"a-b\" is 2 words, expected one",
     ),
