@@ -6,7 +6,7 @@ use tantivy::Index;
 
 use crate::error::Result;
 use crate::filter::{
-    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, SearchRequest,
+    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, Moment, SearchRequest,
 };
 use crate::needs::{
     Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
@@ -35,6 +35,8 @@ enum Collect {
         scored: bool,
         columns: Vec<String>,
         collector: Arc<dyn ProbeCollector>,
+        /// What `now` is, the same in every split.
+        now: Moment,
     },
     /// The hits of a request.
     Hits(Arc<SearchRequest>),
@@ -68,6 +70,7 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now: Moment::now(),
             },
             fingerprint: Fingerprint::of(&canonical),
         }
@@ -104,13 +107,14 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now,
             } => {
                 let columns = columns.iter().map(|name| Need::Column {
                     name: name.clone(),
                     types: None,
                     subpaths: false,
                 });
-                let clause = self.filter.bind(index, "query")?;
+                let clause = self.filter.bind_at(index, "query", *now)?;
                 let purpose = Purpose {
                     scored: *scored,
                     counted: false,
@@ -141,7 +145,8 @@ impl Work {
                 demand.needs.extend(needs_of_sort(request, &schema)?);
                 let mut aggregations = None;
                 if aggregated {
-                    let bound = Arc::new(request.aggregated().bind(index, limits)?);
+                    let bound =
+                        Arc::new(request.aggregated().bind(index, limits, request.moment())?);
                     let needs = needs_of_aggregations(&bound, &schema);
                     demand.needs.extend(needs);
                     aggregations = Some(bound);
