@@ -165,8 +165,8 @@ impl Binder<'_> {
         }
         if others.len() > MAX_SCANS {
             return Err(path.error(format_args!(
-                "{} values that are not indexed each scan a column, more than the {MAX_SCANS} \
-                 allowed: index the field",
+                "{} values that are no single terms, more than the {MAX_SCANS} allowed: each scans a \
+                 column or a range of terms",
                 others.len()
             )));
         }
@@ -182,7 +182,7 @@ impl Binder<'_> {
     }
 }
 
-/// How many column scans one `terms` may cost.
+/// How many scans of a column or of terms one `terms` may cost.
 const MAX_SCANS: usize = 1_024;
 
 /// How many optional clauses must match. Where nothing else is required, one must, whatever was

@@ -79,6 +79,13 @@ fn found(query: &dyn Query) -> BTreeSet<u64> {
     unscored
 }
 
+/// The ids of what a clause finds; `None` if it does not fit the schema.
+pub(super) fn matching(clause: &Clause) -> Option<BTreeSet<u64>> {
+    let filter = Filter::from(clause.clone());
+    let bound = filter.bind_at(&CORPUS.index, "query", model::now()).ok()?;
+    Some(found(bound.query(&ExpansionSettings::default()).as_ref()))
+}
+
 fn expected(test: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
     (0..)
         .zip(&CORPUS.docs)
