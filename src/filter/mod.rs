@@ -35,6 +35,7 @@ mod query_string;
 mod ranges;
 mod request;
 mod sort;
+mod sort_value;
 mod source;
 mod value;
 mod write;
@@ -49,6 +50,7 @@ pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
 pub(crate) use ranges::after_prefix;
+pub(crate) use sort_value::typed_place;
 
 pub use expansion::{ExpansionSettings, PastLimit};
 
@@ -65,6 +67,7 @@ pub use filter::Filter;
 pub use fingerprint::Fingerprint;
 pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
+pub use sort_value::SortValue;
 pub use source::SourceFilter;
 pub use value::FieldValue;
 

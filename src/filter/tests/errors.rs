@@ -149,8 +149,8 @@ const REQUESTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"rescore": {}}"#,
-        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, from, query, size, \
-         sort, track_total_hits)",
+        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, from, query, \
+         search_after, size, sort, track_total_hits)",
     ),
     (
         r#"{"size": "many"}"#,
