@@ -2,6 +2,7 @@
 
 mod errors;
 mod forms;
+mod meaning;
 mod model;
 mod queries;
 mod strategy;
