@@ -25,7 +25,7 @@ use crate::filter::ranges;
 use crate::filter::request::SearchRequest;
 
 pub(crate) use fields::SearchedField;
-pub(crate) use fulltext::TextSearch;
+pub(crate) use fulltext::{Found, TextSearch};
 pub(crate) use words::fuzzy_word;
 
 impl Filter {

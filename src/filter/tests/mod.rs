@@ -5,5 +5,6 @@ mod forms;
 mod model;
 mod queries;
 mod strategy;
+mod text_errors;
 mod text_model;
 mod text_strategy;
