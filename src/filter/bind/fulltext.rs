@@ -2,7 +2,7 @@
 
 use tantivy::schema::IndexRecordOption;
 
-use super::words::{Word, phrases};
+use super::words::{Word, no_words, phrases};
 use super::{Binder, minimum};
 use crate::error::Result;
 use crate::filter::bound::{BoundBool, BoundClause};
@@ -314,11 +314,7 @@ fn value_clause(
         _ if search.fuzzy.is_some() => "fuzziness",
         _ => return coerce::exact(target, search.query, path).map(BoundClause::any),
     };
-    Err(path.error(format_args!(
-        "{what} needs indexed text, {:?} is {}",
-        target.entry.name(),
-        target.type_name()
-    )))
+    Err(no_words(target, what, path))
 }
 
 /// On a JSON path, also the number, boolean or date that the whole text can be read as.

@@ -38,6 +38,7 @@ impl Filter {
                 let mut binder = Binder {
                     schema: index.schema(),
                     tokenizers: index.tokenizers(),
+                    fast_tokenizers: index.fast_field_tokenizer(),
                     clauses: 0,
                 };
                 binder.clause(clause, &Path::root(path), 0, true)
@@ -62,6 +63,7 @@ pub(super) use patterns::{canonical_wildcard, has_case};
 pub(crate) struct Binder<'i> {
     pub(crate) schema: Schema,
     tokenizers: &'i TokenizerManager,
+    fast_tokenizers: &'i TokenizerManager,
     pub(crate) clauses: usize,
 }
 

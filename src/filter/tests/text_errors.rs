@@ -123,7 +123,7 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"match": {"price": {"query": "1", "fuzziness": 1}}}"#,
-        "query.match.price: fuzziness needs indexed text, \"price\" is a u64 field",
+        "query.match.price: fuzziness needs words, and \"price\", a u64 field, has none: index it as text",
     ),
     (
         r#"{"match": {"nothing": {"query": "a", "lenient": true}}}"#,
@@ -172,7 +172,7 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"match_phrase_prefix": {"price": 1}}"#,
-        "query.match_phrase_prefix.price: a prefix needs indexed text, \"price\" is a u64 field",
+        "query.match_phrase_prefix.price: a prefix needs words, and \"price\", a u64 field, has none: index it as text",
     ),
     (
         r#"{"match_phrase_prefix": {"title": {"query": "a", "operator": "and"}}}"#,
@@ -181,7 +181,7 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"match_bool_prefix": {"at": "2024"}}"#,
-        "query.match_bool_prefix.at: a prefix needs indexed text, \"at\" is a date field",
+        "query.match_bool_prefix.at: a prefix needs words, and \"at\", a date field, has none: index it as text",
     ),
     (
         r#"{"match_bool_prefix": {"title": {"query": "a", "lenient": true}}}"#,
@@ -331,7 +331,7 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"query_string": {"query": "price:fox~"}}"#,
-        "query.query_string.query: fuzziness needs indexed text, \"price\" is a u64 field",
+        "query.query_string.query: fuzziness needs words, and \"price\", a u64 field, has none: index it as text",
     ),
     (
         r#"{"query_string": {"query": "price:1*"}}"#,
@@ -433,8 +433,8 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"simple_query_string": {"query": "fox~1", "fields": ["price"]}}"#,
-        "query.simple_query_string.query: fuzziness needs indexed text, \"price\" is a u64 \
-         field",
+        "query.simple_query_string.query: fuzziness needs words, and \"price\", a u64 field, has \
+         none: index it as text",
     ),
     (
         r#"{"simple_query_string": {"query": "\"a b\"", "fields": ["flat"]}}"#,
