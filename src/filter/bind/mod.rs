@@ -26,7 +26,7 @@ use crate::filter::ranges;
 use crate::filter::request::SearchRequest;
 
 pub(crate) use fields::SearchedField;
-pub(crate) use fulltext::TextSearch;
+pub(crate) use fulltext::{Found, TextSearch};
 pub(crate) use words::fuzzy_word;
 
 impl Filter {
@@ -44,6 +44,7 @@ impl Filter {
                 let mut binder = Binder {
                     schema: index.schema(),
                     tokenizers: index.tokenizers(),
+                    fast_tokenizers: index.fast_field_tokenizer(),
                     clauses: 0,
                     now,
                 };
@@ -69,6 +70,7 @@ pub(super) use patterns::{canonical_wildcard, has_case};
 pub(crate) struct Binder<'i> {
     pub(crate) schema: Schema,
     tokenizers: &'i TokenizerManager,
+    fast_tokenizers: &'i TokenizerManager,
     pub(crate) clauses: usize,
     /// What `now` is.
     pub(super) now: Moment,

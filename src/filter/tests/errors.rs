@@ -9,7 +9,7 @@ use tantivy::schema::{
 use crate::error::ErrorKind;
 use crate::filter::SearchRequest;
 
-fn index() -> Index {
+pub(super) fn index() -> Index {
     let mut schema = Schema::builder();
     let indexing = |tokenizer: &str, option| {
         TextFieldIndexing::default()
@@ -36,7 +36,7 @@ fn index() -> Index {
 }
 
 /// The message for a request, from reading or from binding it.
-fn message(index: &Index, body: &str) -> String {
+pub(super) fn message(index: &Index, body: &str) -> String {
     let error = match SearchRequest::from_json(body) {
         Err(error) => error,
         Ok(request) => match request.bind(index) {

@@ -6,5 +6,6 @@ mod meaning;
 mod model;
 mod queries;
 mod strategy;
+mod text_errors;
 mod text_model;
 mod text_strategy;
