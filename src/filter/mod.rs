@@ -15,6 +15,7 @@ mod coerce;
 mod column_range;
 mod dates;
 mod expansion;
+mod fetch_field;
 mod field;
 #[expect(
     clippy::module_inception,
@@ -22,6 +23,7 @@ mod field;
 )]
 mod filter;
 mod fingerprint;
+mod highlight;
 mod ids_query;
 mod json;
 mod json_ranges;
@@ -43,6 +45,7 @@ pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
+pub(crate) use highlight::{BoundHighlight, bind as bind_highlights};
 pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
@@ -58,8 +61,10 @@ pub use clause::{
     QueryStringClause, RangeClause, RegexpClause, RegexpFlags, TermClause, TermsClause,
     WildcardClause,
 };
+pub use fetch_field::{DateStyle, FetchField};
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;
+pub use highlight::HighlightField;
 pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
 pub use sort_value::SortValue;

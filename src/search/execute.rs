@@ -9,8 +9,10 @@ use tracing::Instrument;
 
 use super::aggregate::{self, AggregationsOf};
 use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
-use super::documents;
+use super::documents::{self, Fetched, Wanted};
+use super::highlight::Highlighter;
 use super::hits::{self, Found, Way};
+use super::matched;
 use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
@@ -18,10 +20,10 @@ use super::sort::MAX_SORT_KEYS;
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
+use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits, bind_highlights};
 use crate::needs::ProbeCollector;
 use crate::pool;
-use crate::split::{Split, SplitAddress};
+use crate::split::SplitAddress;
 use crate::store::{Traffic, TrafficCounter, in_time};
 use crate::warmup::{Outcome, Warmed, Warmer, Warmup, Work};
 
@@ -103,13 +105,11 @@ impl Warmer {
                 )));
             }
             let joined = self.joined(splits, &work, options).await?;
-            let way = Way::of(request);
             let limits = self.aggregation_limits();
-            let aggregates = !request.aggregated().is_empty();
+            let asked = request.clone();
             let (found, joined, late) = self
                 .run_search(joined, options, move |splits, scope| {
-                    let aggregations = aggregates.then(|| AggregationsOf::new(splits, limits));
-                    hits::found(splits, way, aggregations.transpose()?, scope)
+                    found(&asked, splits, limits, scope)
                 })
                 .await?;
             let mut response = self.respond(request, joined, found, &late, options).await?;
@@ -255,18 +255,18 @@ impl Warmer {
     ) -> Result<(Prepared, Traffic, Duration)> {
         if let Some(warmed) = warmed {
             let split = Arc::clone(&warmed.split);
-            let query = if warmed.filter.is_same(work.filter()) {
-                Arc::clone(&warmed.query)
+            let (query, extras) = if warmed.filter.is_same(work.filter()) {
+                (Arc::clone(&warmed.query), Arc::clone(&warmed.extras))
             } else {
-                // It reads the same, but may score otherwise.
+                // It reads the same, but may score and name otherwise.
                 let bound = self.compile(&split, work, false).await?;
-                bound.clause.query(&self.settings().expansion).into()
+                let query = bound.clause.query(&self.settings().expansion);
+                (query.into(), bound.extras)
             };
             let prepared = Prepared {
                 split,
                 query,
-                // Their whole meaning is in the fingerprint.
-                aggregations: warmed.aggregations.clone(),
+                extras,
                 hopeless: Arc::clone(&warmed.hopeless),
             };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
@@ -279,7 +279,7 @@ impl Warmer {
         let prepared = Prepared {
             split,
             query: bound.clause.query(&self.settings().expansion).into(),
-            aggregations: bound.aggregations,
+            extras: bound.extras,
             hopeless: Arc::default(),
         };
         Ok((prepared, traffic.snapshot(), opening))
@@ -351,87 +351,152 @@ impl Warmer {
         late: &Arc<LateReads>,
         options: &SearchOptions,
     ) -> Result<SearchResponse> {
-        let Joined {
-            splits, mut report, ..
-        } = joined;
-        let numbers = SegmentNumbers::of(&splits);
-        let opened: Vec<Arc<Split>> = splits
-            .iter()
-            .map(|split| Arc::clone(&split.split))
-            .collect();
-        let max_score = found
-            .hits
-            .first()
-            .and_then(|hit| hit.score)
-            .filter(|_| request.sorts().is_empty());
-        let page: Vec<_> = found.hits.into_iter().skip(request.offset()).collect();
+        let numbers = SegmentNumbers::of(&joined.splits);
+        let page = found.hits;
         let addresses: Vec<(usize, DocAddress)> =
             page.iter().map(|hit| numbers.locate(hit.address)).collect();
 
         let started = Instant::now();
-        let mut sources = Vec::new();
+        let mut report = joined.report.clone();
         report.then(late.traffic());
-        if *request.source_filter() != SourceFilter::None && !page.is_empty() {
-            let before = late.traffic();
-            let source = request.source_filter();
-            let together = match options.warming {
-                Warming::Off => None,
-                _ => match documents::fetch(self, &opened, &addresses, source).await {
-                    // Too large to be held at once: one by one then.
-                    Err(error) if error.kind() == ErrorKind::Budget => None,
-                    fetched => Some(fetched?),
-                },
-            };
-            let (documents, traffic) = match together {
-                Some(fetched) => fetched,
-                None => {
-                    let on_miss = self.on_miss(options);
-                    let scope = ReadScope::search([].into(), on_miss, Arc::clone(late));
-                    let found =
-                        documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
-                    (found, late.traffic().since(before))
-                }
-            };
-            report.then(traffic);
-            sources = documents.into_iter().map(Some).collect();
-        }
+        let mut fetched = self
+            .fetched(request, &joined, &addresses, late, options, &mut report)
+            .await?;
         report.late_reads = late.count();
         report.fetch_docs_us = micros(started.elapsed());
-        sources.resize(page.len(), None);
+        fetched.resize_with(page.len(), Fetched::default);
 
         let hits = page
             .into_iter()
             .zip(addresses)
-            .zip(sources)
-            .map(|((hit, (split, address)), source)| Hit {
-                index: opened[split].path().to_string(),
+            .zip(fetched)
+            .zip(found.matched)
+            .map(|(((hit, (split, address)), fetched), matched)| Hit {
+                index: joined.splits[split].split.path().to_string(),
                 id: format!("{}:{}", address.segment_ord, address.doc_id),
                 score: hit.score,
-                source,
+                source: fetched.source,
+                fields: fetched.fields,
+                highlight: fetched.highlight,
+                matched_queries: matched,
                 sort: hit.sort,
             })
             .collect();
         let aggregations = found.aggregated.map(|collected| {
             aggregate::results(request.aggregated(), collected, self.aggregation_limits())
         });
+        let splits = joined.splits.len();
         Ok(SearchResponse {
             took: 0,
             timed_out: false,
             shards: Shards {
-                total: opened.len(),
-                successful: opened.len(),
+                total: splits,
+                successful: splits,
                 skipped: 0,
                 failed: 0,
             },
             hits: Hits {
                 total: total(request, found.total),
-                max_score,
+                max_score: found.max_score,
                 hits,
             },
             aggregations: aggregations.transpose()?,
             report,
         })
     }
+
+    /// Fetches what the hits of the page bring; nothing when they bring nothing.
+    async fn fetched(
+        &self,
+        request: &SearchRequest,
+        joined: &Joined,
+        addresses: &[(usize, DocAddress)],
+        late: &Arc<LateReads>,
+        options: &SearchOptions,
+        report: &mut SearchReport,
+    ) -> Result<Vec<Fetched>> {
+        let brings = *request.source_filter() != SourceFilter::None
+            || !request.fetched_fields().is_empty()
+            || !request.highlighted().is_empty();
+        if !brings || addresses.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before = late.traffic();
+        let wanted = self.wanted(request, joined, late, options).await?;
+        if options.warming != Warming::Off {
+            match documents::fetch(self, &wanted, addresses).await {
+                // Too large to be held at once: one by one then.
+                Err(error) if error.kind() == ErrorKind::Budget => {}
+                Err(error) => return Err(error),
+                Ok((fetched, traffic)) => {
+                    report.then(late.traffic().since(before));
+                    report.then(traffic);
+                    return Ok(fetched);
+                }
+            }
+        }
+        let scope = ReadScope::search([].into(), self.on_miss(options), Arc::clone(late));
+        let fetched = documents::read_on_demand(self, &wanted, addresses, scope).await?;
+        report.then(late.traffic().since(before));
+        Ok(fetched)
+    }
+
+    /// What hits bring, in the terms of each split.
+    async fn wanted(
+        &self,
+        request: &SearchRequest,
+        joined: &Joined,
+        late: &Arc<LateReads>,
+        options: &SearchOptions,
+    ) -> Result<Vec<Arc<Wanted>>> {
+        let leases: Vec<_> = joined
+            .splits
+            .iter()
+            .zip(&joined.leases)
+            .filter_map(|(split, lease)| Some((split.split.id(), Arc::clone(lease.as_ref()?))))
+            .collect();
+        // What a warmup left out cannot matter much: words weigh as if they were rare.
+        let scope = if leases.len() == joined.splits.len() {
+            ReadScope::probe(Arc::default(), leases)
+        } else {
+            ReadScope::search(leases, self.on_miss(options), Arc::clone(late))
+        };
+        let splits = joined.splits.clone();
+        let request = request.clone();
+        pool::run(self.pool(), move || {
+            let wanted = splits.iter().map(|split| {
+                let bound = bind_highlights(request.highlighted(), split.split.index())?;
+                let highlighter = scope.enter(|| Highlighter::new(split, &splits, bound));
+                Ok(Arc::new(Wanted {
+                    split: Arc::clone(&split.split),
+                    source: request.source_filter().clone(),
+                    fields: request.fetched_fields().to_vec(),
+                    highlighter,
+                }))
+            });
+            wanted.collect()
+        })
+        .await
+    }
+}
+
+/// Searches, and finds out by which names the hits of the page match.
+fn found(
+    request: &SearchRequest,
+    splits: &[Prepared],
+    limits: AggregationLimitsGuard,
+    scope: &Arc<ReadScope>,
+) -> Result<Found> {
+    for split in splits {
+        request.check_fetch(split.split.index())?;
+    }
+    let aggregates = !request.aggregated().is_empty();
+    let aggregations = aggregates.then(|| AggregationsOf::new(splits, limits));
+    let mut found = hits::found(splits, Way::of(request), aggregations.transpose()?, scope)?;
+    found.hits.drain(..request.offset().min(found.hits.len()));
+    let page: Vec<DocAddress> = found.hits.iter().map(|hit| hit.address).collect();
+    found.matched = matched::names(splits, &page, scope)?;
+    Ok(found)
 }
 
 fn total(request: &SearchRequest, counted: Option<u64>) -> Option<Total> {

@@ -4,10 +4,13 @@
 mod after;
 mod aggregate;
 mod collect;
+mod columns;
 mod count;
 mod documents;
 mod execute;
+mod highlight;
 mod hits;
+mod matched;
 mod options;
 mod report;
 mod response;

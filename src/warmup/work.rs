@@ -3,13 +3,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 use tantivy::Index;
+use tantivy::query::Query;
 
 use crate::error::Result;
 use crate::filter::{
     BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, SearchRequest,
 };
 use crate::needs::{
-    Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
+    Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
 };
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
@@ -24,8 +25,22 @@ pub(crate) struct Work {
 pub(crate) struct BoundWork {
     pub(crate) clause: BoundClause,
     pub(crate) demand: Demand,
+    pub(crate) extras: Arc<Extras>,
+}
+
+/// What a request wants beside its hits, in one split.
+#[derive(Default)]
+pub(crate) struct Extras {
     /// What is computed over all matches, when anything is.
     pub(crate) aggregations: Option<Arc<BoundAggregations>>,
+    /// The clauses that hits are told to have matched.
+    pub(crate) named: Vec<Named>,
+}
+
+/// A clause with a name.
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) query: Box<dyn Query>,
 }
 
 #[derive(Clone)]
@@ -121,7 +136,7 @@ impl Work {
                 Ok(BoundWork {
                     clause,
                     demand,
-                    aggregations: None,
+                    extras: Arc::default(),
                 })
             }
             Collect::Hits(request) => Self::bind_request(request, index, limits, labelled),
@@ -143,19 +158,32 @@ impl Work {
         };
         let mut demand = needs_of(&clause, purpose, &schema);
         demand.needs.extend(needs_of_sort(request, &schema)?);
-        let mut aggregations = None;
+        request.check_fetch(index)?;
+        let mut extras = Extras::default();
+        let mut named = Vec::new();
+        request.visit_named(&mut |name, clause| named.push((name, clause)));
+        for (name, clause) in named {
+            let clause = Filter::from(clause.clone()).bind(index, "query")?;
+            demand
+                .needs
+                .extend(needs_of(&clause, MATCHING, &schema).needs);
+            extras.named.push(Named {
+                name: name.to_owned(),
+                query: clause.query(limits),
+            });
+        }
         if !request.aggregated().is_empty() {
             let bound = Arc::new(request.aggregated().bind(index, limits)?);
             if bound.sees_all() {
                 demand.always_from = demand.needs.len();
             }
             demand.needs.extend(needs_of_aggregations(&bound, &schema));
-            aggregations = Some(bound);
+            extras.aggregations = Some(bound);
         }
         Ok(BoundWork {
             clause,
             demand,
-            aggregations,
+            extras: Arc::new(extras),
         })
     }
 }
