@@ -13,6 +13,7 @@ mod hits;
 mod matched;
 mod options;
 mod report;
+mod respond;
 mod response;
 mod sort;
 mod statistics;

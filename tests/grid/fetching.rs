@@ -6,7 +6,6 @@ use forewarm::{Clause, Filter, SearchRequest, SearchResponse};
 use serde_json::{Value, json};
 use tantivy::TantivyDocument;
 use tantivy::collector::DocSetCollector;
-use tantivy::schema::Value as _;
 use tantivy::snippet::SnippetGenerator;
 
 use crate::collectors::CORPUS;
