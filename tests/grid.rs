@@ -16,6 +16,8 @@ mod corpus;
 mod dictionaries;
 #[path = "grid/expected.rs"]
 mod expected;
+#[path = "grid/fetching.rs"]
+mod fetching;
 #[path = "grid/model.rs"]
 mod model;
 #[path = "grid/paging.rs"]

@@ -17,6 +17,7 @@ mod column_range;
 mod date_math;
 mod dates;
 mod expansion;
+mod fetch_field;
 mod field;
 #[expect(
     clippy::module_inception,
@@ -24,6 +25,7 @@ mod field;
 )]
 mod filter;
 mod fingerprint;
+mod highlight;
 mod ids_query;
 mod json;
 mod json_ranges;
@@ -46,6 +48,7 @@ pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
 pub(crate) use date_math::Moment;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
+pub(crate) use highlight::{BoundHighlight, bind as bind_highlights};
 pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
@@ -63,8 +66,10 @@ pub use clause::{
     RegexpFlags, SimpleQueryFlag, SimpleQueryStringClause, TermClause, TermsClause, WildcardClause,
     ZeroTermsQuery,
 };
+pub use fetch_field::{DateStyle, FetchField};
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;
+pub use highlight::HighlightField;
 pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
 pub use sort_value::SortValue;

@@ -149,8 +149,9 @@ const REQUESTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"rescore": {}}"#,
-        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, from, query, \
-         search_after, size, sort, track_total_hits)",
+        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, docvalue_fields, \
+         fields, from, highlight, query, search_after, size, sort, stored_fields, \
+         track_total_hits)",
     ),
     (
         r#"{"size": "many"}"#,

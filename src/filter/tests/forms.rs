@@ -34,12 +34,13 @@ fn disguise(clause: &Clause) -> Clause {
                 must_not: doubled(&clause.must_not),
                 minimum_should_match: clause.minimum_should_match.clone(),
                 boost: clause.boost + 1.0,
-                name: Some("disguised".to_owned()),
+                // A name of what is not searched makes it read.
+                name: clause.name.clone(),
             })
         }
         Clause::ConstantScore(clause) => {
             let filter = disguise(&clause.filter);
-            Clause::bool().filter(filter).named("constant").into()
+            Clause::bool().filter(filter).into()
         }
         Clause::DisMax(clause) => {
             let queries = clause.queries.iter().rev().chain(&clause.queries);

@@ -1,5 +1,6 @@
 //! Tests of the whole room.
 
+mod bodies;
 mod errors;
 mod forms;
 mod meaning;
