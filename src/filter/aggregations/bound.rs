@@ -15,7 +15,6 @@ use tantivy::{Index, SegmentReader};
 use super::check::kind_of;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
-use crate::filter::ExpansionSettings;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
 use crate::filter::expansion::ExpansionSettings;
