@@ -6,7 +6,7 @@ use tantivy::Index;
 
 use crate::error::Result;
 use crate::filter::{
-    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, SearchRequest,
+    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, Moment, SearchRequest,
 };
 use crate::needs::{
     Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
@@ -35,6 +35,8 @@ enum Collect {
         scored: bool,
         columns: Vec<String>,
         collector: Arc<dyn ProbeCollector>,
+        /// What `now` is, the same in every split.
+        now: Moment,
     },
     /// The hits of a request.
     Hits(Arc<SearchRequest>),
@@ -68,6 +70,7 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now: Moment::now(),
             },
             fingerprint: Fingerprint::of(&canonical),
         }
@@ -103,8 +106,9 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now,
             } => {
-                let clause = self.filter.bind(index, "query")?;
+                let clause = self.filter.bind_at(index, "query", *now)?;
                 let purpose = Purpose {
                     scored: *scored,
                     counted: false,
@@ -144,7 +148,7 @@ impl Work {
         let mut demand = needs_of(&clause, purpose, &schema);
         let aggregations = match request.aggregated() {
             none if none.is_empty() => None,
-            some => Some(Arc::new(some.bind(index, limits)?)),
+            some => Some(Arc::new(some.bind(index, limits, request.moment())?)),
         };
         if aggregations.as_ref().is_some_and(|bound| bound.sees_all()) {
             // What hits are sorted by is opened beside them.

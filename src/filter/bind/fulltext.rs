@@ -167,7 +167,7 @@ fn words_clause(
     let bound = match search.kind {
         MultiMatchType::BestFields | MultiMatchType::MostFields => combined(each(words)?, search),
         MultiMatchType::BoolPrefix => {
-            let (last, before) = words.split_at(words.len() - 1);
+            let (before, last) = words.split_at(words.len() - 1);
             let mut parts = each(before)?;
             for word in last {
                 parts.push(prefix(target, word, path)?);
@@ -260,10 +260,17 @@ fn phrase_prefix(
     let phrases = phrases(target, words, path)?.into_iter();
     let with_prefix = |mut terms: Vec<_>| {
         let prefix = terms.pop()?;
-        Some(BoundClause::PhrasePrefix {
+        // tantivy scores a phrase of one word and a prefix 1, or 0, and forgets its boost.
+        let unscored = terms.len() == 1;
+        let phrase = BoundClause::PhrasePrefix {
             terms,
             prefix,
             max_expansions: search.max_expansions,
+        };
+        Some(if unscored {
+            BoundClause::Constant(Box::new(phrase), 1.0)
+        } else {
+            phrase
         })
     };
     Ok(BoundClause::any(phrases.filter_map(with_prefix).collect()))

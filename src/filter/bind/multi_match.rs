@@ -26,6 +26,7 @@ impl Binder<'_> {
             return Err(path.error("no field to search in: give \"fields\""));
         }
         let mut found = Vec::new();
+        let mut failed = None;
         for field in fields {
             let search = TextSearch {
                 kind: clause.kind,
@@ -36,14 +37,21 @@ impl Binder<'_> {
                 slop: clause.slop,
                 max_expansions: clause.max_expansions,
                 zero_terms_query: clause.zero_terms_query,
-                lenient: clause.lenient || field.found,
+                lenient: clause.lenient,
             };
-            let bound = self.text(&field.name, &search, &path.key(&field.name))?;
-            found.push(match bound {
-                BoundClause::Empty => BoundClause::Empty,
-                bound if scored => bound.boosted(field.boost),
-                bound => bound,
-            });
+            match self.text(&field.name, &search, &path.key(&field.name)) {
+                Ok(bound) if scored && !matches!(bound, BoundClause::Empty) => {
+                    found.push(bound.boosted(field.boost));
+                }
+                Ok(bound) => found.push(bound),
+                // Nobody named it, so that it cannot hold the text is no reason not to search the
+                // others.
+                Err(error) if field.found => failed = failed.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = failed.filter(|_| found.is_empty()) {
+            return Err(error);
         }
         Ok(if scored && tie_breaker < 1.0 {
             BoundClause::best(found, tie_breaker)

@@ -21,8 +21,9 @@ pub struct MultiMatchClause {
     /// The text.
     pub query: FieldValue,
     /// The fields and JSON paths, each maybe with a factor (`title^3`). A `*` in a name stands for
-    /// any characters: every field of that shape that can be searched and is not JSON; those that
-    /// cannot hold the text match nothing. Empty: all indexed text fields.
+    /// any characters: every field of that shape that can be searched and is not JSON. Those that
+    /// cannot hold the text match nothing, unless none can, which is an error. Empty: all indexed
+    /// text fields.
     pub fields: Vec<String>,
     /// How each field is searched, and how scores combine.
     pub kind: MultiMatchType,

@@ -3,9 +3,10 @@
 use crate::error::Result;
 use crate::filter::bind::{Binder, SearchedField, TextSearch, fuzzy_word};
 use crate::filter::bound::BoundClause;
-use crate::filter::clause::{FuzzyWords, MultiMatchType, Operator};
+use crate::filter::clause::{Clause, FuzzyWords, MultiMatchType, Operator};
 use crate::filter::field::Target;
 use crate::filter::path::Path;
+use crate::filter::query_string::pattern::Part;
 use crate::filter::ranges;
 use crate::filter::value::FieldValue;
 
@@ -19,6 +20,10 @@ pub(super) enum Leaf<'t> {
     PhrasePrefix { text: FieldValue },
     /// Terms that begin so.
     Prefix { word: &'t str },
+    /// Terms that a regular expression accepts.
+    Regex { pattern: &'t str },
+    /// Terms of a shape.
+    Wildcard { parts: &'t [Part] },
     /// Words, all or any.
     Words {
         text: FieldValue,
@@ -42,7 +47,7 @@ impl Binder<'_> {
             // That a word is no number is no reason not to search it in the text fields.
             match self.leaf_in_field(&field.name, leaf, path) {
                 Ok(bound) => found.extend(bound.map(|bound| bound.boosted(field.boost))),
-                Err(error) if !lenient && !field.found => failed = failed.or(Some(error)),
+                Err(error) if !lenient => failed = failed.or(Some(error)),
                 Err(_) => found.push(BoundClause::Empty),
             }
         }
@@ -79,6 +84,29 @@ impl Binder<'_> {
             Leaf::Prefix { word } => {
                 let word = self.normal(target, word, path)?;
                 return ranges::prefix(target, &word, path).map(Some);
+            }
+            Leaf::Regex { pattern } => {
+                let clause = Clause::regexp(field, *pattern).into();
+                return self.clause(&clause, path, 0, true).map(Some);
+            }
+            Leaf::Wildcard { parts } => {
+                let mut pattern = String::new();
+                for part in *parts {
+                    match part {
+                        Part::Any => pattern.push('*'),
+                        Part::One => pattern.push('?'),
+                        Part::Text(text) => {
+                            for character in self.normal(target, text, path)?.chars() {
+                                if matches!(character, '*' | '?' | '\\') {
+                                    pattern.push('\\');
+                                }
+                                pattern.push(character);
+                            }
+                        }
+                    }
+                }
+                let clause = Clause::wildcard(field, pattern).into();
+                return self.clause(&clause, path, 0, true).map(Some);
             }
         };
         self.text_in(target, &search, path)

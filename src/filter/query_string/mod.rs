@@ -6,6 +6,8 @@
 
 mod leaf;
 mod pattern;
+mod simple;
+mod simple_parser;
 
 use tantivy::query_grammar::{
     Delimiter, Occur, UserInputAst, UserInputBound, UserInputLeaf, UserInputLiteral, parse_query,
@@ -29,10 +31,10 @@ const MAX_LENGTH: usize = 65_536;
 const MAX_NEGATIONS: usize = 4;
 
 /// How the leaves of a text are bound.
-pub(super) struct Settings {
-    pub(super) fields: Vec<SearchedField>,
-    pub(super) operator: Operator,
-    pub(super) lenient: bool,
+struct Settings {
+    fields: Vec<SearchedField>,
+    operator: Operator,
+    lenient: bool,
 }
 
 impl Binder<'_> {
@@ -109,8 +111,20 @@ impl Binder<'_> {
         path: &Path<'_>,
         depth: usize,
     ) -> Result<Option<BoundClause>> {
-        if let UserInputLeaf::Literal(literal) = leaf {
-            return self.literal(literal, settings, path);
+        match leaf {
+            UserInputLeaf::Literal(literal) => return self.literal(literal, settings, path),
+            UserInputLeaf::Regex { field, pattern } => {
+                let leaf = Leaf::Regex { pattern };
+                let lenient = settings.lenient;
+                return match field {
+                    Some(field) => {
+                        let fields = self.named_fields(field, path)?;
+                        self.leaf_in_fields(&fields, &leaf, lenient, path)
+                    }
+                    None => self.leaf_in_fields(&settings.fields, &leaf, lenient, path),
+                };
+            }
+            _ => {}
         }
         let field = match leaf {
             UserInputLeaf::Exists { field } => Some(field),
@@ -154,9 +168,6 @@ impl Binder<'_> {
                 }
                 clause.into()
             }
-            UserInputLeaf::Regex { .. } => {
-                return Err(path.error("regular expressions are not supported here"));
-            }
             UserInputLeaf::Set {
                 field: Some(field),
                 elements,
@@ -179,27 +190,18 @@ impl Binder<'_> {
     ) -> Result<Option<BoundClause>> {
         let named;
         let fields = match &literal.field_name {
-            Some(field) if field.contains('*') => {
-                named = self.searched_fields(std::slice::from_ref(field), path)?;
+            Some(field) => {
+                named = self.named_fields(field, path)?;
                 &named
             }
-            Some(field) => {
-                Target::resolve_value(&self.schema, field, path)?;
-                named = vec![SearchedField {
-                    name: field.clone(),
-                    boost: 1.0,
-                    found: false,
-                }];
-                &named
+            None if settings.fields.is_empty() => {
+                return Err(path.error(format_args!(
+                    "no field to search {:?} in: name one, or give \"fields\"",
+                    literal.phrase
+                )));
             }
             None => &settings.fields,
         };
-        if fields.is_empty() {
-            return Err(path.error(format_args!(
-                "no field to search {:?} in: name one, or give \"fields\"",
-                literal.phrase
-            )));
-        }
         let phrase = |text: &str| Leaf::Phrase {
             text: FieldValue::from(text),
             slop: literal.slop,
@@ -217,14 +219,25 @@ impl Binder<'_> {
                 },
                 Word::Plain(text) => phrase(text),
                 Word::Prefix(word) => Leaf::Prefix { word },
-                Word::Wildcard(_) => {
-                    return Err(path.error("wildcards are not supported here"));
-                }
+                Word::Wildcard(parts) => Leaf::Wildcard { parts },
             }
         } else {
             phrase(&literal.phrase)
         };
         self.leaf_in_fields(fields, &leaf, settings.lenient, path)
+    }
+
+    /// The field that a part of the text names, or those that match a pattern.
+    fn named_fields(&mut self, field: &str, path: &Path<'_>) -> Result<Vec<SearchedField>> {
+        if field.contains('*') && !field.contains('^') {
+            return self.searched_fields(&[field.to_owned()], path);
+        }
+        Target::resolve_value(&self.schema, field, path)?;
+        Ok(vec![SearchedField {
+            name: field.to_owned(),
+            boost: 1.0,
+            found: false,
+        }])
     }
 
     /// A bound of a range, and whether it is included.

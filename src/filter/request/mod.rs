@@ -3,11 +3,13 @@
 mod body;
 
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::filter::aggregations::Aggregations;
+use crate::filter::date_math::Moment;
 use crate::filter::filter::Filter;
 use crate::filter::fingerprint::Fingerprint;
 use crate::filter::path::Path;
@@ -53,6 +55,8 @@ pub struct SearchRequest {
     /// Computed when it is first asked for, and made anew by setters of what it depends on:
     /// hashing costs more than joining, and a request is warmed, joined and searched.
     pub(crate) fingerprint: OnceLock<Fingerprint>,
+    /// What `now` is, from when it is first asked for.
+    now: OnceLock<Moment>,
 }
 
 /// How exactly hits are counted.
@@ -85,7 +89,35 @@ impl SearchRequest {
             aggregations: Aggregations::default(),
             search_after: None,
             fingerprint: OnceLock::new(),
+            now: OnceLock::new(),
         }
+    }
+
+    /// Sets what `now` is in date arithmetic, to the millisecond.
+    ///
+    /// A request has one moment, so that it is warmed and searched for the same dates. If none is
+    /// set, it is when the request is first warmed, searched or asked for its fingerprint; clones
+    /// made after that have the same. It is no part of the request's JSON.
+    ///
+    /// ```
+    /// use forewarm::{Clause, SearchRequest};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// let today = SearchRequest::new(Clause::range("at").gte("now/d"));
+    /// let at = |hours| today.clone().at(UNIX_EPOCH + Duration::from_secs(hours * 3600));
+    /// assert_eq!(at(1).fingerprint(), at(23).fingerprint());
+    /// assert_ne!(at(1).fingerprint(), at(25).fingerprint());
+    /// ```
+    #[must_use]
+    pub fn at(mut self, now: SystemTime) -> Self {
+        self.now = OnceLock::from(Moment::of(now));
+        self.fingerprint = OnceLock::new();
+        self
+    }
+
+    /// What `now` is.
+    pub(crate) fn moment(&self) -> Moment {
+        *self.now.get_or_init(Moment::now)
     }
 
     /// Sets how many hits to bring. With `from` at most 10,000.
@@ -239,7 +271,7 @@ impl SearchRequest {
     pub(crate) fn canonical_extras(&self) -> Map<String, Value> {
         let mut extras = Map::new();
         if !self.aggregations.is_empty() {
-            extras.insert("aggs".into(), self.aggregations.canonical());
+            extras.insert("aggs".into(), self.aggregations.canonical(self.moment()));
         }
         extras
     }

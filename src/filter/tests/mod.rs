@@ -2,6 +2,9 @@
 
 mod errors;
 mod forms;
+mod meaning;
 mod model;
 mod queries;
 mod strategy;
+mod text_model;
+mod text_strategy;

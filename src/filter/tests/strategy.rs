@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::filter::tests::model::{
-    ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, REGEXPS, UNSIGNED, WORDS,
+    ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, NETWORKS, REGEXPS, UNSIGNED, WORDS,
 };
-use crate::filter::{Clause, FieldValue, Fuzziness, MinimumShouldMatch, Operator, RangeClause};
+use crate::filter::tests::text_strategy::text_clauses;
+use crate::filter::{Clause, FieldValue, Fuzziness, MinimumShouldMatch, MinimumStep, RangeClause};
 
 fn fields(test: impl Fn(&Kind, bool) -> bool) -> impl Strategy<Value = (&'static str, Kind)> {
     let fields: Vec<_> = FIELDS
@@ -33,7 +34,14 @@ fn integers() -> BoxedStrategy<FieldValue> {
 /// Values that a field takes in `term`.
 fn exact(kind: Kind) -> BoxedStrategy<FieldValue> {
     match kind {
-        Kind::Address => texts(ADDRESSES),
+        Kind::Address => {
+            let networks: Vec<_> = NETWORKS.iter().map(|(network, ..)| *network).collect();
+            prop_oneof![
+                texts(ADDRESSES),
+                select(networks).prop_map(FieldValue::from),
+            ]
+            .boxed()
+        }
         Kind::Bool => prop_oneof![
             any::<bool>().prop_map(FieldValue::from),
             any::<bool>().prop_map(|value| FieldValue::from(value.to_string())),
@@ -48,6 +56,17 @@ fn exact(kind: Kind) -> BoxedStrategy<FieldValue> {
                 "2024-01-01",
                 "2024-01-01T12",
                 "1500-01-01"
+            ]),
+            texts(&[
+                "now",
+                "now-30d",
+                "now-30d/d",
+                "now/M",
+                "now-31d/y",
+                "now+1d/w",
+                "2024-01-31||-1M/M",
+                "2023||/y",
+                "1704067200000||+12h/d",
             ]),
             Just(FieldValue::Integer(1_704_067_200_000)),
         ]
@@ -91,16 +110,21 @@ fn ranges() -> BoxedStrategy<Clause> {
     fields(|_, _| true)
         .prop_flat_map(|(field, kind)| {
             let option = || proptest::option::weighted(0.4, bound(kind));
-            (option(), option(), option(), option()).prop_map(move |(gt, gte, lt, lte)| {
-                let clause = Clause::range(field);
-                Clause::from(RangeClause {
-                    gt,
-                    gte,
-                    lt,
-                    lte,
-                    ..clause
-                })
-            })
+            let zones = select(vec![None, Some("Z"), Some("+02:00"), Some("-1130")]);
+            (option(), option(), option(), option(), zones).prop_map(
+                move |(gt, gte, lt, lte, zone)| {
+                    let clause = Clause::range(field);
+                    let dated = kind == Kind::Date;
+                    Clause::from(RangeClause {
+                        gt,
+                        gte,
+                        lt,
+                        lte,
+                        time_zone: zone.filter(|_| dated).map(str::to_owned),
+                        ..clause
+                    })
+                },
+            )
         })
         .boxed()
 }
@@ -157,11 +181,9 @@ const IDS: &[&str] = &[
 ];
 
 fn leaf() -> impl Strategy<Value = Clause> {
-    let is_text = |kind: &Kind, _| *kind == Kind::Text;
     let has_case = |kind: &Kind, _| matches!(kind, Kind::Text | Kind::Word | Kind::Json);
     let has_prefix = |kind: &Kind, _| matches!(kind, Kind::Text | Kind::Word | Kind::Json);
     let prefixes = select(vec!["", "a", "as", "ash", "1", "z", "*"]);
-    let phrase = proptest::collection::vec(select(WORDS), 0..4).prop_map(|words| words.join(" "));
     prop_oneof![
         1 => Just(Clause::match_all().into()),
         1 => Just(Clause::match_none().into()),
@@ -201,21 +223,28 @@ fn leaf() -> impl Strategy<Value = Clause> {
         ),
         1 => proptest::collection::vec(select(IDS), 0..4)
             .prop_map(|values| Clause::ids(values).into()),
-        2 => (fields(is_text), phrase.clone(), any::<bool>()).prop_map(|((field, _), text, and)| {
-            let operator = if and { Operator::And } else { Operator::Or };
-            Clause::from(Clause::match_text(field, text).operator(operator))
-        }),
-        2 => (fields(is_text), phrase)
-            .prop_map(|((field, _), text)| Clause::from(Clause::match_phrase(field, text))),
+        6 => text_clauses(),
     ]
 }
 
-fn minimum() -> impl Strategy<Value = Option<MinimumShouldMatch>> {
+pub(super) fn minimum() -> impl Strategy<Value = Option<MinimumShouldMatch>> {
     proptest::option::weighted(
         0.4,
         prop_oneof![
             (-3..4).prop_map(MinimumShouldMatch::Count),
             (-100..=100).prop_map(MinimumShouldMatch::Percent),
+            ((0_u32..3, -3..4), (0_u32..4, -100..=100)).prop_map(
+                |((first, count), (more, percent))| {
+                    let above = first + more;
+                    MinimumShouldMatch::Combined(vec![
+                        MinimumStep::Count {
+                            above: first,
+                            count,
+                        },
+                        MinimumStep::Percent { above, percent },
+                    ])
+                }
+            ),
         ],
     )
 }
