@@ -35,7 +35,7 @@ use tantivy::directory::{
 use crate::cache::{Lease, SplitExtents};
 use crate::error::{Error, ErrorKind, Result};
 use crate::split::{FileGuard, HotBytes, HotFile};
-use crate::store::{Traffic, TrafficCounter};
+use crate::store::{Traffic, TrafficCounter, normalise};
 
 /// What a search does when it reads bytes that were not warmed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -200,6 +200,27 @@ impl LateReads {
     }
 }
 
+/// What was really read of splits, beyond their hot bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Reads(Mutex<HashMap<u64, Vec<Range<u64>>>>);
+
+impl Reads {
+    fn record(&self, split: u64, range: &Range<u64>) {
+        let mut reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.entry(split).or_default().push(range.clone());
+    }
+
+    /// Different bytes that were read.
+    pub(crate) fn bytes(&self) -> u64 {
+        let reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_split = |ranges: &Vec<Range<u64>>| -> u64 {
+            let ranges = normalise(ranges.clone());
+            ranges.iter().map(|range| range.end - range.start).sum()
+        };
+        reads.values().map(of_split).sum()
+    }
+}
+
 enum Mode {
     Probe(Arc<Probe>),
     Search {
@@ -214,6 +235,8 @@ pub(crate) struct ReadScope {
     /// Sorted: it is searched for every read, and hashing would cost more.
     leases: Box<[(u64, Arc<Lease>)]>,
     mode: Mode,
+    /// Where reads are recorded, when anybody wants to know.
+    reads: Option<Arc<Reads>>,
 }
 
 thread_local! {
@@ -223,7 +246,7 @@ thread_local! {
 impl ReadScope {
     /// A scope in which misses are recorded in `probe`; `lease` holds what came so far.
     pub(crate) fn probe(probe: Arc<Probe>, leases: Vec<(u64, Arc<Lease>)>) -> Arc<Self> {
-        Self::new(leases, Mode::Probe(probe))
+        Self::new(leases, Mode::Probe(probe), None)
     }
 
     /// A scope that reads from `leases` and counts what they miss in `late`.
@@ -232,13 +255,26 @@ impl ReadScope {
         on_miss: OnMiss,
         late: Arc<LateReads>,
     ) -> Arc<Self> {
-        Self::new(leases, Mode::Search { on_miss, late })
+        Self::new(leases, Mode::Search { on_miss, late }, None)
     }
 
-    fn new(mut leases: Vec<(u64, Arc<Lease>)>, mode: Mode) -> Arc<Self> {
+    fn new(mut leases: Vec<(u64, Arc<Lease>)>, mode: Mode, reads: Option<Arc<Reads>>) -> Arc<Self> {
         leases.sort_by_key(|(split, _)| *split);
         let leases = leases.into();
-        Arc::new(Self { leases, mode })
+        Arc::new(Self {
+            leases,
+            mode,
+            reads,
+        })
+    }
+
+    /// The same scope, which records in `reads` what is read in it.
+    pub(crate) fn recording(self: Arc<Self>, reads: Option<Arc<Reads>>) -> Arc<Self> {
+        match Arc::try_unwrap(self) {
+            Ok(scope) => Arc::new(Self { reads, ..scope }),
+            // It is shared only once somebody is in it.
+            Err(scope) => scope,
+        }
     }
 
     /// What is leased of a split.
@@ -438,6 +474,9 @@ impl SplitFile {
 
     fn read_in(&self, scope: &ReadScope, range: Range<u64>) -> io::Result<OwnedBytes> {
         let extents = &self.split.extents;
+        if let Some(reads) = &scope.reads {
+            reads.record(extents.id(), &range);
+        }
         if let Some(bytes) = scope
             .lease(extents.id())
             .and_then(|lease| lease.read(&range))

@@ -118,12 +118,15 @@ pub use error::{Error, ErrorKind, Result};
 pub use filter::{Aggregations, DateStyle, FetchField, HighlightField, SortValue};
 pub use filter::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
-    FieldValue, Filter, Fingerprint, IdsClause, MatchAllClause, MatchClause, MatchNoneClause,
-    MatchPhraseClause, MinimumShouldMatch, Missing, Operator, PastLimit, PrefixClause,
-    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SearchRequest, Sort, SortKey,
-    SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
+    FieldValue, Filter, Fingerprint, Fuzziness, FuzzyClause, FuzzyWords, IdsClause, MatchAllClause,
+    MatchBoolPrefixClause, MatchClause, MatchNoneClause, MatchPhraseClause,
+    MatchPhrasePrefixClause, MinimumShouldMatch, MinimumStep, Missing, MultiMatchClause,
+    MultiMatchType, Operator, PastLimit, PrefixClause, QueryStringClause, RangeClause,
+    RegexpClause, RegexpFlags, SearchRequest, SimpleQueryFlag, SimpleQueryStringClause, Sort,
+    SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
+    ZeroTermsQuery,
 };
-pub use plan::{Component, ComponentCost, Explanation};
+pub use plan::{ClauseExplanation, Component, ComponentCost, Explanation};
 pub use search::{Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming};
 pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,

@@ -104,4 +104,14 @@ impl<'a> Target<'a> {
         let expand_dots = self.entry.is_expand_dots_enabled();
         Term::from_field_json_path(self.field, self.json_path, expand_dots)
     }
+
+    /// The term of a word of text.
+    pub(crate) fn text_term(&self, word: &str) -> Term {
+        if !self.entry.field_type().is_json() {
+            return Term::from_field_text(self.field, word);
+        }
+        let mut term = self.json_term();
+        term.append_type_and_str(word);
+        term
+    }
 }

@@ -56,10 +56,12 @@ pub use expansion::{ExpansionSettings, PastLimit};
 
 pub use aggregations::Aggregations;
 pub use clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,
-    MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
-    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, TermClause, TermsClause,
-    WildcardClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyClause,
+    FuzzyWords, IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,
+    MatchPhraseClause, MatchPhrasePrefixClause, MinimumShouldMatch, MinimumStep, MultiMatchClause,
+    MultiMatchType, Operator, PrefixClause, QueryStringClause, RangeClause, RegexpClause,
+    RegexpFlags, SimpleQueryFlag, SimpleQueryStringClause, TermClause, TermsClause, WildcardClause,
+    ZeroTermsQuery,
 };
 pub use fetch_field::{DateStyle, FetchField};
 pub use filter::Filter;

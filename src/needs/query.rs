@@ -16,7 +16,7 @@ use crate::filter::{
 };
 
 /// What a query is run for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Purpose {
     /// Whether scores are computed.
     pub(crate) scored: bool,

@@ -16,7 +16,7 @@ use super::report::SearchReport;
 use super::response::SearchResponse;
 use super::sort::MAX_SORT_KEYS;
 use crate::cache::Lease;
-use crate::directory::{LateReads, OnMiss, ReadScope};
+use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, SearchRequest};
 use crate::needs::ProbeCollector;
@@ -298,9 +298,12 @@ impl Warmer {
             .zip(&joined.leases)
             .filter_map(|(split, lease)| Some((split.split.id(), Arc::clone(lease.as_ref()?))))
             .collect();
-        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late));
+        let reads = options.record_reads.then(Arc::<Reads>::default);
+        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
+            .recording(reads.clone());
         let splits = joined.splits.clone();
         let result = pool::run(self.pool(), move || search(&splits, &scope)).await;
+        joined.report.read_bytes = reads.map(|reads| reads.bytes());
         joined.report.search_us = micros(started.elapsed());
         match result {
             // A reader that took a failed read for an empty one has not answered.

@@ -25,6 +25,9 @@ pub struct SearchOptions {
     pub on_miss: Option<OnMiss>,
     /// How long to wait for warmups, instead of what the settings say.
     pub join_deadline: Option<Duration>,
+    /// Whether to record which bytes the search reads, so that the report tells how many
+    /// ([`read_bytes`](crate::SearchReport::read_bytes)). Takes a lock for every read.
+    pub record_reads: bool,
     /// For [`search_with`](crate::Warmer::search_with): fast fields that the collector reads, so that they are warmed
     /// in the first round. What is not named is found by probing the collector.
     pub columns: Vec<String>,
@@ -46,6 +49,12 @@ impl SearchOptions {
     /// Sets [`join_deadline`](Self::join_deadline).
     pub fn with_join_deadline(mut self, deadline: Duration) -> Self {
         self.join_deadline = Some(deadline);
+        self
+    }
+
+    /// Sets [`record_reads`](Self::record_reads).
+    pub fn with_record_reads(mut self, record: bool) -> Self {
+        self.record_reads = record;
         self
     }
 

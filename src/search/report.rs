@@ -22,6 +22,10 @@ pub struct SearchReport {
     pub probe_rounds: u64,
     /// Reads of the store during the search, after its warmup. A warm search has none.
     pub late_reads: u64,
+    /// Different bytes beyond the hot ones that the search read, from memory or not, documents of
+    /// the hits left out; when [asked for](crate::SearchOptions::record_reads).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
     /// Time to open the splits, the slowest one, in microseconds.
     pub open_us: u64,
     /// Time to warm them, opening included, the slowest one, in microseconds.
@@ -48,6 +52,7 @@ impl SearchReport {
             rounds: 0,
             probe_rounds: 0,
             late_reads: 0,
+            read_bytes: None,
             open_us: 0,
             warmup_us: 0,
             join_us: 0,

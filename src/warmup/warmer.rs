@@ -283,7 +283,7 @@ impl Warmer {
         let Resolution {
             lease,
             traffic,
-            hopeless,
+            findings,
             probe_rounds,
             ..
         } = resolution;
@@ -293,7 +293,7 @@ impl Warmer {
             query: bound.clause.query(&self.settings().expansion).into(),
             extras: bound.extras,
             lease: Arc::new(lease),
-            hopeless: hopeless.into(),
+            hopeless: findings.hopeless.into(),
             probe_rounds,
             traffic: opening_traffic.snapshot().then(traffic),
             opening,

@@ -157,16 +157,14 @@ impl Work {
             labelled,
         };
         let mut demand = needs_of(&clause, purpose, &schema);
-        demand.needs.extend(needs_of_sort(request, &schema)?);
         request.check_fetch(index)?;
         let mut extras = Extras::default();
         let mut named = Vec::new();
         request.visit_named(&mut |name, clause| named.push((name, clause)));
         for (name, clause) in named {
             let clause = Filter::from(clause.clone()).bind(index, "query")?;
-            demand
-                .needs
-                .extend(needs_of(&clause, MATCHING, &schema).needs);
+            let needs = needs_of(&clause, MATCHING, &schema).needs;
+            demand.needs.extend(needs);
             extras.named.push(Named {
                 name: name.to_owned(),
                 query: clause.query(limits),
@@ -175,10 +173,15 @@ impl Work {
         if !request.aggregated().is_empty() {
             let bound = Arc::new(request.aggregated().bind(index, limits)?);
             if bound.sees_all() {
+                // What hits are sorted by is opened beside them.
                 demand.always_from = demand.needs.len();
             }
-            demand.needs.extend(needs_of_aggregations(&bound, &schema));
             extras.aggregations = Some(bound);
+        }
+        demand.needs.extend(needs_of_sort(request, &schema)?);
+        if let Some(bound) = &extras.aggregations {
+            let needs = needs_of_aggregations(bound, &schema);
+            demand.needs.extend(needs);
         }
         Ok(BoundWork {
             clause,

@@ -174,7 +174,8 @@ impl QueryBuilder for BoundFilter {
 }
 
 impl Aggregations {
-    /// Binds the aggregations to the schema and tokenizers of an index.
+    /// Binds the aggregations to the schema and tokenizers of an index; clauses of their filters
+    /// expand within `limits`.
     ///
     /// # Errors
     ///

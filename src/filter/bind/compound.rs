@@ -24,7 +24,8 @@ impl Binder<'_> {
             // An empty `bool` matches all, as in Elasticsearch.
             return Ok(BoundClause::All);
         }
-        let minimum_should_match = minimum(clause.minimum_should_match, should.len(), required);
+        let minimum_should_match =
+            minimum(clause.minimum_should_match.as_ref(), should.len(), required);
         let bound = BoundBool {
             must,
             filter,

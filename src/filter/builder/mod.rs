@@ -1,12 +1,18 @@
 //! Clauses from Rust: the same tree that the JSON makes.
 
+mod fulltext;
+mod query_strings;
+
 use crate::filter::clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,
-    MatchClause, MatchNoneClause, MatchPhraseClause, MinimumShouldMatch, Operator, PrefixClause,
-    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, TermClause, TermsClause,
-    WildcardClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyClause,
+    IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,
+    MatchPhraseClause, MatchPhrasePrefixClause, MinimumShouldMatch, MultiMatchClause, PrefixClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SimpleQueryStringClause, TermClause,
+    TermsClause, WildcardClause,
 };
 use crate::filter::value::FieldValue;
+
+pub(crate) use fulltext::MAX_EXPANSIONS;
 
 impl Clause {
     /// A `bool` without clauses, to which [`must`](BoolClause::must()),
@@ -52,6 +58,19 @@ impl Clause {
         }
     }
 
+    /// A term of `field` that is nearly `value`.
+    pub fn fuzzy(field: impl Into<String>, value: impl Into<FieldValue>) -> FuzzyClause {
+        FuzzyClause {
+            field: field.into(),
+            value: value.into(),
+            fuzziness: Fuzziness::AUTO,
+            prefix_length: 0,
+            transpositions: true,
+            boost: 1.0,
+            name: None,
+        }
+    }
+
     /// The documents whose hits have one of these `_id`s.
     pub fn ids<I: Into<String>>(values: impl IntoIterator<Item = I>) -> IdsClause {
         IdsClause {
@@ -77,49 +96,12 @@ impl Clause {
         }
     }
 
-    /// The words of `query` in `field`, in this order.
-    pub fn match_phrase(
-        field: impl Into<String>,
-        query: impl Into<FieldValue>,
-    ) -> MatchPhraseClause {
-        MatchPhraseClause {
-            field: field.into(),
-            query: query.into(),
-            slop: 0,
-            boost: 1.0,
-            name: None,
-        }
-    }
-
-    /// Any word of `query` in `field`: the clause `match`, which is a keyword of Rust.
-    pub fn match_text(field: impl Into<String>, query: impl Into<FieldValue>) -> MatchClause {
-        MatchClause {
-            field: field.into(),
-            query: query.into(),
-            operator: Operator::Or,
-            minimum_should_match: None,
-            boost: 1.0,
-            name: None,
-        }
-    }
-
     /// A term of `field` that begins with `value`.
     pub fn prefix(field: impl Into<String>, value: impl Into<String>) -> PrefixClause {
         PrefixClause {
             field: field.into(),
             value: value.into(),
             case_insensitive: false,
-            boost: 1.0,
-            name: None,
-        }
-    }
-
-    /// A text in tantivy's grammar.
-    pub fn query_string(query: impl Into<String>) -> QueryStringClause {
-        QueryStringClause {
-            query: query.into(),
-            fields: Vec::new(),
-            default_operator: Operator::Or,
             boost: 1.0,
             name: None,
         }
@@ -240,43 +222,25 @@ impl DisMaxClause {
     }
 }
 
-impl MatchClause {
-    /// Sets whether one word suffices or all are needed.
+impl FuzzyClause {
+    /// Sets how many edits a term may be away.
     #[must_use]
-    pub fn operator(mut self, operator: Operator) -> Self {
-        self.operator = operator;
+    pub fn fuzziness(mut self, fuzziness: Fuzziness) -> Self {
+        self.fuzziness = fuzziness;
         self
     }
 
-    /// Sets how many words must match.
+    /// Sets how many characters at the beginning must be the same.
     #[must_use]
-    pub fn minimum_should_match(mut self, minimum: impl Into<MinimumShouldMatch>) -> Self {
-        self.minimum_should_match = Some(minimum.into());
-        self
-    }
-}
-
-impl MatchPhraseClause {
-    /// Sets how many positions the words may be moved altogether.
-    #[must_use]
-    pub fn slop(mut self, slop: u32) -> Self {
-        self.slop = slop;
-        self
-    }
-}
-
-impl QueryStringClause {
-    /// Sets where words without a field are searched.
-    #[must_use]
-    pub fn fields<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
-        self.fields = fields.into_iter().map(Into::into).collect();
+    pub fn prefix_length(mut self, characters: u32) -> Self {
+        self.prefix_length = characters;
         self
     }
 
-    /// Sets how words without an operator combine.
+    /// Sets whether two neighbours that changed places are one edit.
     #[must_use]
-    pub fn default_operator(mut self, operator: Operator) -> Self {
-        self.default_operator = operator;
+    pub fn transpositions(mut self, transpositions: bool) -> Self {
+        self.transpositions = transpositions;
         self
     }
 }
@@ -344,12 +308,6 @@ macro_rules! case_insensitive {
 }
 
 case_insensitive!(PrefixClause, RegexpClause, TermClause, WildcardClause);
-
-impl From<i32> for MinimumShouldMatch {
-    fn from(count: i32) -> Self {
-        Self::Count(count)
-    }
-}
 
 /// What every clause has: a boost, a name, and its place in [`Clause`].
 macro_rules! clauses {
@@ -420,15 +378,20 @@ clauses! {
     ConstantScore: ConstantScoreClause,
     DisMax: DisMaxClause,
     Exists: ExistsClause,
+    Fuzzy: FuzzyClause,
     Ids: IdsClause,
     Match: MatchClause,
     MatchAll: MatchAllClause,
+    MatchBoolPrefix: MatchBoolPrefixClause,
     MatchNone: MatchNoneClause,
     MatchPhrase: MatchPhraseClause,
+    MatchPhrasePrefix: MatchPhrasePrefixClause,
+    MultiMatch: MultiMatchClause,
     Prefix: PrefixClause,
     QueryString: QueryStringClause,
     Range: RangeClause,
     Regexp: RegexpClause,
+    SimpleQueryString: SimpleQueryStringClause,
     Term: TermClause,
     Terms: TermsClause,
     Wildcard: WildcardClause,

@@ -5,6 +5,7 @@
 //! are one. The form knows no schema, so equal meanings that only a schema shows (`10` and `"10"`
 //! for a number) have different forms, which costs a plan and nothing else.
 
+mod fulltext;
 mod patterns;
 
 use std::collections::BTreeSet;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::filter::bind::{has_case, minimum};
-use crate::filter::clause::{BoolClause, Clause, MatchClause, MinimumShouldMatch, Operator};
+use crate::filter::clause::{BoolClause, Clause};
 use crate::filter::filter::{Filter, FilterKind, OpaqueKey};
 use crate::filter::fingerprint::Fingerprint;
 use crate::filter::request::SearchRequest;
@@ -124,6 +125,7 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             canonical_best(queries, context)
         }
         Clause::Exists(clause) => json!({"exists": clause.field}),
+        Clause::Fuzzy(clause) => patterns::fuzzy(clause),
         Clause::Ids(clause) => {
             let ids: BTreeSet<&String> = clause.values.iter().collect();
             if ids.is_empty() {
@@ -131,30 +133,17 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             }
             json!({"ids": ids})
         }
-        Clause::Match(clause) => canonical_match(clause),
+        Clause::Match(clause) => fulltext::match_text(clause),
         Clause::MatchAll(_) => json!({"match_all": {}}),
+        Clause::MatchBoolPrefix(clause) => fulltext::match_bool_prefix(clause),
         Clause::MatchNone(_) => json!({"match_none": {}}),
-        Clause::MatchPhrase(clause) => json!({"match_phrase": {
-            "field": clause.field,
-            "query": clause.query.to_value(),
-            "slop": clause.slop,
-        }}),
+        Clause::MatchPhrase(clause) => fulltext::match_phrase(clause),
+        Clause::MatchPhrasePrefix(clause) => fulltext::match_phrase_prefix(clause),
+        Clause::MultiMatch(clause) => fulltext::multi_match(clause),
         Clause::Prefix(clause) => {
             patterns::prefix(&clause.field, &clause.value, clause.case_insensitive)
         }
-        Clause::QueryString(clause) => {
-            // A factor of a field changes no bytes.
-            let plain = |field: &String| match field.rsplit_once('^') {
-                Some((name, boost)) if boost.parse::<f32>().is_ok() => name.to_owned(),
-                _ => field.clone(),
-            };
-            let fields: BTreeSet<String> = clause.fields.iter().map(plain).collect();
-            json!({"query_string": {
-                "query": clause.query,
-                "fields": fields,
-                "operator": operator(clause.default_operator),
-            }})
-        }
+        Clause::QueryString(clause) => fulltext::query_string(clause),
         Clause::Range(clause) => {
             let value = |bound: &Option<FieldValue>| bound.as_ref().map(FieldValue::to_value);
             json!({"range": {
@@ -167,6 +156,7 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             }})
         }
         Clause::Regexp(clause) => patterns::regexp(clause),
+        Clause::SimpleQueryString(clause) => fulltext::simple_query_string(clause),
         Clause::Term(clause) => {
             let insensitive = clause.case_insensitive && has_case(&clause.value.to_string());
             let body = json!({"field": clause.field, "value": clause.value.to_value()});
@@ -184,29 +174,6 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             }
         }
         Clause::Wildcard(clause) => patterns::wildcard(clause),
-    }
-}
-
-fn canonical_match(clause: &MatchClause) -> Value {
-    let minimum = match (clause.operator, clause.minimum_should_match) {
-        (Operator::And, _) | (Operator::Or, None) => Value::Null,
-        (Operator::Or, Some(MinimumShouldMatch::Count(count))) => json!(count),
-        (Operator::Or, Some(MinimumShouldMatch::Percent(percent))) => {
-            json!(format!("{percent}%"))
-        }
-    };
-    json!({"match": {
-        "field": clause.field,
-        "query": clause.query.to_value(),
-        "operator": operator(clause.operator),
-        "minimum_should_match": minimum,
-    }})
-}
-
-fn operator(operator: Operator) -> &'static str {
-    match operator {
-        Operator::And => "and",
-        Operator::Or => "or",
     }
 }
 
@@ -228,7 +195,11 @@ fn canonical_bool(clause: &BoolClause, context: Context) -> Value {
     if !required && parts.should.is_empty() && parts.must_not.is_empty() {
         return json!({"match_all": {}});
     }
-    let minimum = minimum(clause.minimum_should_match, parts.should.len(), required);
+    let minimum = minimum(
+        clause.minimum_should_match.as_ref(),
+        parts.should.len(),
+        required,
+    );
     Parts { minimum, ..parts }.canonical(context)
 }
 

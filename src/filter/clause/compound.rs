@@ -1,6 +1,6 @@
 //! Clauses that combine others.
 
-use super::Clause;
+use super::{Clause, MinimumShouldMatch};
 
 /// `bool`: documents that match every `must` and `filter`, no `must_not`, and enough `should`.
 ///
@@ -80,45 +80,4 @@ pub struct DisMaxClause {
     pub boost: f32,
     /// What a hit is told to have matched by, if it matches this clause (`_name`).
     pub name: Option<String>,
-}
-
-/// How many optional clauses must match (page *minimum_should_match parameter*,
-/// `query-dsl-minimum-should-match`). The combined form (`"2<75%"`) is not read.
-///
-/// ```
-/// use forewarm::{Clause, MinimumShouldMatch};
-///
-/// let clause = Clause::bool().minimum_should_match(MinimumShouldMatch::Percent(75));
-/// assert_eq!(clause.minimum_should_match, Some(MinimumShouldMatch::Percent(75)));
-/// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum MinimumShouldMatch {
-    /// So many; a negative number counts from the top: `-1` is all but one.
-    Count(i32),
-    /// So many in a hundred, rounded down; negative: so many in a hundred may be missing.
-    Percent(i32),
-}
-
-impl MinimumShouldMatch {
-    /// How many of `total` must match, as Elasticsearch's
-    /// `Queries.calculateMinShouldMatch` counts.
-    pub(crate) fn resolve(self, total: usize) -> usize {
-        let total = i64::try_from(total).unwrap_or(i64::MAX);
-        let count = match self {
-            Self::Count(count) if count < 0 => total.saturating_add(count.into()),
-            Self::Count(count) => count.into(),
-            // Division rounds towards zero, for negative numbers too: there it means that
-            // fewer may be missing.
-            Self::Percent(percent) => {
-                let part = total.saturating_mul(percent.into()) / 100;
-                if percent < 0 {
-                    total.saturating_add(part)
-                } else {
-                    part
-                }
-            }
-        };
-        usize::try_from(count).unwrap_or(0)
-    }
 }

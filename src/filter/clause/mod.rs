@@ -2,15 +2,26 @@
 
 mod compound;
 mod fulltext;
+mod fuzziness;
+mod minimum;
+mod multi_match;
+mod query_strings;
 mod regexp_flags;
 mod termlevel;
 
-pub use compound::{BoolClause, ConstantScoreClause, DisMaxClause, MinimumShouldMatch};
-pub use fulltext::{MatchClause, MatchPhraseClause, Operator, QueryStringClause};
+pub use compound::{BoolClause, ConstantScoreClause, DisMaxClause};
+pub use fulltext::{
+    MatchBoolPrefixClause, MatchClause, MatchPhraseClause, MatchPhrasePrefixClause, Operator,
+    ZeroTermsQuery,
+};
+pub use fuzziness::{Fuzziness, FuzzyWords};
+pub use minimum::{MinimumShouldMatch, MinimumStep};
+pub use multi_match::{MultiMatchClause, MultiMatchType};
+pub use query_strings::{QueryStringClause, SimpleQueryFlag, SimpleQueryStringClause};
 pub use regexp_flags::RegexpFlags;
 pub use termlevel::{
-    ExistsClause, IdsClause, PrefixClause, RangeClause, RegexpClause, TermClause, TermsClause,
-    WildcardClause,
+    ExistsClause, FuzzyClause, IdsClause, PrefixClause, RangeClause, RegexpClause, TermClause,
+    TermsClause, WildcardClause,
 };
 
 /// A search condition, in the terms of the Elasticsearch query DSL.
@@ -50,6 +61,8 @@ pub enum Clause {
     DisMax(DisMaxClause),
     /// Documents that have a value in a field (page *Exists query*, `query-dsl-exists-query`).
     Exists(ExistsClause),
+    /// Terms that are nearly a word (page *Fuzzy query*, `query-dsl-fuzzy-query`).
+    Fuzzy(FuzzyClause),
     /// Documents by their `_id` (page *IDs*, `query-dsl-ids-query`).
     Ids(IdsClause),
     /// Words of a text, after the field's tokenizer (page *Match query*,
@@ -57,10 +70,18 @@ pub enum Clause {
     Match(MatchClause),
     /// Every document (page *Match all query*, `query-dsl-match-all-query`).
     MatchAll(MatchAllClause),
+    /// Words of a text, the last as a prefix (page *Match boolean prefix query*,
+    /// `query-dsl-match-bool-prefix-query`).
+    MatchBoolPrefix(MatchBoolPrefixClause),
     /// No document (page *Match all query*, `query-dsl-match-all-query`).
     MatchNone(MatchNoneClause),
     /// Words in their order (page *Match phrase query*, `query-dsl-match-query-phrase`).
     MatchPhrase(MatchPhraseClause),
+    /// Words in their order, the last as a prefix (page *Match phrase prefix query*,
+    /// `query-dsl-match-query-phrase-prefix`).
+    MatchPhrasePrefix(MatchPhrasePrefixClause),
+    /// A text in several fields (page *Multi-match query*, `query-dsl-multi-match-query`).
+    MultiMatch(MultiMatchClause),
     /// Terms that begin with a prefix (page *Prefix query*, `query-dsl-prefix-query`).
     Prefix(PrefixClause),
     /// A text in tantivy's query grammar (page *Query string query*,
@@ -70,6 +91,9 @@ pub enum Clause {
     Range(RangeClause),
     /// Terms that match a regular expression (page *Regexp query*, `query-dsl-regexp-query`).
     Regexp(RegexpClause),
+    /// A text with few operators (page *Simple query string query*,
+    /// `query-dsl-simple-query-string-query`).
+    SimpleQueryString(SimpleQueryStringClause),
     /// One exact value (page *Term query*, `query-dsl-term-query`).
     Term(TermClause),
     /// Any of several exact values (page *Terms query*, `query-dsl-terms-query`).

@@ -4,14 +4,19 @@ mod compound;
 mod fulltext;
 mod parameters;
 mod patterns;
+mod query_strings;
 mod termlevel;
+mod texts;
 
 use serde_json::Value;
 
 use self::compound::boosting;
-use self::fulltext::{match_phrase, match_text, query_string};
+use self::fulltext::{
+    match_bool_prefix, match_phrase, match_phrase_prefix, match_text, multi_match,
+};
 use self::parameters::{boost, name, names, only_common};
-use self::patterns::{prefix, regexp, term, wildcard};
+use self::patterns::{fuzzy, prefix, regexp, term, wildcard};
+use self::query_strings::{query_string, simple_query_string};
 use self::termlevel::{exists, ids, range, terms};
 use crate::error::Result;
 use crate::filter::clause::{Clause, MatchAllClause, MatchNoneClause};
@@ -31,8 +36,10 @@ pub(crate) const MAX_CLAUSES: usize = 65_536;
 pub(crate) const MAX_TERMS: usize = 65_536;
 
 /// The clauses, sorted as error messages list them.
-const CLAUSES: &str = "bool, constant_score, dis_max, exists, ids, match, match_all, match_none, \
-                       match_phrase, prefix, query_string, range, regexp, term, terms, wildcard";
+const CLAUSES: &str = "bool, constant_score, dis_max, exists, fuzzy, ids, match, match_all, \
+                       match_bool_prefix, match_none, match_phrase, match_phrase_prefix, \
+                       multi_match, prefix, query_string, range, regexp, \
+                       simple_query_string, term, terms, wildcard";
 
 /// Reads clauses and counts them.
 pub(crate) struct Parser {
@@ -67,15 +74,20 @@ impl Parser {
             "constant_score" => self.constant_score(body, path, depth)?.into(),
             "dis_max" => self.dis_max(body, path, depth)?.into(),
             "exists" => exists(body, path)?.into(),
+            "fuzzy" => fuzzy(body, path)?.into(),
             "ids" => ids(body, path)?.into(),
             "match" => match_text(body, path)?.into(),
             "match_all" => match_all(body, path)?.into(),
+            "match_bool_prefix" => match_bool_prefix(body, path)?.into(),
             "match_none" => match_none(body, path)?.into(),
             "match_phrase" => match_phrase(body, path)?.into(),
+            "match_phrase_prefix" => match_phrase_prefix(body, path)?.into(),
+            "multi_match" => multi_match(body, path)?.into(),
             "prefix" => prefix(body, path)?.into(),
             "query_string" => query_string(body, path)?.into(),
             "range" => range(body, path)?.into(),
             "regexp" => regexp(body, path)?.into(),
+            "simple_query_string" => simple_query_string(body, path)?.into(),
             "term" => term(body, path)?.into(),
             "terms" => terms(body, path)?.into(),
             "wildcard" => wildcard(body, path)?.into(),

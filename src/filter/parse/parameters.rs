@@ -116,15 +116,12 @@ pub(super) fn minimum_should_match(
             .as_i64()
             .and_then(|count| i32::try_from(count).ok())
             .map(MinimumShouldMatch::Count),
-        Value::String(text) => match text.trim().strip_suffix('%') {
-            Some(percent) => percent.trim().parse().ok().map(MinimumShouldMatch::Percent),
-            None => text.trim().parse().ok().map(MinimumShouldMatch::Count),
-        },
+        Value::String(text) => text.parse().ok(),
         _ => None,
     };
     parsed.map(Some).ok_or_else(|| {
         path.error(format_args!(
-            "expected a whole number or a percentage, got {value}"
+            "expected a whole number, a percentage or a combination like \"2<75%\", got {value}"
         ))
     })
 }

@@ -6,3 +6,5 @@ mod forms;
 mod model;
 mod queries;
 mod strategy;
+mod text_model;
+mod text_strategy;

@@ -7,10 +7,12 @@ use tantivy::schema::{
 };
 use tantivy::{Index, TantivyDocument};
 
+use crate::filter::automaton::tests::distance;
 use crate::filter::bind::is_like;
 use crate::filter::dates::{DateFormats, optional_time};
 use crate::filter::numbers::{Number, compare};
-use crate::filter::{BoolClause, Clause, FieldValue, Operator, RangeClause};
+use crate::filter::tests::text_model;
+use crate::filter::{BoolClause, Clause, FieldValue, RangeClause};
 
 /// How many documents there are, in three segments.
 pub(super) const DOCS: u64 = 240;
@@ -217,7 +219,7 @@ pub(super) fn kind(field: &str) -> Kind {
 }
 
 /// The values of a field, or of a path in it.
-fn values(doc: &Value, field: &str) -> Vec<Value> {
+pub(super) fn values(doc: &Value, field: &str) -> Vec<Value> {
     let value = match field.split_once('.') {
         None => doc.get(field),
         Some((json, r"dot\.key" | "dot.key")) => doc.get(json).and_then(|doc| doc.get("dot.key")),
@@ -248,33 +250,22 @@ pub(super) fn matches(clause: &Clause, doc: &Value) -> bool {
         Clause::ConstantScore(clause) => matches(&clause.filter, doc),
         Clause::DisMax(clause) => clause.queries.iter().any(|clause| matches(clause, doc)),
         Clause::Exists(clause) => !values(doc, &clause.field).is_empty(),
+        Clause::Fuzzy(clause) => {
+            // The words of the corpus are ASCII.
+            let wanted = clause.value.to_string();
+            let edits = usize::from(clause.fuzziness.edits(wanted.len()));
+            let (same, rest) = wanted.split_at(wanted.len().min(clause.prefix_length as usize));
+            strings(doc, &clause.field).iter().any(|text| {
+                text.strip_prefix(same)
+                    .is_some_and(|text| distance(rest, text, clause.transpositions) <= edits)
+            })
+        }
         Clause::Ids(clause) => {
             let own = doc["_id"].as_str().unwrap();
             clause.values.iter().any(|id| id == own)
         }
-        Clause::Match(clause) => {
-            let words = words(&clause.query.to_string());
-            let has = |word: &String| {
-                values(doc, &clause.field)
-                    .iter()
-                    .any(|value| text_words(value).contains(word))
-            };
-            match clause.operator {
-                Operator::And => !words.is_empty() && words.iter().all(has),
-                Operator::Or => words.iter().any(has),
-            }
-        }
         Clause::MatchAll(_) => true,
         Clause::MatchNone(_) => false,
-        Clause::MatchPhrase(clause) => {
-            let words = words(&clause.query.to_string());
-            !words.is_empty()
-                && values(doc, &clause.field).iter().any(|value| {
-                    text_words(value)
-                        .windows(words.len())
-                        .any(|run| run == words)
-                })
-        }
         Clause::Prefix(clause) => {
             let wanted = folded(&clause.value, clause.case_insensitive);
             strings(doc, &clause.field)
@@ -307,7 +298,7 @@ pub(super) fn matches(clause: &Clause, doc: &Value) -> bool {
                 .iter()
                 .any(|text| is_like(&pattern, &characters(text)))
         }
-        other => panic!("no model of {other:?}"),
+        other => text_model::matches(other, doc),
     }
 }
 
@@ -331,14 +322,14 @@ fn folded(text: &str, case_insensitive: bool) -> String {
     }
 }
 
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let split = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty());
     split.map(str::to_lowercase).collect()
 }
 
-fn text_words(value: &Value) -> Vec<String> {
+pub(super) fn text_words(value: &Value) -> Vec<String> {
     value.as_str().map(words).unwrap_or_default()
 }
 
@@ -354,6 +345,7 @@ fn bool_matches(clause: &BoolClause, doc: &Value) -> bool {
     let least = usize::from(!required && !clause.should.is_empty());
     let minimum = clause
         .minimum_should_match
+        .as_ref()
         .map_or(0, |minimum| minimum.resolve(clause.should.len()));
     if !required && clause.should.is_empty() && clause.must_not.is_empty() {
         return true;
@@ -368,6 +360,11 @@ fn is_any(field: &str, wanted: &[FieldValue], doc: &Value) -> bool {
     values(doc, field)
         .iter()
         .any(|value| wanted.iter().any(|wanted| equal(field, value, wanted)))
+}
+
+/// Whether a field holds a value, of whatever kind that is.
+pub(super) fn equals(field: &str, wanted: &FieldValue, doc: &Value) -> bool {
+    is_any(field, std::slice::from_ref(wanted), doc)
 }
 
 fn equal(field: &str, value: &Value, wanted: &FieldValue) -> bool {

@@ -6,7 +6,8 @@ use proptest::sample::select;
 use crate::filter::tests::model::{
     ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, REGEXPS, UNSIGNED, WORDS,
 };
-use crate::filter::{Clause, FieldValue, MinimumShouldMatch, Operator, RangeClause};
+use crate::filter::tests::text_strategy::text_clauses;
+use crate::filter::{Clause, FieldValue, Fuzziness, MinimumShouldMatch, MinimumStep, RangeClause};
 
 fn fields(test: impl Fn(&Kind, bool) -> bool) -> impl Strategy<Value = (&'static str, Kind)> {
     let fields: Vec<_> = FIELDS
@@ -124,6 +125,21 @@ const WILDCARDS: &[&str] = &[
     "*?*?*?*?*?",
 ];
 
+const FUZZY: &[&str] = &[
+    "oak", "oka", "elms", "asch", "ashne", "aldre", "", "1", "rwoan",
+];
+
+/// How much words may differ.
+fn fuzziness() -> impl Strategy<Value = Fuzziness> {
+    select(vec![
+        Fuzziness::AUTO,
+        Fuzziness::Auto { low: 1, high: 4 },
+        Fuzziness::Edits(0),
+        Fuzziness::Edits(1),
+        Fuzziness::Edits(2),
+    ])
+}
+
 const IDS: &[&str] = &[
     "0:0",
     "0:1",
@@ -142,11 +158,9 @@ const IDS: &[&str] = &[
 ];
 
 fn leaf() -> impl Strategy<Value = Clause> {
-    let is_text = |kind: &Kind, _| *kind == Kind::Text;
     let has_case = |kind: &Kind, _| matches!(kind, Kind::Text | Kind::Word | Kind::Json);
     let has_prefix = |kind: &Kind, _| matches!(kind, Kind::Text | Kind::Word | Kind::Json);
     let prefixes = select(vec!["", "a", "as", "ash", "1", "z", "*"]);
-    let phrase = proptest::collection::vec(select(WORDS), 0..4).prop_map(|words| words.join(" "));
     prop_oneof![
         1 => Just(Clause::match_all().into()),
         1 => Just(Clause::match_none().into()),
@@ -178,23 +192,36 @@ fn leaf() -> impl Strategy<Value = Clause> {
                 Clause::regexp(field, value).case_insensitive(insensitive).into()
             }
         ),
+        3 => (fields(has_prefix), select(FUZZY), fuzziness(), 0..4_u32, any::<bool>()).prop_map(
+            |((field, _), value, fuzziness, prefix_length, transpositions)| {
+                let clause = Clause::fuzzy(field, value).fuzziness(fuzziness);
+                clause.prefix_length(prefix_length).transpositions(transpositions).into()
+            }
+        ),
         1 => proptest::collection::vec(select(IDS), 0..4)
             .prop_map(|values| Clause::ids(values).into()),
-        2 => (fields(is_text), phrase.clone(), any::<bool>()).prop_map(|((field, _), text, and)| {
-            let operator = if and { Operator::And } else { Operator::Or };
-            Clause::from(Clause::match_text(field, text).operator(operator))
-        }),
-        2 => (fields(is_text), phrase)
-            .prop_map(|((field, _), text)| Clause::from(Clause::match_phrase(field, text))),
+        6 => text_clauses(),
     ]
 }
 
-fn minimum() -> impl Strategy<Value = Option<MinimumShouldMatch>> {
+pub(super) fn minimum() -> impl Strategy<Value = Option<MinimumShouldMatch>> {
     proptest::option::weighted(
         0.4,
         prop_oneof![
             (-3..4).prop_map(MinimumShouldMatch::Count),
             (-100..=100).prop_map(MinimumShouldMatch::Percent),
+            ((0_u32..3, -3..4), (0_u32..4, -100..=100)).prop_map(
+                |((first, count), (more, percent))| {
+                    let above = first + more;
+                    MinimumShouldMatch::Combined(vec![
+                        MinimumStep::Count {
+                            above: first,
+                            count,
+                        },
+                        MinimumStep::Percent { above, percent },
+                    ])
+                }
+            ),
         ],
     )
 }

@@ -1,12 +1,13 @@
 //! Clauses to JSON: the short spelling where there is one.
 
+mod fulltext;
+mod patterns;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value, json};
 
-use crate::filter::clause::{
-    BoolClause, Clause, MinimumShouldMatch, Operator, RangeClause, RegexpFlags,
-};
+use crate::filter::clause::{BoolClause, Clause, MinimumShouldMatch, Operator, RangeClause};
 use crate::filter::json::StrictValue;
 
 impl Clause {
@@ -37,50 +38,57 @@ impl Clause {
             Self::Exists(clause) => {
                 json!({"exists": with_common(json!({"field": clause.field}), self)})
             }
+            Self::Fuzzy(clause) => {
+                let body = patterns::fuzzy(clause);
+                by_field("fuzzy", &clause.field, body, "value", self)
+            }
             Self::Ids(clause) => {
                 json!({"ids": with_common(json!({"values": clause.values}), self)})
             }
-            Self::Match(clause) => {
-                let mut body = Map::new();
-                body.insert("query".into(), clause.query.to_value());
-                insert_operator(&mut body, "operator", clause.operator);
-                insert_minimum(&mut body, clause.minimum_should_match);
-                by_field("match", &clause.field, body, "query", self)
-            }
+            Self::Match(clause) => by_field(
+                "match",
+                &clause.field,
+                fulltext::match_body(clause),
+                "query",
+                self,
+            ),
             Self::MatchAll(_) => json!({"match_all": with_common(json!({}), self)}),
+            Self::MatchBoolPrefix(clause) => {
+                let body = fulltext::match_bool_prefix_body(clause);
+                by_field("match_bool_prefix", &clause.field, body, "query", self)
+            }
             Self::MatchNone(_) => json!({"match_none": with_common(json!({}), self)}),
             Self::MatchPhrase(clause) => {
-                let mut body = Map::new();
-                body.insert("query".into(), clause.query.to_value());
-                if clause.slop != 0 {
-                    body.insert("slop".into(), clause.slop.into());
-                }
+                let body = fulltext::match_phrase_body(clause);
                 by_field("match_phrase", &clause.field, body, "query", self)
             }
+            Self::MatchPhrasePrefix(clause) => {
+                let body = fulltext::match_phrase_prefix_body(clause);
+                by_field("match_phrase_prefix", &clause.field, body, "query", self)
+            }
+            Self::MultiMatch(clause) => {
+                json!({"multi_match": with_common(fulltext::multi_match_body(clause), self)})
+            }
             Self::Prefix(clause) => {
-                let body = pattern(json!(clause.value), clause.case_insensitive);
+                let body = patterns::pattern(json!(clause.value), clause.case_insensitive);
                 by_field("prefix", &clause.field, body, "value", self)
             }
             Self::QueryString(clause) => {
-                let mut body = Map::from_iter([("query".to_owned(), json!(clause.query))]);
-                if !clause.fields.is_empty() {
-                    body.insert("fields".into(), json!(clause.fields));
-                }
-                insert_operator(&mut body, "default_operator", clause.default_operator);
-                json!({"query_string": with_common(Value::Object(body), self)})
+                json!({"query_string": with_common(fulltext::query_string_body(clause), self)})
             }
             Self::Range(clause) => {
                 json!({"range": {&clause.field: with_common(range_body(clause), self)}})
             }
             Self::Regexp(clause) => {
-                let mut body = pattern(json!(clause.value), clause.case_insensitive);
-                if clause.flags != RegexpFlags::ALL {
-                    body.insert("flags".into(), json!(clause.flags.to_string()));
-                }
+                let body = patterns::regexp(clause);
                 by_field("regexp", &clause.field, body, "value", self)
             }
+            Self::SimpleQueryString(clause) => {
+                let body = fulltext::simple_query_string_body(clause);
+                json!({"simple_query_string": with_common(body, self)})
+            }
             Self::Term(clause) => {
-                let body = pattern(clause.value.to_value(), clause.case_insensitive);
+                let body = patterns::pattern(clause.value.to_value(), clause.case_insensitive);
                 by_field("term", &clause.field, body, "value", self)
             }
             Self::Terms(clause) => {
@@ -89,7 +97,7 @@ impl Clause {
                 json!({"terms": with_common(json!({&clause.field: values}), self)})
             }
             Self::Wildcard(clause) => {
-                let body = pattern(json!(clause.value), clause.case_insensitive);
+                let body = patterns::pattern(json!(clause.value), clause.case_insensitive);
                 by_field("wildcard", &clause.field, body, "value", self)
             }
         }
@@ -107,15 +115,6 @@ impl<'de> Deserialize<'de> for Clause {
         let StrictValue(value) = StrictValue::deserialize(deserializer)?;
         Self::from_value(&value).map_err(D::Error::custom)
     }
-}
-
-/// A value, and whether its case matters.
-fn pattern(value: Value, case_insensitive: bool) -> Map<String, Value> {
-    let mut body = Map::from_iter([("value".to_owned(), value)]);
-    if case_insensitive {
-        body.insert("case_insensitive".into(), json!(true));
-    }
-    body
 }
 
 /// `{name: {field: value}}` when the body has nothing but its value, else
@@ -159,11 +158,11 @@ fn shortest(number: f32) -> Value {
     shortest.map_or(Value::Null, Value::Number)
 }
 
-fn insert_minimum(body: &mut Map<String, Value>, minimum: Option<MinimumShouldMatch>) {
+fn insert_minimum(body: &mut Map<String, Value>, minimum: Option<&MinimumShouldMatch>) {
     if let Some(minimum) = minimum {
         let value = match minimum {
             MinimumShouldMatch::Count(count) => json!(count),
-            MinimumShouldMatch::Percent(percent) => json!(format!("{percent}%")),
+            other => json!(other.to_string()),
         };
         body.insert("minimum_should_match".into(), value);
     }
@@ -189,7 +188,7 @@ fn bool_body(clause: &BoolClause) -> Value {
             body.insert(key.into(), Value::Array(values));
         }
     }
-    insert_minimum(&mut body, clause.minimum_should_match);
+    insert_minimum(&mut body, clause.minimum_should_match.as_ref());
     Value::Object(body)
 }
 

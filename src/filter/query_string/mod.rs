@@ -4,15 +4,22 @@
 //! some ranges. Its grammar is public, so only that is used, and every leaf is bound like the
 //! clause that it is.
 
+mod leaf;
+mod pattern;
+mod simple;
+mod simple_parser;
+
 use tantivy::query_grammar::{
-    Occur, UserInputAst, UserInputBound, UserInputLeaf, UserInputLiteral, parse_query,
+    Delimiter, Occur, UserInputAst, UserInputBound, UserInputLeaf, UserInputLiteral, parse_query,
 };
 use tantivy::schema::FieldType;
 
+use self::leaf::Leaf;
+use self::pattern::Word;
 use crate::error::Result;
-use crate::filter::bind::{Binder, minimum};
+use crate::filter::bind::{Binder, SearchedField, minimum};
 use crate::filter::bound::{BoundBool, BoundClause};
-use crate::filter::clause::{Clause, Operator, QueryStringClause};
+use crate::filter::clause::{Clause, MinimumShouldMatch, Operator, QueryStringClause};
 use crate::filter::field::Target;
 use crate::filter::parse::{MAX_DEPTH, check_boost, check_size};
 use crate::filter::path::Path;
@@ -23,12 +30,11 @@ const MAX_LENGTH: usize = 65_536;
 /// How many `NOT` may follow one another: each is a recursion of the grammar.
 const MAX_NEGATIONS: usize = 4;
 
-/// Where words without a field are searched, and their factor.
-type DefaultField = (String, f32);
-
+/// How the leaves of a text are bound.
 struct Settings {
-    fields: Vec<DefaultField>,
+    fields: Vec<SearchedField>,
     operator: Operator,
+    lenient: bool,
 }
 
 impl Binder<'_> {
@@ -38,54 +44,27 @@ impl Binder<'_> {
         path: &Path<'_>,
         depth: usize,
     ) -> Result<BoundClause> {
-        let fields = self.default_fields(clause, path)?;
         let settings = Settings {
-            fields,
+            fields: self.searched_fields(&clause.fields, &path.key("fields"))?,
             operator: clause.default_operator,
+            lenient: clause.lenient,
         };
         let path = &path.key("query");
         check_text(&clause.query, path)?;
         let ast = parse_query(&clause.query)
             .map_err(|_| path.error(format_args!("cannot parse {:?}", clause.query)))?;
-        let bound = self.ast(&ast, &settings, path, depth)?;
+        let asked = clause.minimum_should_match.as_ref();
+        let bound = self.ast(&ast, &settings, asked, path, depth)?;
         Ok(bound.unwrap_or(BoundClause::Empty))
     }
 
-    /// The fields asked for, or else every indexed text field.
-    fn default_fields(
-        &self,
-        clause: &QueryStringClause,
-        path: &Path<'_>,
-    ) -> Result<Vec<DefaultField>> {
-        if clause.fields.is_empty() {
-            let text = self.schema.fields().filter(|(_, entry)| {
-                entry.is_indexed() && matches!(entry.field_type(), FieldType::Str(_))
-            });
-            return Ok(text
-                .map(|(_, entry)| (entry.name().to_owned(), 1.0))
-                .collect());
-        }
-        let path = &path.key("fields");
-        let split = |(index, field): (usize, &String)| {
-            let path = &path.index(index);
-            let (name, boost) = match field.rsplit_once('^') {
-                None => (field.as_str(), 1.0),
-                Some((name, boost)) => match boost.parse::<f32>() {
-                    Ok(boost) if boost.is_finite() && boost >= 0.0 => (name, boost),
-                    _ => return Err(path.error(format_args!("cannot read the boost of {field:?}"))),
-                },
-            };
-            Target::resolve_value(&self.schema, name, path)?;
-            Ok((name.to_owned(), boost))
-        };
-        clause.fields.iter().enumerate().map(split).collect()
-    }
-
-    /// `None` is a part without words, which neither requires nor excludes anything.
+    /// `None` is a part without words, which neither requires nor excludes anything. `asked` is
+    /// how many optional parts must match.
     fn ast(
         &mut self,
         ast: &UserInputAst,
         settings: &Settings,
+        asked: Option<&MinimumShouldMatch>,
         path: &Path<'_>,
         depth: usize,
     ) -> Result<Option<BoundClause>> {
@@ -93,7 +72,7 @@ impl Binder<'_> {
         match ast {
             UserInputAst::Boost(ast, boost) => {
                 let boost = check_boost(boost.into_inner() as f32, path)?;
-                let bound = self.ast(ast, settings, path, depth + 1)?;
+                let bound = self.ast(ast, settings, None, path, depth + 1)?;
                 Ok(bound.map(|bound| bound.boosted(boost)))
             }
             UserInputAst::Clause(parts) => {
@@ -103,7 +82,7 @@ impl Binder<'_> {
                     Operator::Or => Occur::Should,
                 };
                 for (occur, part) in parts {
-                    let Some(part) = self.ast(part, settings, path, depth + 1)? else {
+                    let Some(part) = self.ast(part, settings, None, path, depth + 1)? else {
                         continue;
                     };
                     match occur.unwrap_or(default) {
@@ -115,8 +94,10 @@ impl Binder<'_> {
                 if bound.must.is_empty() && bound.should.is_empty() && bound.must_not.is_empty() {
                     return Ok(None);
                 }
+                // As in Elasticsearch, a single part is simply that part.
+                let asked = asked.filter(|_| parts.len() > 1);
                 bound.minimum_should_match =
-                    minimum(None, bound.should.len(), !bound.must.is_empty());
+                    minimum(asked, bound.should.len(), !bound.must.is_empty());
                 Ok(Some(bound.simplified(true)))
             }
             UserInputAst::Leaf(leaf) => self.leaf(leaf, settings, path, depth),
@@ -130,103 +111,138 @@ impl Binder<'_> {
         path: &Path<'_>,
         depth: usize,
     ) -> Result<Option<BoundClause>> {
-        let named = |field: &Option<String>| {
-            field
-                .clone()
-                .ok_or_else(|| path.error("a range or set needs a field before it"))
-        };
-        let clause: Clause = match leaf {
-            UserInputLeaf::All => Clause::match_all().into(),
-            UserInputLeaf::Exists { field } => Clause::exists(field).into(),
+        match leaf {
             UserInputLeaf::Literal(literal) => return self.literal(literal, settings, path),
+            UserInputLeaf::Regex { field, pattern } => {
+                let leaf = Leaf::Regex { pattern };
+                let lenient = settings.lenient;
+                return match field {
+                    Some(field) => {
+                        let fields = self.named_fields(field, path)?;
+                        self.leaf_in_fields(&fields, &leaf, lenient, path)
+                    }
+                    None => self.leaf_in_fields(&settings.fields, &leaf, lenient, path),
+                };
+            }
+            _ => {}
+        }
+        let field = match leaf {
+            UserInputLeaf::Exists { field } => Some(field),
+            UserInputLeaf::Range { field, .. } | UserInputLeaf::Set { field, .. } => {
+                let field = field.as_ref();
+                Some(field.ok_or_else(|| path.error("a range or set needs a field before it"))?)
+            }
+            _ => None,
+        };
+        if let Some(field) = field {
+            Target::resolve(&self.schema, field, path)?;
+        }
+        let bound = self
+            .leaf_clause(leaf, path)
+            .and_then(|clause| self.clause(&clause, path, depth + 1, true));
+        match bound {
+            Err(_) if settings.lenient => Ok(Some(BoundClause::Empty)),
+            bound => bound.map(Some),
+        }
+    }
+
+    /// The clause that a leaf is which is no literal.
+    fn leaf_clause(&mut self, leaf: &UserInputLeaf, path: &Path<'_>) -> Result<Clause> {
+        Ok(match leaf {
+            UserInputLeaf::Exists { field } => Clause::exists(field).into(),
             UserInputLeaf::Range {
-                field,
+                field: Some(field),
                 lower,
                 upper,
             } => {
-                let field = named(field)?;
-                let mut clause = Clause::range(&field);
-                match self.edge(&field, lower, path)? {
+                let mut clause = Clause::range(field);
+                match self.edge(field, lower, path)? {
                     Some((value, true)) => clause = clause.gte(value),
                     Some((value, false)) => clause = clause.gt(value),
                     None => {}
                 }
-                match self.edge(&field, upper, path)? {
+                match self.edge(field, upper, path)? {
                     Some((value, true)) => clause = clause.lte(value),
                     Some((value, false)) => clause = clause.lt(value),
                     None => {}
                 }
                 clause.into()
             }
-            UserInputLeaf::Regex { .. } => {
-                return Err(path.error("regular expressions are not supported here"));
-            }
-            UserInputLeaf::Set { field, elements } => {
-                let field = named(field)?;
+            UserInputLeaf::Set {
+                field: Some(field),
+                elements,
+            } => {
                 let values = elements
                     .iter()
-                    .map(|element| self.word(&field, element, path))
+                    .map(|element| self.word(field, element, path))
                     .collect::<Result<Vec<_>>>()?;
                 Clause::terms(field, values).into()
             }
-        };
-        self.clause(&clause, path, depth + 1, true).map(Some)
+            _ => Clause::match_all().into(),
+        })
     }
 
     fn literal(
-        &self,
+        &mut self,
         literal: &UserInputLiteral,
         settings: &Settings,
         path: &Path<'_>,
     ) -> Result<Option<BoundClause>> {
-        if literal.prefix {
-            return Err(path.error("a phrase that ends in a prefix is not supported here"));
-        }
-        if let Some(field) = &literal.field_name {
-            return self.words(field, literal, path);
-        }
-        if settings.fields.is_empty() {
-            return Err(path.error(format_args!(
-                "no field to search {:?} in: name one, or give \"fields\"",
-                literal.phrase
-            )));
-        }
-        let mut found = Vec::new();
-        let mut failed = None;
-        for (field, boost) in &settings.fields {
-            // A word that is no number is no reason not to search it in the text fields.
-            match self.words(field, literal, path) {
-                Ok(bound) => found.extend(bound.map(|bound| bound.boosted(*boost))),
-                Err(error) => failed = failed.or(Some(error)),
+        let named;
+        let fields = match &literal.field_name {
+            Some(field) => {
+                named = self.named_fields(field, path)?;
+                &named
             }
-        }
-        match failed {
-            Some(error) if found.is_empty() => Err(error),
-            _ if found.is_empty() => Ok(None),
-            _ => Ok(Some(BoundClause::any(found))),
-        }
+            None if settings.fields.is_empty() => {
+                return Err(path.error(format_args!(
+                    "no field to search {:?} in: name one, or give \"fields\"",
+                    literal.phrase
+                )));
+            }
+            None => &settings.fields,
+        };
+        let phrase = |text: &str| Leaf::Phrase {
+            text: FieldValue::from(text),
+            slop: literal.slop,
+        };
+        let word;
+        let leaf = if literal.prefix {
+            let text = FieldValue::from(literal.phrase.as_str());
+            Leaf::PhrasePrefix { text }
+        } else if literal.delimiter == Delimiter::None {
+            word = Word::read(&literal.phrase);
+            match &word {
+                Word::Fuzzy { word, fuzzy } => Leaf::Fuzzy {
+                    word,
+                    fuzzy: *fuzzy,
+                },
+                Word::Plain(text) => phrase(text),
+                Word::Prefix(word) => Leaf::Prefix { word },
+                Word::Wildcard(parts) => Leaf::Wildcard { parts },
+            }
+        } else {
+            phrase(&literal.phrase)
+        };
+        self.leaf_in_fields(fields, &leaf, settings.lenient, path)
     }
 
-    /// The words of a literal in one field, in their order, as tantivy's parser has it.
-    fn words(
-        &self,
-        field: &str,
-        literal: &UserInputLiteral,
-        path: &Path<'_>,
-    ) -> Result<Option<BoundClause>> {
-        let target = Target::resolve_value(&self.schema, field, path)?;
-        let phrase = FieldValue::from(literal.phrase.as_str());
-        let bound = self.phrase(&target, &phrase, literal.slop, path)?;
-        let wordless = matches!(bound, BoundClause::Empty)
-            && self
-                .tokens(&target, &phrase, path)?
-                .is_some_and(|tokens| tokens.is_empty());
-        Ok((!wordless).then_some(bound))
+    /// The field that a part of the text names, or those that match a pattern.
+    fn named_fields(&mut self, field: &str, path: &Path<'_>) -> Result<Vec<SearchedField>> {
+        if field.contains('*') && !field.contains('^') {
+            return self.searched_fields(&[field.to_owned()], path);
+        }
+        Target::resolve_value(&self.schema, field, path)?;
+        Ok(vec![SearchedField {
+            name: field.to_owned(),
+            boost: 1.0,
+            found: false,
+        }])
     }
 
     /// A bound of a range, and whether it is included.
     fn edge(
-        &self,
+        &mut self,
         field: &str,
         bound: &UserInputBound,
         path: &Path<'_>,
@@ -242,25 +258,24 @@ impl Binder<'_> {
     }
 
     /// One value: in a text field the one word that its tokenizer makes of it.
-    fn word(&self, field: &str, text: &str, path: &Path<'_>) -> Result<FieldValue> {
-        let target = Target::resolve_value(&self.schema, field, path)?;
+    fn word(&mut self, field: &str, text: &str, path: &Path<'_>) -> Result<FieldValue> {
+        // The binder is borrowed while the target lives.
+        let schema = self.schema.clone();
+        let target = Target::resolve_value(&schema, field, path)?;
         let value = FieldValue::from(text);
         if !matches!(target.entry.field_type(), FieldType::Str(_)) {
             return Ok(value);
         }
-        let Some(tokens) = self.tokens(&target, &value, path)? else {
+        let Some(mut words) = self.words(&target, text, path)? else {
             return Ok(value);
         };
-        let one = match tokens.as_slice() {
-            [(_, term)] => term.value().as_str().map(FieldValue::from),
-            _ => None,
-        };
-        one.ok_or_else(|| {
-            path.error(format_args!(
+        match words.as_mut_slice() {
+            [word] if word.forms.len() == 1 => Ok(FieldValue::from(word.forms.swap_remove(0))),
+            words => Err(path.error(format_args!(
                 "{text:?} is {} words, expected one",
-                tokens.len()
-            ))
-        })
+                words.len()
+            ))),
+        }
     }
 }
 
