@@ -19,6 +19,8 @@ pub(crate) struct Work {
     filter: Filter,
     collect: Collect,
     fingerprint: Fingerprint,
+    /// Equal for works that probably read the same, whoever asks for them.
+    recurring: Fingerprint,
 }
 
 /// Work that has met the schema of a split.
@@ -60,22 +62,31 @@ impl Work {
         Self {
             filter: request.filter().clone(),
             fingerprint: request.fingerprint(),
+            recurring: request.fingerprint(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
 
     /// The work of a collector of the caller. What it reads beyond `columns` is found by probing
-    /// it. Nobody else can mean the same one, so its fingerprint is its own.
+    /// it. Nobody else can mean the same one, so its fingerprint is its own; but one of the same
+    /// `kind`, which is the name of its type, probably reads the same.
     pub(crate) fn of_collector(
         filter: Filter,
         scored: bool,
         columns: Vec<String>,
         collector: Arc<dyn ProbeCollector>,
+        kind: &str,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let canonical = json!({
             "collector": NEXT.fetch_add(1, Ordering::Relaxed),
             "filter": filter.canonical(),
+        });
+        let recurring = json!({
+            "columns": columns,
+            "filter": filter.canonical(),
+            "kind": kind,
+            "scored": scored,
         });
         Self {
             filter,
@@ -85,11 +96,22 @@ impl Work {
                 collector,
             },
             fingerprint: Fingerprint::of(&canonical),
+            recurring: Fingerprint::of(&recurring),
         }
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// Under what its late reads are remembered.
+    pub(crate) fn recurring(&self) -> Fingerprint {
+        self.recurring
+    }
+
+    /// Whether it holds anything of the caller's, which may read where nobody sees it beforehand.
+    pub(crate) fn may_hide_reads(&self) -> bool {
+        matches!(self.collect, Collect::Custom { .. }) || self.filter.clause().is_none()
     }
 
     /// Whether anybody can ask for the same work again.
