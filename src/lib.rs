@@ -115,10 +115,10 @@ pub mod design {}
 pub use cache::CacheSettings;
 pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
-pub use filter::Aggregations;
+pub use filter::{Aggregations, SortValue};
 pub use filter::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
-    FieldValue, Filter, Fingerprint, Fuzziness, FuzzyWords, IdsClause, MatchAllClause,
+    FieldValue, Filter, Fingerprint, Fuzziness, FuzzyClause, FuzzyWords, IdsClause, MatchAllClause,
     MatchBoolPrefixClause, MatchClause, MatchNoneClause, MatchPhraseClause,
     MatchPhrasePrefixClause, MinimumShouldMatch, MinimumStep, Missing, MultiMatchClause,
     MultiMatchType, Operator, PastLimit, PrefixClause, QueryStringClause, RangeClause,
@@ -126,10 +126,8 @@ pub use filter::{
     SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
     ZeroTermsQuery,
 };
-pub use plan::{Component, ComponentCost, Explanation};
-pub use search::{
-    Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, SortValue, Total, Warming,
-};
+pub use plan::{ClauseExplanation, Component, ComponentCost, Explanation};
+pub use search::{Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming};
 pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,

@@ -18,6 +18,8 @@ mod dictionaries;
 mod expected;
 #[path = "grid/model.rs"]
 mod model;
+#[path = "grid/paging.rs"]
+mod paging;
 #[path = "grid/queries.rs"]
 mod queries;
 #[path = "grid/random.rs"]

@@ -183,7 +183,7 @@ impl Automaton for TermAutomaton {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     /// Optimal string alignment: the edit distance in which no part is edited twice.
-    fn distance(left: &str, right: &str, transpositions: bool) -> usize {
+    pub(in crate::filter) fn distance(left: &str, right: &str, transpositions: bool) -> usize {
         let (left, right): (Vec<char>, Vec<char>) =
             (left.chars().collect(), right.chars().collect());
         let mut table = vec![vec![0; right.len() + 1]; left.len() + 1];

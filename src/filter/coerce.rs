@@ -7,6 +7,7 @@ use tantivy::columnar::ColumnType;
 use tantivy::json_utils::convert_to_fast_value_and_append_to_json_term;
 use tantivy::schema::{
     DATE_TIME_PRECISION_INDEXED, Facet, FieldType, IndexRecordOption, IntoIpv6Addr, OwnedValue,
+    Type,
 };
 use tantivy::{DateTime, Term};
 
@@ -41,10 +42,14 @@ pub(crate) fn exact(
 
 /// A clause of one term. Frequencies are read only where they are scored and indexed.
 pub(crate) fn term(term: Term) -> BoundClause {
-    BoundClause::Term {
-        term,
-        record: IndexRecordOption::WithFreqs,
-    }
+    // Of what is no string a JSON path has no frequencies, though the field may have. tantivy
+    // 0.27 asked for them takes those of fewer than 128 documents to be there, and panics on an
+    // intersection.
+    let record = match term.value().json_path_type() {
+        Some(typ) if typ != Type::Str => IndexRecordOption::Basic,
+        _ => IndexRecordOption::WithFreqs,
+    };
+    BoundClause::Term { term, record }
 }
 
 /// A clause over a column of the field.

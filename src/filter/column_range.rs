@@ -17,7 +17,7 @@ use tantivy::query::{
 };
 use tantivy::{BitSet, DateTime, DocId, DocSet, Score, SegmentReader, TERMINATED};
 
-use crate::filter::automaton::TermAutomaton;
+use crate::filter::TermAutomaton;
 use crate::filter::numbers::NumberRange;
 use crate::filter::queries::explain_constant;
 

@@ -33,6 +33,7 @@ mod query_string;
 mod ranges;
 mod request;
 mod sort;
+mod sort_value;
 mod source;
 mod value;
 mod write;
@@ -46,13 +47,14 @@ pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
 pub(crate) use ranges::after_prefix;
+pub(crate) use sort_value::typed_place;
 
 pub use expansion::{ExpansionSettings, PastLimit};
 
 pub use aggregations::Aggregations;
 pub use clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyWords,
-    IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyClause,
+    FuzzyWords, IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,
     MatchPhraseClause, MatchPhrasePrefixClause, MinimumShouldMatch, MinimumStep, MultiMatchClause,
     MultiMatchType, Operator, PrefixClause, QueryStringClause, RangeClause, RegexpClause,
     RegexpFlags, SimpleQueryFlag, SimpleQueryStringClause, TermClause, TermsClause, WildcardClause,
@@ -62,6 +64,7 @@ pub use filter::Filter;
 pub use fingerprint::Fingerprint;
 pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
+pub use sort_value::SortValue;
 pub use source::SourceFilter;
 pub use value::FieldValue;
 

@@ -9,7 +9,7 @@ use tantivy::schema::Schema;
 
 use crate::error::Result;
 use crate::filter::{
-    AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, column_names,
+    AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, column_names, typed_place,
 };
 use crate::needs::need::{Need, Needs};
 use crate::needs::query::{Purpose, needs_of};
@@ -25,6 +25,13 @@ impl<C: Collector> ProbeCollector for C {
         self.for_segment(segment, reader).map(drop)
     }
 }
+
+/// Clauses that only match.
+const MATCHING: Purpose = Purpose {
+    scored: false,
+    counted: false,
+    labelled: false,
+};
 
 /// Aggregations whose reads are only known by letting them read.
 struct Probed(Arc<BoundAggregations>);
@@ -63,7 +70,7 @@ pub(crate) fn needs_of_aggregations(bound: &Arc<BoundAggregations>, schema: &Sch
                 needs.column(name, *types, false);
             }
             AggregationRead::Filter(clause) => {
-                others.extend(needs_of(clause, Purpose::default(), schema).needs)
+                others.extend(needs_of(clause, MATCHING, schema).needs)
             }
             AggregationRead::Unknown => unknown = true,
             AggregationRead::Values(pattern) => {
@@ -83,7 +90,8 @@ pub(crate) fn needs_of_aggregations(bound: &Arc<BoundAggregations>, schema: &Sch
 ///
 /// # Errors
 ///
-/// A field is unknown or not fast, named with its place in `sort`.
+/// A field is unknown or not fast, named with its place in `sort`; a place to go on from is of
+/// other types.
 pub(crate) fn needs_of_sort(request: &SearchRequest, schema: &Schema) -> Result<Vec<Need>> {
     let mut needs = Needs::default();
     let root = Path::root("sort");
@@ -114,6 +122,9 @@ pub(crate) fn needs_of_sort(request: &SearchRequest, schema: &Schema) -> Result<
         if request.hits_wanted() > 0 {
             needs.column(name, None, false);
         }
+    }
+    if let Some(place) = request.place() {
+        typed_place(request.sorts(), place, schema)?;
     }
     Ok(needs.into_vec())
 }

@@ -3,6 +3,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::clauses::{self, ClauseExplanation, Components};
 use super::{Component, Resolution};
 use crate::Traffic;
 use crate::error::Result;
@@ -15,6 +16,13 @@ use crate::store::normalise;
 pub struct Explanation {
     /// The split.
     pub split: String,
+    /// The clauses of the request with what each reads.
+    pub clauses: ClauseExplanation,
+    /// Number of segments.
+    pub segments: usize,
+    /// Of these, how many are proven to hold no match: of them nothing more is fetched, and they
+    /// are not searched.
+    pub hopeless_segments: usize,
     /// What each component costs, those that cost nothing left out.
     pub components: BTreeMap<Component, ComponentCost>,
     /// GETs, bytes and rounds that a warmup would send from a cold start that knows this split
@@ -49,25 +57,11 @@ pub struct ComponentCost {
 impl Explanation {
     pub(crate) fn new(split: &Split, resolution: &Resolution) -> Result<Self> {
         let extents = split.files().extents();
-        let mut files: Vec<(Range<u64>, Component)> = split
-            .files()
-            .ranges()
-            .iter()
-            .map(|(name, range)| (range.clone(), Component::of_file(name)))
-            .filter(|(range, _)| !range.is_empty())
-            .collect();
-        files.sort_by_key(|(range, _)| range.start);
-        let component_at = |offset: u64| {
-            let after = files.partition_point(|(range, _)| range.start <= offset);
-            after
-                .checked_sub(1)
-                .map_or(Component::Other, |at| files[at].1)
-        };
-
+        let files = Components::of(split);
         let mut components: BTreeMap<Component, ComponentCost> = BTreeMap::new();
         for range in normalise(resolution.ranges.clone()) {
-            for part in split_at_files(&range, &files) {
-                let cost = components.entry(component_at(part.start)).or_default();
+            for part in files.split(&range) {
+                let cost = components.entry(files.at(part.start)).or_default();
                 cost.bytes += part.end - part.start;
                 cost.ranges.push(part);
             }
@@ -75,15 +69,11 @@ impl Explanation {
         let batches = extents.missing(resolution.wanted.clone());
         for batch in &batches {
             components
-                .entry(component_at(batch.range.start))
+                .entry(files.at(batch.range.start))
                 .or_default()
                 .gets += 1;
-            for part in batch
-                .parts
-                .iter()
-                .flat_map(|part| split_at_files(part, &files))
-            {
-                let cost = components.entry(component_at(part.start)).or_default();
+            for part in batch.parts.iter().flat_map(|part| files.split(part)) {
+                let cost = components.entry(files.at(part.start)).or_default();
                 cost.missing_bytes += part.end - part.start;
             }
         }
@@ -95,9 +85,13 @@ impl Explanation {
                 .sum(),
             rounds: u64::from(!batches.is_empty()),
         };
+        let hopeless = resolution.findings.hopeless.iter();
         let total = split.traffic().then(resolution.predicted);
         Ok(Self {
             split: split.path().to_string(),
+            clauses: clauses::explain(&resolution.findings, &files),
+            segments: split.num_segments(),
+            hopeless_segments: hopeless.filter(|it| **it).count(),
             components,
             total,
             open: split.traffic(),
@@ -106,14 +100,4 @@ impl Explanation {
             lower_bound: resolution.lower_bound,
         })
     }
-}
-
-/// Cuts a range where files end.
-fn split_at_files(range: &Range<u64>, files: &[(Range<u64>, Component)]) -> Vec<Range<u64>> {
-    let first = files.partition_point(|(file, _)| file.end <= range.start);
-    files[first..]
-        .iter()
-        .take_while(|(file, _)| file.start < range.end)
-        .map(|(file, _)| range.start.max(file.start)..range.end.min(file.end))
-        .collect()
 }

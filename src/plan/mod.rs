@@ -14,6 +14,7 @@
 //! need has to see to go on, is counted instead of fetched.
 
 mod absences;
+mod clauses;
 mod component;
 mod explanation;
 mod probe;
@@ -21,6 +22,7 @@ mod progress;
 mod resolve;
 
 pub(crate) use absences::Absences;
+pub use clauses::ClauseExplanation;
 pub use component::Component;
 pub use explanation::{ComponentCost, Explanation};
 pub(crate) use resolve::{Depth, Planner, Resolution, resolve};

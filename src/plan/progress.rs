@@ -35,12 +35,33 @@ pub(super) struct Progress {
     scored: bool,
     always_from: usize,
     clauses: Node,
+    needs: Vec<Arc<Need>>,
     /// By need: whether a clause depends on its presence.
     decisive: Vec<bool>,
     segments: Vec<Segment>,
     pending: Vec<Item>,
     /// In a dry run, by need.
-    reads: Vec<Vec<Range<u64>>>,
+    reads: Vec<Vec<Read>>,
+}
+
+/// One thing that a need reads.
+struct Read {
+    segment: usize,
+    is_data: bool,
+    range: Range<u64>,
+}
+
+/// What resolving found out beside ranges.
+pub(crate) struct Findings {
+    /// By segment: whether it is proven to hold no match.
+    pub(crate) hopeless: Box<[bool]>,
+    pub(crate) clauses: Node,
+    /// The needs that `clauses` counts, and those of collectors.
+    pub(crate) needs: Vec<Arc<Need>>,
+    /// By segment, then by need: whether the segment has it, where that is known.
+    pub(crate) found: Vec<Vec<Option<bool>>>,
+    /// In a dry run: by need, what it reads over all segments.
+    pub(crate) reads: Vec<Vec<Range<u64>>>,
 }
 
 /// One segment of the split.
@@ -79,22 +100,24 @@ impl Progress {
             scored,
             always_from,
             clauses,
+            needs: Vec::new(),
             decisive,
             segments: (0..split.num_segments()).map(|_| segment()).collect(),
             pending: Vec::new(),
-            reads: vec![Vec::new(); needs.len()],
+            reads: needs.iter().map(|_| Vec::new()).collect(),
         };
         let needs: Vec<Arc<Need>> = needs.into_iter().map(Arc::new).collect();
         progress.recall(&needs, absences);
-        for (number, need) in needs.into_iter().enumerate() {
+        for (number, need) in needs.iter().enumerate() {
             for segment in 0..progress.segments.len() {
                 progress.pending.push(Item {
                     segment,
                     number,
-                    need: Arc::clone(&need),
+                    need: Arc::clone(need),
                 });
             }
         }
+        progress.needs = needs;
         progress.drop_hopeless();
         progress
     }
@@ -156,8 +179,14 @@ impl Progress {
             } = outcome;
             let opaque = item.need.is_opaque();
             if self.depth == Depth::Dictionaries {
-                let reads = &mut self.reads[item.number];
-                reads.extend(misses.index.iter().chain(&misses.data).cloned());
+                let read = |range: &Range<u64>, is_data| Read {
+                    segment: item.segment,
+                    is_data,
+                    range: range.clone(),
+                };
+                let index = misses.index.iter().map(|range| read(range, false));
+                let data = misses.data.iter().map(|range| read(range, true));
+                self.reads[item.number].extend(index.chain(data));
             }
             let segment = &mut self.segments[item.segment];
             if found == Some(false) {
@@ -214,9 +243,24 @@ impl Progress {
         }
     }
 
-    /// Which segments hold no match, and what each need reads.
-    pub(super) fn finish(self) -> (Box<[bool]>, Vec<Vec<Range<u64>>>) {
-        let hopeless = self.segments.iter().map(|segment| segment.hopeless);
-        (hopeless.collect(), self.reads)
+    /// What was found out.
+    pub(super) fn finish(self) -> Findings {
+        // Data of a segment without matches was never going to be fetched.
+        let always_from = self.always_from;
+        let segments = &self.segments;
+        let reads = self.reads.into_iter().enumerate().map(|(need, reads)| {
+            let kept = reads.into_iter().filter(|read| {
+                need >= always_from || !read.is_data || !segments[read.segment].hopeless
+            });
+            kept.map(|read| read.range).collect()
+        });
+        let reads: Vec<Vec<Range<u64>>> = reads.collect();
+        Findings {
+            hopeless: self.segments.iter().map(|it| it.hopeless).collect(),
+            clauses: self.clauses,
+            needs: self.needs,
+            found: self.segments.into_iter().map(|it| it.found).collect(),
+            reads,
+        }
     }
 }

@@ -7,7 +7,7 @@ use rayon::ThreadPool;
 
 use super::absences::Absences;
 use super::probe::Prober;
-use super::progress::{Item, Progress};
+use super::progress::{Findings, Item, Progress};
 use crate::Traffic;
 use crate::cache::{Lease, LeaseBuilder};
 use crate::directory::{Misses, Probe, ReadScope};
@@ -55,27 +55,10 @@ pub(crate) struct Resolution {
     /// Rounds that were spent on queries and collectors which only tell what they read while they
     /// read it.
     pub(crate) probe_rounds: u64,
-    /// By segment: whether it is proven to hold no match.
-    pub(crate) hopeless: Box<[bool]>,
-    /// In a dry run, what each need reads, over all segments.
-    pub(crate) reads: Vec<Vec<Range<u64>>>,
+    pub(crate) findings: Findings,
 }
 
-impl Resolution {
-    fn new(lease: Lease) -> Self {
-        Self {
-            lease,
-            traffic: Traffic::default(),
-            ranges: Vec::new(),
-            wanted: Vec::new(),
-            predicted: Traffic::default(),
-            lower_bound: false,
-            probe_rounds: 0,
-            hopeless: Box::default(),
-            reads: Vec::new(),
-        }
-    }
-
+impl Fetched {
     /// Adds the round that fetches `ranges`; what earlier rounds would have brought is not fetched
     /// again.
     fn predict(&mut self, split: &Split, ranges: Vec<Range<u64>>) {
@@ -97,6 +80,14 @@ impl Resolution {
         self.ranges = before;
         self.ranges.extend(wanted);
     }
+}
+
+/// What was, or would be, fetched so far.
+#[derive(Default)]
+struct Fetched {
+    ranges: Vec<Range<u64>>,
+    wanted: Vec<Range<u64>>,
+    predicted: Traffic,
 }
 
 /// What became of one item in one pass.
@@ -127,7 +118,8 @@ pub(crate) async fn resolve(
 ) -> Result<Resolution> {
     let traffic = TrafficCounter::default();
     let mut builder = LeaseBuilder::default();
-    let mut resolution = Resolution::new(builder.build());
+    let mut fetched = Fetched::default();
+    let (mut lower_bound, mut probe_rounds) = (false, 0);
     let mut progress = Progress::new(split, demand, depth, &planner.absences);
     let mut certain: Vec<Range<u64>> = Vec::new();
     for _ in 0..MAX_ROUNDS {
@@ -139,9 +131,9 @@ pub(crate) async fn resolve(
         })
         .await?;
         let step = progress.advance(probed, &planner.absences);
-        resolution.lower_bound |= step.lower_bound;
+        lower_bound |= step.lower_bound;
         if depth == Depth::Dictionaries {
-            resolution.wanted.extend(step.data.iter().cloned());
+            fetched.wanted.extend(step.data.iter().cloned());
         }
         certain.extend(step.data);
         // What is certain waits for company: while the look-ups go on from memory alone, nothing
@@ -155,12 +147,18 @@ pub(crate) async fn resolve(
         } else {
             std::mem::take(&mut certain)
         };
-        resolution.predict(split, index.iter().chain(&data).cloned().collect());
+        fetched.predict(split, index.iter().chain(&data).cloned().collect());
         if index.is_empty() && data.is_empty() && progress.is_done() {
-            resolution.lease = builder.build();
-            resolution.traffic = traffic.snapshot();
-            (resolution.hopeless, resolution.reads) = progress.finish();
-            return Ok(resolution);
+            return Ok(Resolution {
+                lease: builder.build(),
+                traffic: traffic.snapshot(),
+                ranges: fetched.ranges,
+                wanted: fetched.wanted,
+                predicted: fetched.predicted,
+                lower_bound,
+                probe_rounds,
+                findings: progress.finish(),
+            });
         }
         let mut fetch = index;
         if depth == Depth::Data {
@@ -169,7 +167,7 @@ pub(crate) async fn resolve(
         let acquired = split.files().extents().acquire(fetch, &traffic).await?;
         if acquired.waited {
             traffic.count_round();
-            resolution.probe_rounds += u64::from(step.only_opaque);
+            probe_rounds += u64::from(step.only_opaque);
         }
         acquired
             .extents

@@ -8,7 +8,7 @@ use tantivy::aggregation::{AggregationLimitsGuard, AggregationSegmentCollector};
 use tantivy::collector::Collector;
 use tantivy::{SegmentReader, TantivyError};
 
-use super::collect::{Prepared, SegmentNumbers};
+use super::collect::{Hopeless, Prepared, SegmentNumbers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Aggregations, BoundAggregations};
 
@@ -32,6 +32,17 @@ impl AggregationsOf {
             numbers: SegmentNumbers::of(splits),
             limits,
         })
+    }
+}
+
+impl AggregationsOf {
+    /// What becomes of segments without matches.
+    pub(super) fn hopeless(&self) -> Hopeless {
+        if self.by_split.iter().any(|bound| bound.sees_all()) {
+            Hopeless::Seen
+        } else {
+            Hopeless::Skipped
+        }
     }
 }
 

@@ -19,10 +19,10 @@ use crate::split::Split;
 pub(super) struct Prepared {
     pub(super) split: Arc<Split>,
     pub(super) query: Arc<dyn Query>,
-    /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
-    pub(super) hopeless: Arc<[bool]>,
     /// What is computed over all matches, when anything is.
     pub(super) aggregations: Option<Arc<BoundAggregations>>,
+    /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
+    pub(super) hopeless: Arc<[bool]>,
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has

@@ -437,8 +437,8 @@ impl Warmer {
     }
 }
 
-fn total(request: &SearchRequest, counted: Option<usize>) -> Option<Total> {
-    let value = counted? as u64;
+fn total(request: &SearchRequest, counted: Option<u64>) -> Option<Total> {
+    let value = counted?;
     match request.total_hits() {
         TrackTotalHits::Not => None,
         TrackTotalHits::UpTo(limit) if value > limit => Some(Total {

@@ -4,18 +4,20 @@ use tantivy::DocAddress;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::collector::{Collector, Count, TopDocs};
 
+use super::after::After;
 use super::aggregate::AggregationsOf;
 use super::collect::{Hopeless, Prepared, collect};
-use super::sort::{MAX_SORT_KEYS, SortBy, SortValue};
+use super::count::{CountOnly, Nothing, UpTo};
+use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::directory::ReadScope;
 use crate::error::Result;
-use crate::filter::{SearchRequest, Sort, SortKey, TrackTotalHits};
+use crate::filter::{SearchRequest, Sort, SortKey, SortValue, TrackTotalHits};
 
 /// The best matches of all splits, documents not fetched yet, with addresses over all segments.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) hits: Vec<FoundHit>,
-    pub(super) total: Option<usize>,
+    pub(super) total: Option<u64>,
     pub(super) aggregated: Option<IntermediateAggregationResults>,
 }
 
@@ -28,40 +30,54 @@ pub(super) struct FoundHit {
 
 /// How the hits of a request are collected: each way is a collector of its own type, so that what
 /// a request does not ask for costs nothing.
-pub(super) enum Way {
-    Count,
+pub(super) struct Way {
+    count: Counting,
+    hits: Hits,
+}
+
+/// How matches are counted.
+#[derive(Clone, Copy)]
+enum Counting {
+    All,
+    Not,
+    UpTo(u64),
+}
+
+enum Hits {
+    None,
     Score {
         limit: usize,
-        count: bool,
     },
     Sort {
         limit: usize,
-        count: bool,
         by: Arc<[Sort]>,
         score_at: Option<usize>,
+        after: Option<Arc<[SortValue]>>,
     },
 }
 
 impl Way {
     pub(super) fn of(request: &SearchRequest) -> Self {
         let limit = request.offset() + request.hits_wanted();
-        let count = request.total_hits() != TrackTotalHits::Not;
-        if request.hits_wanted() == 0 {
-            return Self::Count;
-        }
-        if request.sorts().is_empty() {
-            return Self::Score { limit, count };
-        }
-        let score_at = request
-            .sorts()
-            .iter()
-            .position(|sort| sort.key == SortKey::Score);
-        Self::Sort {
-            limit,
-            count,
-            by: request.sorts().into(),
-            score_at,
-        }
+        let hits = match request.sorts() {
+            _ if request.hits_wanted() == 0 => Hits::None,
+            [] => Hits::Score { limit },
+            sorts => Hits::Sort {
+                limit,
+                by: sorts.into(),
+                score_at: sorts.iter().position(|sort| sort.key == SortKey::Score),
+                after: request.place().map(Into::into),
+            },
+        };
+        let count = match request.total_hits() {
+            TrackTotalHits::Exactly => Counting::All,
+            TrackTotalHits::Not => Counting::Not,
+            // A sort by columns goes through all matches anyway, and so do aggregations.
+            TrackTotalHits::UpTo(_) if matches!(hits, Hits::Sort { .. }) => Counting::All,
+            TrackTotalHits::UpTo(_) if !request.aggregated().is_empty() => Counting::All,
+            TrackTotalHits::UpTo(limit) => Counting::UpTo(limit),
+        };
+        Self { count, hits }
     }
 }
 
@@ -79,7 +95,14 @@ fn by_sort<const KEYS: usize>(
 }
 
 impl Found {
-    pub(super) fn from_scores(scores: Vec<(f32, DocAddress)>, total: Option<usize>) -> Self {
+    fn counted(total: u64) -> Self {
+        Self {
+            total: Some(total),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn from_scores(scores: Vec<(f32, DocAddress)>) -> Self {
         let hits = scores
             .into_iter()
             .map(|(score, address)| FoundHit {
@@ -90,15 +113,13 @@ impl Found {
             .collect();
         Self {
             hits,
-            total,
-            aggregated: None,
+            ..Self::default()
         }
     }
 
     pub(super) fn from_sorted(
         sorted: Vec<(Vec<SortValue>, DocAddress)>,
         score_at: Option<usize>,
-        total: Option<usize>,
     ) -> Self {
         let hits = sorted
             .into_iter()
@@ -116,8 +137,7 @@ impl Found {
             .collect();
         Self {
             hits,
-            total,
-            aggregated: None,
+            ..Self::default()
         }
     }
 }
@@ -134,29 +154,40 @@ pub(super) fn found(
         aggregations,
         scope,
     };
-    match way {
-        Way::Count => search.run(Count, |total| Found {
-            total: Some(total),
-            ..Found::default()
-        }),
-        Way::Score { limit, count: true } => search
-            .run((by_score(limit), Count), |(scores, total)| {
-                Found::from_scores(scores, Some(total))
-            }),
-        Way::Score {
+    match way.hits {
+        Hits::None if search.aggregations.is_none() => match way.count {
+            Counting::Not => Ok(Found::default()),
+            Counting::All => search.run(CountOnly::up_to(u64::MAX), Found::counted),
+            Counting::UpTo(limit) => search.run(CountOnly::up_to(limit), Found::counted),
+        },
+        Hits::None => search.counted(way.count, Nothing, |()| Found::default()),
+        Hits::Score { limit } => search.counted(way.count, by_score(limit), Found::from_scores),
+        Hits::Sort {
             limit,
-            count: false,
-        } => search.run(by_score(limit), |scores| Found::from_scores(scores, None)),
-        Way::Sort {
-            limit,
-            count,
             by,
             score_at,
-        } => match by.len() {
-            1 => search.sorted::<1>(limit, count, &by, score_at),
-            _ => search.sorted::<MAX_SORT_KEYS>(limit, count, &by, score_at),
-        },
+            after,
+        } => {
+            let order = Order {
+                limit,
+                by: &by,
+                score_at,
+                after,
+            };
+            match by.len() {
+                1 => search.sorted::<1>(way.count, order),
+                _ => search.sorted::<MAX_SORT_KEYS>(way.count, order),
+            }
+        }
     }
+}
+
+/// Which hits are wanted of an order.
+struct Order<'a> {
+    limit: usize,
+    by: &'a [Sort],
+    score_at: Option<usize>,
+    after: Option<Arc<[SortValue]>>,
 }
 
 /// A search whose way of collecting hits is chosen.
@@ -174,39 +205,50 @@ impl Search<'_> {
         found: impl FnOnce(C::Fruit) -> Found,
     ) -> Result<Found> {
         let Some(aggregations) = self.aggregations else {
-            return Ok(found(collect(
-                self.splits,
-                &collector,
-                Hopeless::Skipped,
-                self.scope,
-            )?));
+            let hits = collect(self.splits, &collector, Hopeless::Skipped, self.scope)?;
+            return Ok(found(hits));
         };
+        let hopeless = aggregations.hopeless();
         let both = (collector, aggregations);
-        let (hits, aggregated) = collect(self.splits, &both, Hopeless::Seen, self.scope)?;
+        let (hits, aggregated) = collect(self.splits, &both, hopeless, self.scope)?;
         Ok(Found {
             aggregated: Some(aggregated),
             ..found(hits)
         })
     }
 
-    /// Sorts by up to `KEYS` keys.
-    fn sorted<const KEYS: usize>(
+    /// Counts beside the hits.
+    fn counted<C: Collector>(
         self,
-        limit: usize,
-        count: bool,
-        by: &[Sort],
-        score_at: Option<usize>,
+        count: Counting,
+        collector: C,
+        found: impl FnOnce(C::Fruit) -> Found,
     ) -> Result<Found> {
+        match count {
+            Counting::All => self.run((collector, Count), |(hits, total)| Found {
+                total: Some(total as u64),
+                ..found(hits)
+            }),
+            Counting::Not => self.run(collector, found),
+            Counting::UpTo(limit) => self.run(UpTo::new(collector, limit), |(hits, total)| Found {
+                total: Some(total),
+                ..found(hits)
+            }),
+        }
+    }
+
+    /// Sorts by up to `KEYS` keys.
+    fn sorted<const KEYS: usize>(self, count: Counting, order: Order<'_>) -> Result<Found> {
         let segments = self.splits.iter().flat_map(|prepared| {
             let readers = prepared.split.searcher().segment_readers();
             readers.iter().map(|reader| reader.segment_id())
         });
-        let top = by_sort(limit, SortBy::<KEYS>::new(by, segments));
-        if count {
-            return self.run((top, Count), |(sorted, total)| {
-                Found::from_sorted(sorted, score_at, Some(total))
-            });
+        let by = SortBy::<KEYS>::new(order.by, segments);
+        let top = by_sort(order.limit, by.clone());
+        let found = |sorted| Found::from_sorted(sorted, order.score_at);
+        match order.after {
+            Some(place) => self.counted(count, After::new(by, place, top), found),
+            None => self.counted(count, top, found),
         }
-        self.run(top, |sorted| Found::from_sorted(sorted, score_at, None))
     }
 }

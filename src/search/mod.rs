@@ -1,8 +1,10 @@
 //! Searching splits: join their warmups, run tantivy on the pool, merge, fetch the hits'
 //! documents.
 
+mod after;
 mod aggregate;
 mod collect;
+mod count;
 mod documents;
 mod execute;
 mod hits;
@@ -15,4 +17,3 @@ mod statistics;
 pub use options::{SearchOptions, Warming};
 pub use report::SearchReport;
 pub use response::{Hit, Hits, SearchResponse, Shards, Total};
-pub use sort::SortValue;

@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::report::SearchReport;
-use super::sort::SortValue;
+use crate::filter::SortValue;
 
 /// The answer to a [`SearchRequest`](crate::SearchRequest), in the shape of an Elasticsearch
 /// `_search` response; what it cost is beside it under `forewarm`.

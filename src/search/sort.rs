@@ -3,126 +3,18 @@ use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
 use tantivy::collector::sort_key::Comparator;
 use tantivy::collector::{SegmentSortKeyComputer, SortKeyComputer};
 use tantivy::columnar::column_values::CompactSpaceU64Accessor;
 use tantivy::columnar::{BytesColumn, Cardinality, Column, ColumnType, MonotonicallyMappableToU64};
 use tantivy::index::SegmentId;
-use tantivy::time::format_description::well_known::Rfc3339;
 use tantivy::{DateTime, DocId, Score, SegmentReader, TantivyError};
 
-use crate::filter::{Missing, Sort, SortKey, SortOrder};
+use super::after::Place;
+use crate::filter::{Missing, Sort, SortKey, SortOrder, SortValue};
 
 /// The most keys that hits can be sorted by: the keys of a match live on the stack.
 pub(crate) const MAX_SORT_KEYS: usize = 4;
-
-/// A value that hits are sorted by, as it is returned with each hit.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum SortValue {
-    /// A boolean.
-    Bool(bool),
-    /// Bytes, written in hexadecimal.
-    Bytes(Vec<u8>),
-    /// A date, written as RFC 3339.
-    Date(DateTime),
-    /// A floating point number.
-    F64(f64),
-    /// A signed number.
-    I64(i64),
-    /// An address.
-    Ip(Ipv6Addr),
-    /// The document has no value.
-    Null,
-    /// A string.
-    Str(String),
-    /// An unsigned number.
-    U64(u64),
-}
-
-impl SortValue {
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Null => 0,
-            Self::Bool(_) => 1,
-            Self::F64(_) | Self::I64(_) | Self::U64(_) => 2,
-            Self::Date(_) => 3,
-            Self::Ip(_) => 4,
-            Self::Str(_) => 5,
-            Self::Bytes(_) => 6,
-        }
-    }
-
-    /// Numbers of different kinds compare by value: one path may be integers in one segment and
-    /// fractions in the next.
-    fn compare(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
-            (Self::Date(a), Self::Date(b)) => a.cmp(b),
-            (Self::Ip(a), Self::Ip(b)) => a.cmp(b),
-            (Self::Str(a), Self::Str(b)) => a.cmp(b),
-            (Self::F64(a), Self::F64(b)) => a.total_cmp(b),
-            (Self::F64(a), _) if other.rank() == self.rank() => compare_mixed(*a, other),
-            (_, Self::F64(b)) if other.rank() == self.rank() => compare_mixed(*b, self).reverse(),
-            _ => match (self.integer(), other.integer()) {
-                (Some(a), Some(b)) => a.cmp(&b),
-                _ => self.rank().cmp(&other.rank()),
-            },
-        }
-    }
-
-    fn integer(&self) -> Option<i128> {
-        match self {
-            Self::I64(value) => Some(i128::from(*value)),
-            Self::U64(value) => Some(i128::from(*value)),
-            _ => None,
-        }
-    }
-}
-
-/// Compares a fraction with an integer without rounding the integer.
-fn compare_mixed(fraction: f64, integer: &SortValue) -> Ordering {
-    let Some(integer) = integer.integer() else {
-        return Ordering::Equal;
-    };
-    if fraction.is_nan() {
-        return Ordering::Greater;
-    }
-    // Saturates at infinities, which no integer of 64 bits reaches.
-    let whole = fraction.floor() as i128;
-    whole.cmp(&integer).then(if fraction > fraction.floor() {
-        Ordering::Greater
-    } else {
-        Ordering::Equal
-    })
-}
-
-impl Serialize for SortValue {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Bool(value) => to.serialize_bool(*value),
-            Self::Bytes(value) => {
-                let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
-                to.serialize_str(&hex)
-            }
-            Self::Date(value) => {
-                let text = value.into_utc().format(&Rfc3339);
-                to.serialize_str(&text.map_err(serde::ser::Error::custom)?)
-            }
-            Self::F64(value) => to.serialize_f64(*value),
-            Self::I64(value) => to.serialize_i64(*value),
-            Self::Ip(value) => match value.to_ipv4_mapped() {
-                Some(v4) => to.collect_str(&v4),
-                None => to.collect_str(value),
-            },
-            Self::Null => to.serialize_none(),
-            Self::Str(value) => to.serialize_str(value),
-            Self::U64(value) => to.serialize_u64(*value),
-        }
-    }
-}
 
 /// Sorts hits by columns, score and document order; by up to `KEYS` of them.
 ///
@@ -136,6 +28,23 @@ pub(super) struct SortBy<const KEYS: usize> {
 }
 
 impl<const KEYS: usize> SortBy<KEYS> {
+    pub(super) fn keys(&self) -> &[Sort] {
+        &self.keys
+    }
+
+    /// The keys of one segment.
+    pub(super) fn in_segment(&self, reader: &SegmentReader) -> tantivy::Result<SegmentSort<KEYS>> {
+        let mut keys = [const { None }; KEYS];
+        for (place, sort) in keys.iter_mut().zip(self.keys.iter()) {
+            let number = self.segments.get(&reader.segment_id()).copied();
+            *place = Some(SegmentSortKey::new(reader, number.unwrap_or(0), sort)?);
+        }
+        Ok(SegmentSort {
+            keys,
+            comparator: self.comparator(),
+        })
+    }
+
     /// For segments in this order. What stands beyond `KEYS` keys is ignored.
     pub(super) fn new(keys: &[Sort], segments: impl IntoIterator<Item = SegmentId>) -> Self {
         let keys = &keys[..keys.len().min(KEYS)];
@@ -181,25 +90,23 @@ pub(super) struct SortComparator {
 }
 
 impl SortComparator {
-    fn by_key<T>(
+    /// Compares by the key `at`, told whether there are values on both sides and how they compare.
+    fn by_key(
         &self,
         at: usize,
-        left: Option<T>,
-        right: Option<T>,
-        compare: impl Fn(T, T) -> Ordering,
+        (left, right): (bool, bool),
+        values: impl FnOnce() -> Ordering,
     ) -> Ordering {
         let key = &self.keys[at];
         let missing_wins = key.missing == Missing::First;
         match (left, right) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) if missing_wins => Ordering::Greater,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) if missing_wins => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (Some(left), Some(right)) => match key.order {
-                SortOrder::Ascending => compare(right, left),
-                SortOrder::Descending => compare(left, right),
+            (false, false) => Ordering::Equal,
+            (true, true) => match key.order {
+                SortOrder::Ascending => values().reverse(),
+                SortOrder::Descending => values(),
             },
+            (left, _) if left == missing_wins => Ordering::Less,
+            _ => Ordering::Greater,
         }
     }
 }
@@ -220,15 +127,13 @@ impl<const KEYS: usize> Comparator<[SegmentKey; KEYS]> for SortComparator {
 
 impl Comparator<Vec<SortValue>> for SortComparator {
     fn compare(&self, left: &Vec<SortValue>, right: &Vec<SortValue>) -> Ordering {
-        let some = |value: &'_ SortValue| !matches!(value, SortValue::Null);
-        (0..self.keys.len())
-            .map(|at| {
-                let left = left.get(at).filter(|value| some(value));
-                let right = right.get(at).filter(|value| some(value));
-                self.by_key(at, left, right, SortValue::compare)
-            })
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal)
+        let some = |value: &SortValue| *value != SortValue::Null;
+        let keys = left.iter().zip(right).enumerate();
+        keys.map(|(at, (left, right))| {
+            self.by_key(at, (some(left), some(right)), || left.compare(right))
+        })
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
     }
 }
 
@@ -251,21 +156,38 @@ impl<const KEYS: usize> SortKeyComputer for SortBy<KEYS> {
         &self,
         reader: &SegmentReader,
     ) -> tantivy::Result<SegmentSort<KEYS>> {
-        let mut keys = [const { None }; KEYS];
-        for (place, sort) in keys.iter_mut().zip(self.keys.iter()) {
-            let number = self.segments.get(&reader.segment_id()).copied();
-            *place = Some(SegmentSortKey::new(reader, number.unwrap_or(0), sort)?);
-        }
-        Ok(SegmentSort {
-            keys,
-            comparator: self.comparator(),
-        })
+        self.in_segment(reader)
     }
 }
 
 pub(super) struct SegmentSort<const KEYS: usize> {
     keys: [Option<SegmentSortKey>; KEYS],
     comparator: SortComparator,
+}
+
+impl<const KEYS: usize> SegmentSort<KEYS> {
+    /// A place in the order, given as values, in the terms of this segment.
+    pub(super) fn places(&self, values: Vec<SortValue>) -> tantivy::Result<Vec<Place>> {
+        let keys = self.keys.iter().flatten().zip(values);
+        keys.map(|(key, value)| key.value.place(value)).collect()
+    }
+
+    /// Whether a document comes after a place.
+    pub(super) fn is_after(&self, places: &[Place], doc: DocId, score: Score) -> bool {
+        let keys = self.keys.iter().flatten().zip(places).enumerate();
+        let order = keys
+            .map(|(at, (key, place))| {
+                let code = key.value.code(doc, score);
+                let there = !matches!(place, Place::Missing);
+                self.comparator.by_key(at, (code.is_some(), there), || {
+                    code.map_or(Ordering::Equal, |code| {
+                        place.compare(code, || key.value.value(code))
+                    })
+                })
+            })
+            .find(|order| order.is_ne());
+        order == Some(Ordering::Less)
+    }
 }
 
 /// One key, and how it compares.
@@ -404,6 +326,25 @@ impl SegmentValue {
             Self::Doc { segment } => Some(u64::from(*segment) << 32 | u64::from(doc)),
             Self::Score => Some(f64::from(score).to_u64()),
         }
+    }
+
+    fn place(&self, value: SortValue) -> tantivy::Result<Place> {
+        if value == SortValue::Null {
+            return Ok(Place::Missing);
+        }
+        if let Self::Column(sorted) = self {
+            match &sorted.decode {
+                Decode::Dictionary(column, kind) => {
+                    return Place::in_dictionary(&value, column, *kind);
+                }
+                // A path may hold dates in one segment and other strings in the next.
+                Decode::Number(ColumnType::DateTime) => {
+                    return Ok(Place::Value(value.date().unwrap_or(value)));
+                }
+                _ => {}
+            }
+        }
+        Ok(Place::Value(value))
     }
 
     fn value(&self, code: u64) -> SortValue {

@@ -322,7 +322,7 @@ impl Warmer {
         let Resolution {
             lease,
             traffic,
-            hopeless,
+            findings,
             probe_rounds,
             ..
         } = resolution;
@@ -332,7 +332,7 @@ impl Warmer {
             query: bound.clause.query(&self.settings().expansion).into(),
             aggregations: bound.aggregations,
             lease: Arc::new(lease),
-            hopeless: hopeless.into(),
+            hopeless: findings.hopeless.into(),
             probe_rounds,
             traffic: opening_traffic.snapshot().then(traffic),
             opening,
@@ -374,9 +374,9 @@ impl Warmer {
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
         let split = self.open(split).await?;
-        let bound = self.compile(&split, &work, true).await?;
+        let demand = self.compile(&split, &work, true).await?.demand;
         let planner = &self.inner.planner;
-        let resolution = resolve(&split, bound.demand, Depth::Dictionaries, planner).await?;
+        let resolution = resolve(&split, demand, Depth::Dictionaries, planner).await?;
         Explanation::new(&split, &resolution)
     }
 

@@ -98,27 +98,25 @@ impl Work {
         limits: &ExpansionSettings,
         labelled: bool,
     ) -> Result<BoundWork> {
-        let schema = index.schema();
         match &self.collect {
             Collect::Custom {
                 scored,
                 columns,
                 collector,
             } => {
-                let columns = columns.iter().map(|name| Need::Column {
-                    name: name.clone(),
-                    types: None,
-                    subpaths: false,
-                });
                 let clause = self.filter.bind(index, "query")?;
                 let purpose = Purpose {
                     scored: *scored,
                     counted: false,
                     labelled,
                 };
-                let mut demand = needs_of(&clause, purpose, &schema);
+                let mut demand = needs_of(&clause, purpose, &index.schema());
                 demand.always_from = demand.needs.len();
-                demand.needs.extend(columns);
+                demand.needs.extend(columns.iter().map(|name| Need::Column {
+                    name: name.clone(),
+                    types: None,
+                    subpaths: false,
+                }));
                 demand.needs.push(Need::Collector(Arc::clone(collector)));
                 Ok(BoundWork {
                     clause,
@@ -126,32 +124,40 @@ impl Work {
                     aggregations: None,
                 })
             }
-            Collect::Hits(request) => {
-                let clause = request.bind(index)?;
-                let aggregated = !request.aggregated().is_empty();
-                let purpose = Purpose {
-                    scored: request.is_scored(),
-                    counted: request.hits_wanted() == 0 && !aggregated,
-                    labelled,
-                };
-                let mut demand = needs_of(&clause, purpose, &schema);
-                if aggregated {
-                    demand.always_from = demand.needs.len();
-                }
-                demand.needs.extend(needs_of_sort(request, &schema)?);
-                let mut aggregations = None;
-                if aggregated {
-                    let bound = Arc::new(request.aggregated().bind(index, limits)?);
-                    let needs = needs_of_aggregations(&bound, &schema);
-                    demand.needs.extend(needs);
-                    aggregations = Some(bound);
-                }
-                Ok(BoundWork {
-                    clause,
-                    demand,
-                    aggregations,
-                })
-            }
+            Collect::Hits(request) => Self::bind_request(request, index, limits, labelled),
         }
+    }
+
+    fn bind_request(
+        request: &SearchRequest,
+        index: &Index,
+        limits: &ExpansionSettings,
+        labelled: bool,
+    ) -> Result<BoundWork> {
+        let schema = index.schema();
+        let clause = request.bind(index)?;
+        let purpose = Purpose {
+            scored: request.is_scored(),
+            counted: request.hits_wanted() == 0 && request.aggregated().is_empty(),
+            labelled,
+        };
+        let mut demand = needs_of(&clause, purpose, &schema);
+        let aggregations = match request.aggregated() {
+            none if none.is_empty() => None,
+            some => Some(Arc::new(some.bind(index, limits)?)),
+        };
+        if aggregations.as_ref().is_some_and(|bound| bound.sees_all()) {
+            // What hits are sorted by is opened beside them.
+            demand.always_from = demand.needs.len();
+        }
+        demand.needs.extend(needs_of_sort(request, &schema)?);
+        if let Some(bound) = &aggregations {
+            demand.needs.extend(needs_of_aggregations(bound, &schema));
+        }
+        Ok(BoundWork {
+            clause,
+            demand,
+            aggregations,
+        })
     }
 }

@@ -264,7 +264,8 @@ pub fn clause() -> Json {
         .boxed()
 }
 
-fn sort() -> impl Strategy<Value = Value> {
+/// One key of a sort.
+pub fn sort() -> impl Strategy<Value = Value> {
     let sortable =
         |target: &&Target| target.fast && !matches!(target.kind, Kind::Facet | Kind::Mixed);
     let mut keys: Vec<&str> = TARGETS

@@ -82,7 +82,13 @@ fn match_text(body: &Value, doc: &Doc) -> bool {
     if parameters.get("operator") == Some(&Value::from("and")) {
         return found == asked;
     }
-    found >= minimum(parameters, asked).max(1)
+    // A single word is a term, of which nothing can be required but itself.
+    let least = if asked == 1 {
+        1
+    } else {
+        minimum(parameters, asked)
+    };
+    found >= least.max(1)
 }
 
 fn match_phrase(body: &Value, doc: &Doc) -> Option<bool> {

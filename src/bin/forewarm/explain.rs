@@ -1,8 +1,9 @@
 //! `forewarm explain`: what a warmup would fetch.
 
-use forewarm::{Explanation, Traffic};
+use forewarm::{ClauseExplanation, Explanation, Traffic};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use termtree::Tree;
 
 use crate::args::ExplainArgs;
 use crate::engine;
@@ -72,6 +73,14 @@ fn print(session: &Session, report: &Report) -> Outcome {
 
 fn print_split(session: &Session, split: &Explanation) -> Outcome {
     session.print(&split.split)?;
+    session.print(tree(&split.clauses).to_string().trim_end())?;
+    if split.hopeless_segments > 0 {
+        session.print(format!(
+            "{} of {} hold no match, and are left out",
+            split.hopeless_segments,
+            units::counted(split.segments as u64, "segment")
+        ))?;
+    }
     let columns = [
         ("component", Lean::Left),
         ("ranges", Lean::Right),
@@ -109,6 +118,33 @@ fn print_split(session: &Session, split: &Explanation) -> Outcome {
         traffic(split.dictionaries),
         traffic(split.data)
     ))
+}
+
+/// The clauses as a tree, each with the bytes that it reads.
+fn tree(clause: &ClauseExplanation) -> Tree<String> {
+    let mut text = shown(&clause.clause);
+    for (number, (component, bytes)) in clause.reads.iter().enumerate() {
+        let before = if number == 0 { "  [" } else { ", " };
+        text.push_str(&format!(
+            "{before}{} {}",
+            component.name(),
+            units::bytes(*bytes)
+        ));
+    }
+    if !clause.reads.is_empty() {
+        text.push(']');
+    }
+    if !clause.can_match {
+        text.push_str("  (no match)");
+    }
+    Tree::new(text).with_leaves(clause.clauses.iter().map(tree))
+}
+
+/// A request may hold control characters, which are no business of the terminal.
+fn shown(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 fn traffic(traffic: Traffic) -> String {

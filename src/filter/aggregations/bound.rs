@@ -15,9 +15,9 @@ use tantivy::{Index, SegmentReader};
 use super::check::kind_of;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
-use crate::filter::ExpansionSettings;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
+use crate::filter::expansion::ExpansionSettings;
 use crate::filter::field::Target;
 use crate::filter::filter::Filter;
 use crate::filter::path::Path;
@@ -38,6 +38,7 @@ pub(crate) struct BoundAggregations {
     reads: Vec<AggregationRead>,
     /// Whether a `top_hits` brings values of columns, which tantivy wants in every segment.
     brings_values: bool,
+    sees_all: bool,
 }
 
 /// What an aggregation reads.
@@ -61,6 +62,12 @@ impl BoundAggregations {
     /// What they read, in any order.
     pub(crate) fn reads(&self) -> &[AggregationRead] {
         &self.reads
+    }
+
+    /// Whether what they answer may depend on segments without matches: empty buckets come from
+    /// there.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.sees_all
     }
 
     /// The collector of one segment.
@@ -185,6 +192,7 @@ impl Aggregations {
             schema: index.schema(),
             reads: Vec::new(),
             brings_values: false,
+            sees_all: false,
         };
         let requests = binder.nodes(&self.nodes, &Path::root("aggs"))?;
         Ok(BoundAggregations {
@@ -192,6 +200,7 @@ impl Aggregations {
             tokenizers: index.tokenizers().clone(),
             reads: binder.reads,
             brings_values: binder.brings_values,
+            sees_all: binder.sees_all,
         })
     }
 }
@@ -213,6 +222,7 @@ struct Binder<'i> {
     schema: Schema,
     reads: Vec<AggregationRead>,
     brings_values: bool,
+    sees_all: bool,
 }
 
 impl Binder<'_> {
@@ -262,6 +272,12 @@ impl Binder<'_> {
         use AggregationVariants as Kind;
         use CompositeAggregationSource as Source;
 
+        self.sees_all |= match variant {
+            Kind::MultiTerms(terms) => terms.min_doc_count == Some(0),
+            Kind::Range(_) => true,
+            Kind::Terms(terms) => terms.min_doc_count == Some(0),
+            _ => false,
+        };
         let field = path.key("field");
         match variant {
             Kind::Average(_)

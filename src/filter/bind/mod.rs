@@ -85,6 +85,7 @@ impl Binder<'_> {
             }
             Clause::DisMax(clause) => self.dis_max(clause, &path.key("dis_max"), depth, scored),
             Clause::Exists(clause) => self.exists(clause, &path.key("exists")),
+            Clause::Fuzzy(clause) => self.fuzzy(clause, &path.key("fuzzy")),
             Clause::Ids(clause) => termlevel::ids(clause, &path.key("ids")),
             Clause::Match(clause) => self.match_text(clause, &path.key("match")),
             Clause::MatchAll(_) => Ok(BoundClause::All),

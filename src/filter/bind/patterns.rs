@@ -413,7 +413,7 @@ pub(super) mod tests {
     use tantivy_fst::Automaton;
 
     use super::*;
-    use crate::filter::automaton::TermAutomaton;
+    use crate::filter::TermAutomaton;
 
     impl Pattern {
         /// The automaton of the whole pattern.

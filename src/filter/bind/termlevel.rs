@@ -7,9 +7,11 @@ use super::Binder;
 use super::patterns::{self, Pattern, Rest, Split};
 use super::regexp::regexp;
 use crate::error::Result;
-use crate::filter::automaton::TermAutomaton;
+use crate::filter::TermAutomaton;
 use crate::filter::bound::BoundClause;
-use crate::filter::clause::{IdsClause, PrefixClause, RegexpClause, TermClause, WildcardClause};
+use crate::filter::clause::{
+    FuzzyClause, IdsClause, PrefixClause, RegexpClause, TermClause, WildcardClause,
+};
 use crate::filter::coerce;
 use crate::filter::column_range::ColumnValues;
 use crate::filter::field::Target;
@@ -18,6 +20,32 @@ use crate::filter::path::Path;
 use crate::filter::ranges;
 
 impl Binder<'_> {
+    pub(super) fn fuzzy(&self, clause: &FuzzyClause, path: &Path<'_>) -> Result<BoundClause> {
+        let path = &path.key(&clause.field);
+        let target = Target::resolve_value(&self.schema, &clause.field, path)?;
+        check_patterns(&target, path)?;
+        if !clause.fuzziness.is_valid() {
+            return Err(path.error(format_args!(
+                "expected a fuzziness of at most 2 edits, or AUTO:low,high with low at most high, \
+                 got {}",
+                clause.fuzziness
+            )));
+        }
+        let word = clause.value.to_string();
+        let edits = clause.fuzziness.edits(word.chars().count());
+        if edits == 0 {
+            return Ok(only(&target, &word));
+        }
+        // The distance is that of what follows the characters that must be the same.
+        let same = usize::try_from(clause.prefix_length).unwrap_or(usize::MAX);
+        let at = word.char_indices().nth(same);
+        let (same, rest) = word.split_at(at.map_or(word.len(), |(at, _)| at));
+        let beginning = string_beginning(&target, same);
+        TermAutomaton::fuzzy(beginning, rest, edits, clause.transpositions)
+            .map(|automaton| accepted(&target, automaton))
+            .map_err(|message| path.error(message))
+    }
+
     pub(super) fn prefix(&self, clause: &PrefixClause, path: &Path<'_>) -> Result<BoundClause> {
         let path = &path.key(&clause.field);
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
@@ -92,12 +120,8 @@ fn has_patterns(target: &Target<'_>) -> bool {
     matches!(field_type, FieldType::JsonObject(_) | FieldType::Str(_))
 }
 
-/// The documents with a string that matches a pattern from beginning to end, score 1.
-fn matching(
-    target: &Target<'_>,
-    pattern: Result<Pattern, String>,
-    path: &Path<'_>,
-) -> Result<BoundClause> {
+/// Refuses a field that has no strings, or none that could be looked for.
+fn check_patterns(target: &Target<'_>, path: &Path<'_>) -> Result<()> {
     if !has_patterns(target) {
         let name = target.type_name();
         return Err(path.error(format_args!(
@@ -107,6 +131,16 @@ fn matching(
     if !target.is_indexed() && !target.is_fast() {
         return Err(target.not_searchable(path));
     }
+    Ok(())
+}
+
+/// The documents with a string that matches a pattern from beginning to end, score 1.
+fn matching(
+    target: &Target<'_>,
+    pattern: Result<Pattern, String>,
+    path: &Path<'_>,
+) -> Result<BoundClause> {
+    check_patterns(target, path)?;
     let pattern = pattern.map_err(|message| path.error(message))?;
     let Split { beginning, rest } = pattern.split();
     match rest {

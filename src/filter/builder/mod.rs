@@ -4,11 +4,11 @@ mod fulltext;
 mod query_strings;
 
 use crate::filter::clause::{
-    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, IdsClause, MatchAllClause,
-    MatchBoolPrefixClause, MatchClause, MatchNoneClause, MatchPhraseClause,
-    MatchPhrasePrefixClause, MinimumShouldMatch, MultiMatchClause, PrefixClause, QueryStringClause,
-    RangeClause, RegexpClause, RegexpFlags, SimpleQueryStringClause, TermClause, TermsClause,
-    WildcardClause,
+    BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, Fuzziness, FuzzyClause,
+    IdsClause, MatchAllClause, MatchBoolPrefixClause, MatchClause, MatchNoneClause,
+    MatchPhraseClause, MatchPhrasePrefixClause, MinimumShouldMatch, MultiMatchClause, PrefixClause,
+    QueryStringClause, RangeClause, RegexpClause, RegexpFlags, SimpleQueryStringClause, TermClause,
+    TermsClause, WildcardClause,
 };
 use crate::filter::value::FieldValue;
 
@@ -53,6 +53,19 @@ impl Clause {
     pub fn exists(field: impl Into<String>) -> ExistsClause {
         ExistsClause {
             field: field.into(),
+            boost: 1.0,
+            name: None,
+        }
+    }
+
+    /// A term of `field` that is nearly `value`.
+    pub fn fuzzy(field: impl Into<String>, value: impl Into<FieldValue>) -> FuzzyClause {
+        FuzzyClause {
+            field: field.into(),
+            value: value.into(),
+            fuzziness: Fuzziness::AUTO,
+            prefix_length: 0,
+            transpositions: true,
             boost: 1.0,
             name: None,
         }
@@ -209,6 +222,29 @@ impl DisMaxClause {
     }
 }
 
+impl FuzzyClause {
+    /// Sets how many edits a term may be away.
+    #[must_use]
+    pub fn fuzziness(mut self, fuzziness: Fuzziness) -> Self {
+        self.fuzziness = fuzziness;
+        self
+    }
+
+    /// Sets how many characters at the beginning must be the same.
+    #[must_use]
+    pub fn prefix_length(mut self, characters: u32) -> Self {
+        self.prefix_length = characters;
+        self
+    }
+
+    /// Sets whether two neighbours that changed places are one edit.
+    #[must_use]
+    pub fn transpositions(mut self, transpositions: bool) -> Self {
+        self.transpositions = transpositions;
+        self
+    }
+}
+
 impl RangeClause {
     /// Sets the bound "above this".
     #[must_use]
@@ -342,6 +378,7 @@ clauses! {
     ConstantScore: ConstantScoreClause,
     DisMax: DisMaxClause,
     Exists: ExistsClause,
+    Fuzzy: FuzzyClause,
     Ids: IdsClause,
     Match: MatchClause,
     MatchAll: MatchAllClause,

@@ -125,6 +125,7 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             canonical_best(queries, context)
         }
         Clause::Exists(clause) => json!({"exists": clause.field}),
+        Clause::Fuzzy(clause) => patterns::fuzzy(clause),
         Clause::Ids(clause) => {
             let ids: BTreeSet<&String> = clause.values.iter().collect();
             if ids.is_empty() {

@@ -3,7 +3,28 @@
 use serde_json::{Value, json};
 
 use crate::filter::bind::{canonical_wildcard, has_case};
-use crate::filter::clause::{RegexpClause, RegexpFlags, WildcardClause};
+use crate::filter::clause::{FuzzyClause, RegexpClause, RegexpFlags, WildcardClause};
+
+/// A word that allows no edits is a wildcard without operators, and is bound as one.
+pub(super) fn fuzzy(clause: &FuzzyClause) -> Value {
+    let word = clause.value.to_string();
+    let edits = clause.fuzziness.edits(word.chars().count());
+    if edits == 0 {
+        let escaped = word
+            .replace('\\', r"\\")
+            .replace('*', r"\*")
+            .replace('?', r"\?");
+        return json!({"wildcard": {"field": clause.field, "value": escaped}});
+    }
+    let mut body = json!({"field": clause.field, "value": word, "edits": edits});
+    if clause.prefix_length != 0 {
+        body["prefix_length"] = json!(clause.prefix_length);
+    }
+    if !clause.transpositions {
+        body["transpositions"] = json!(false);
+    }
+    json!({"fuzzy": body})
+}
 
 /// Terms that begin with a text.
 pub(super) fn prefix(field: &str, value: &str, case_insensitive: bool) -> Value {

@@ -20,8 +20,8 @@ pub use multi_match::{MultiMatchClause, MultiMatchType};
 pub use query_strings::{QueryStringClause, SimpleQueryFlag, SimpleQueryStringClause};
 pub use regexp_flags::RegexpFlags;
 pub use termlevel::{
-    ExistsClause, IdsClause, PrefixClause, RangeClause, RegexpClause, TermClause, TermsClause,
-    WildcardClause,
+    ExistsClause, FuzzyClause, IdsClause, PrefixClause, RangeClause, RegexpClause, TermClause,
+    TermsClause, WildcardClause,
 };
 
 /// A search condition, in the terms of the Elasticsearch query DSL.
@@ -61,6 +61,8 @@ pub enum Clause {
     DisMax(DisMaxClause),
     /// Documents that have a value in a field (page *Exists query*, `query-dsl-exists-query`).
     Exists(ExistsClause),
+    /// Terms that are nearly a word (page *Fuzzy query*, `query-dsl-fuzzy-query`).
+    Fuzzy(FuzzyClause),
     /// Documents by their `_id` (page *IDs*, `query-dsl-ids-query`).
     Ids(IdsClause),
     /// Words of a text, after the field's tokenizer (page *Match query*,

@@ -1,5 +1,6 @@
 //! Clauses on exact values.
 
+use super::fuzziness::Fuzziness;
 use super::regexp_flags::RegexpFlags;
 use crate::filter::value::FieldValue;
 
@@ -15,6 +16,39 @@ use crate::filter::value::FieldValue;
 pub struct ExistsClause {
     /// The field, or the JSON path.
     pub field: String,
+    /// The score, 1.0 by default.
+    pub boost: f32,
+    /// What a hit is told to have matched by, if it matches this clause (`_name`).
+    pub name: Option<String>,
+}
+
+/// `fuzzy`: documents with a term that differs from a word by no more than some edits: characters
+/// put in, left out or changed, or two neighbours that changed places. Not analysed. For text and
+/// JSON paths, whose strings are matched. Score: `boost`. See [`Clause::fuzzy`].
+///
+/// Every term within the distance matches, not only the closest 50 as in Elasticsearch, and how
+/// close it is does not change the score; `rewrite` is no parameter, and `max_expansions` none but
+/// 50. The word has at most 256 characters.
+///
+/// ```
+/// use forewarm::{Clause, Fuzziness};
+///
+/// let clause = Clause::fuzzy("title", "qiuck").fuzziness(Fuzziness::Edits(1));
+/// assert!(clause.transpositions);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FuzzyClause {
+    /// The field, or the JSON path.
+    pub field: String,
+    /// The word.
+    pub value: FieldValue,
+    /// How many edits, `AUTO` by default.
+    pub fuzziness: Fuzziness,
+    /// So many characters at the beginning must be the same, 0 by default.
+    pub prefix_length: u32,
+    /// Whether two neighbours that changed places are one edit, as is the default, or two.
+    pub transpositions: bool,
     /// The score, 1.0 by default.
     pub boost: f32,
     /// What a hit is told to have matched by, if it matches this clause (`_name`).

@@ -15,7 +15,7 @@ use self::fulltext::{
     match_bool_prefix, match_phrase, match_phrase_prefix, match_text, multi_match,
 };
 use self::parameters::{boost, name, names, only_common};
-use self::patterns::{prefix, regexp, term, wildcard};
+use self::patterns::{fuzzy, prefix, regexp, term, wildcard};
 use self::query_strings::{query_string, simple_query_string};
 use self::termlevel::{exists, ids, range, terms};
 use crate::error::Result;
@@ -36,10 +36,10 @@ pub(crate) const MAX_CLAUSES: usize = 65_536;
 pub(crate) const MAX_TERMS: usize = 65_536;
 
 /// The clauses, sorted as error messages list them.
-const CLAUSES: &str = "bool, constant_score, dis_max, exists, ids, match, match_all, \
+const CLAUSES: &str = "bool, constant_score, dis_max, exists, fuzzy, ids, match, match_all, \
                        match_bool_prefix, match_none, match_phrase, match_phrase_prefix, \
-                       multi_match, prefix, query_string, range, regexp, simple_query_string, \
-                       term, terms, wildcard";
+                       multi_match, prefix, query_string, range, regexp, \
+                       simple_query_string, term, terms, wildcard";
 
 /// Reads clauses and counts them.
 pub(crate) struct Parser {
@@ -74,6 +74,7 @@ impl Parser {
             "constant_score" => self.constant_score(body, path, depth)?.into(),
             "dis_max" => self.dis_max(body, path, depth)?.into(),
             "exists" => exists(body, path)?.into(),
+            "fuzzy" => fuzzy(body, path)?.into(),
             "ids" => ids(body, path)?.into(),
             "match" => match_text(body, path)?.into(),
             "match_all" => match_all(body, path)?.into(),

@@ -3,11 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::parameters::{boost, name, only_field, parameters, required};
+use super::texts::{expansions, flag, fuzziness, whole};
 use crate::error::Result;
 use crate::filter::clause::{
-    Clause, PrefixClause, RegexpClause, RegexpFlags, TermClause, WildcardClause,
+    Clause, Fuzziness, FuzzyClause, PrefixClause, RegexpClause, RegexpFlags, TermClause,
+    WildcardClause,
 };
-use crate::filter::json::{kind_of, string};
+use crate::filter::json::string;
 use crate::filter::path::Path;
 use crate::filter::value::FieldValue;
 
@@ -17,6 +19,37 @@ const STATES: (&str, &str) = (
     "max_determinized_states",
     "an expression may need at most 1000 states",
 );
+
+pub(super) fn fuzzy(body: &Value, path: &Path<'_>) -> Result<FuzzyClause> {
+    let (field, value) = only_field(body, path)?;
+    let path = &path.key(field);
+    refuse(value, &[REWRITE], path)?;
+    let known = [
+        "_name",
+        "boost",
+        "fuzziness",
+        "max_expansions",
+        "prefix_length",
+        "transpositions",
+        "value",
+    ];
+    let Some(map) = parameters(value, &known, path)? else {
+        return Ok(Clause::fuzzy(field, FieldValue::from_value(value, path)?));
+    };
+    expansions(map, true, path)?;
+    Ok(FuzzyClause {
+        field: field.to_owned(),
+        value: FieldValue::from_value(required(map, "value", path)?, &path.key("value"))?,
+        fuzziness: match map.get("fuzziness") {
+            None => Fuzziness::AUTO,
+            Some(value) => fuzziness(value, &path.key("fuzziness"))?,
+        },
+        prefix_length: whole(map, "prefix_length", 0, path)?,
+        transpositions: flag(map, "transpositions", true, path)?,
+        boost: boost(map, path)?,
+        name: name(map, path)?,
+    })
+}
 
 pub(super) fn prefix(body: &Value, path: &Path<'_>) -> Result<PrefixClause> {
     let (field, value) = only_field(body, path)?;
@@ -30,7 +63,7 @@ pub(super) fn prefix(body: &Value, path: &Path<'_>) -> Result<PrefixClause> {
     Ok(PrefixClause {
         field: field.to_owned(),
         value: value.to_owned(),
-        case_insensitive: flag(map, "case_insensitive", path)?,
+        case_insensitive: flag(map, "case_insensitive", false, path)?,
         boost: boost(map, path)?,
         name: name(map, path)?,
     })
@@ -48,7 +81,7 @@ pub(super) fn regexp(body: &Value, path: &Path<'_>) -> Result<RegexpClause> {
     Ok(RegexpClause {
         field: field.to_owned(),
         value: value.to_owned(),
-        case_insensitive: flag(map, "case_insensitive", path)?,
+        case_insensitive: flag(map, "case_insensitive", false, path)?,
         flags: flags(map, path)?,
         boost: boost(map, path)?,
         name: name(map, path)?,
@@ -65,7 +98,7 @@ pub(super) fn term(body: &Value, path: &Path<'_>) -> Result<TermClause> {
     Ok(TermClause {
         field: field.to_owned(),
         value: FieldValue::from_value(required(map, "value", path)?, &path.key("value"))?,
-        case_insensitive: flag(map, "case_insensitive", path)?,
+        case_insensitive: flag(map, "case_insensitive", false, path)?,
         boost: boost(map, path)?,
         name: name(map, path)?,
     })
@@ -90,7 +123,7 @@ pub(super) fn wildcard(body: &Value, path: &Path<'_>) -> Result<WildcardClause> 
     Ok(WildcardClause {
         field: field.to_owned(),
         value: string(required(map, key, path)?, &path.key(key))?.to_owned(),
-        case_insensitive: flag(map, "case_insensitive", path)?,
+        case_insensitive: flag(map, "case_insensitive", false, path)?,
         boost: boost(map, path)?,
         name: name(map, path)?,
     })
@@ -101,20 +134,6 @@ fn refuse(value: &Value, refused: &[(&str, &str)], path: &Path<'_>) -> Result<()
     match refused.iter().find(|(key, _)| value.get(key).is_some()) {
         None => Ok(()),
         Some((key, why)) => Err(path.error(format_args!("{key:?} is not supported: {why}"))),
-    }
-}
-
-/// A boolean, `false` if it is not given.
-fn flag(map: &Map<String, Value>, key: &str, path: &Path<'_>) -> Result<bool> {
-    match map.get(key) {
-        None => Ok(false),
-        Some(Value::Bool(value)) => Ok(*value),
-        Some(value) => {
-            let kind = kind_of(value);
-            Err(path
-                .key(key)
-                .error(format_args!("expected a boolean, got {kind}")))
-        }
     }
 }
 

@@ -125,21 +125,24 @@ pub(super) fn fuzzy(map: &Map<String, Value>, path: &Path<'_>) -> Result<Option<
         }
         return Ok(None);
     };
+    Ok(Some(FuzzyWords {
+        fuzziness: fuzziness(value, &path.key("fuzziness"))?,
+        prefix_length,
+        transpositions,
+    }))
+}
+
+pub(super) fn fuzziness(value: &Value, path: &Path<'_>) -> Result<Fuzziness> {
     let read = match value {
         Value::Number(number) => Fuzziness::read(&number.to_string()),
         Value::String(text) => Fuzziness::read(text),
         _ => None,
     };
-    let fuzziness = read.ok_or_else(|| {
-        path.key("fuzziness").error(format_args!(
+    read.ok_or_else(|| {
+        path.error(format_args!(
             "expected 0, 1, 2, \"AUTO\" or \"AUTO:low,high\", got {value}"
         ))
-    })?;
-    Ok(Some(FuzzyWords {
-        fuzziness,
-        prefix_length,
-        transpositions,
-    }))
+    })
 }
 
 /// `max_expansions`: of a prefix. Words that may differ have no limit that could be set.

@@ -14,6 +14,7 @@ use crate::filter::json::{self, StrictValue, check_keys, kind_of, object};
 use crate::filter::parse::Parser;
 use crate::filter::path::Path;
 use crate::filter::sort;
+use crate::filter::sort_value::SortValue;
 use crate::filter::source::SourceFilter;
 
 /// The keys of a body, sorted as error messages list them.
@@ -23,6 +24,7 @@ const KEYS: &[&str] = &[
     "aggs",
     "from",
     "query",
+    "search_after",
     "size",
     "sort",
     "track_total_hits",
@@ -61,6 +63,9 @@ impl SearchRequest {
         }
         if let Some(value) = map.get("sort") {
             request.sort = sort::from_value(value, &Path::root("sort"))?;
+        }
+        if let Some(value) = map.get("search_after") {
+            request.search_after = Some(place(value)?);
         }
         if let Some(value) = map.get("track_total_hits") {
             request.track_total_hits = track(value)?;
@@ -104,6 +109,11 @@ impl SearchRequest {
         }
         if !self.sort.is_empty() {
             body.insert("sort".into(), sort::to_value(&self.sort));
+        }
+        if let Some(place) = &self.search_after {
+            let written = serde_json::to_value(place);
+            let written = written.map_err(|error| Path::root("search_after").error(error))?;
+            body.insert("search_after".into(), written);
         }
         match self.track_total_hits {
             TrackTotalHits::Exactly => {}
@@ -150,6 +160,18 @@ fn count(map: &Map<String, Value>, key: &str) -> Result<Option<usize>> {
             Err(path.error(format_args!("expected a whole number from 0, got {value}")))
         }
     }
+}
+
+fn place(value: &Value) -> Result<Vec<SortValue>> {
+    let path = Path::root("search_after");
+    let Value::Array(values) = value else {
+        let kind = kind_of(value);
+        return Err(path.error(format_args!("expected an array, got {kind}")));
+    };
+    let values = values.iter().enumerate();
+    values
+        .map(|(index, value)| SortValue::from_json(value, &path.index(index)))
+        .collect()
 }
 
 fn track(value: &Value) -> Result<TrackTotalHits> {

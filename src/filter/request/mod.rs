@@ -12,6 +12,7 @@ use crate::filter::filter::Filter;
 use crate::filter::fingerprint::Fingerprint;
 use crate::filter::path::Path;
 use crate::filter::sort::{Sort, SortKey};
+use crate::filter::sort_value::SortValue;
 use crate::filter::source::SourceFilter;
 
 /// How far into the hits a request may reach; Elasticsearch's `index.max_result_window`.
@@ -22,7 +23,8 @@ const DEFAULT_SIZE: usize = 10;
 /// What to search for and what to bring back.
 ///
 /// The shape is that of an Elasticsearch `_search` body (page *Search API*, `search-search`):
-/// `query`, `size`, `from`, `sort`, `track_total_hits`, `_source`, and `aggs` or `aggregations`.
+/// `query`, `size`, `from`, `sort`, `track_total_hits`, `_source`, `search_after`, and `aggs` or
+/// `aggregations`.
 ///
 /// ```
 /// use forewarm::{Clause, SearchRequest, Sort};
@@ -47,6 +49,7 @@ pub struct SearchRequest {
     track_total_hits: TrackTotalHits,
     source: SourceFilter,
     aggregations: Aggregations,
+    search_after: Option<Vec<SortValue>>,
     /// Computed when it is first asked for, and made anew by setters of what it depends on:
     /// hashing costs more than joining, and a request is warmed, joined and searched.
     pub(crate) fingerprint: OnceLock<Fingerprint>,
@@ -80,6 +83,7 @@ impl SearchRequest {
             track_total_hits: TrackTotalHits::Exactly,
             source: SourceFilter::All,
             aggregations: Aggregations::default(),
+            search_after: None,
             fingerprint: OnceLock::new(),
         }
     }
@@ -129,6 +133,29 @@ impl SearchRequest {
         self
     }
 
+    /// Sets the place in the order after which hits begin: what the last hit before was
+    /// [sorted by](crate::Hit::sort). It needs a [`sort`](Self::sort) of the same keys, and no
+    /// [`from`](Self::from).
+    ///
+    /// Hits that compare equal to the place are passed over, so the sort should tell all apart:
+    /// end it with [`Sort::doc`], which is unique as long as the same splits are searched in the
+    /// same order.
+    ///
+    /// ```
+    /// use forewarm::{Clause, SearchRequest, Sort, SortValue};
+    ///
+    /// let next = SearchRequest::new(Clause::match_all())
+    ///     .sort([Sort::by("price"), Sort::doc()])
+    ///     .search_after([SortValue::U64(12), SortValue::U64(4_294_967_301)]);
+    /// assert_eq!(next.to_value()?["search_after"], serde_json::json!([12, 4_294_967_301_u64]));
+    /// # Ok::<(), forewarm::Error>(())
+    /// ```
+    #[must_use]
+    pub fn search_after(mut self, place: impl IntoIterator<Item = SortValue>) -> Self {
+        self.search_after = Some(place.into_iter().collect());
+        self
+    }
+
     /// What is searched for.
     pub fn filter(&self) -> &Filter {
         &self.filter
@@ -164,17 +191,24 @@ impl SearchRequest {
         &self.aggregations
     }
 
+    /// The place in the order after which hits begin.
+    pub fn place(&self) -> Option<&[SortValue]> {
+        self.search_after.as_deref()
+    }
+
     /// Whether scores are computed: only when hits are ordered by them, as in Elasticsearch.
     pub fn is_scored(&self) -> bool {
         self.size > 0
             && (self.sort.is_empty() || self.sort.iter().any(|sort| sort.key == SortKey::Score))
     }
 
-    /// Checks what setters cannot: that the window of hits is small enough.
+    /// Checks what setters cannot: that the window of hits is small enough, and that a place to
+    /// go on from is one of the sort.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if `from` + `size` is above 10,000.
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if `from` + `size` is above 10,000, or
+    /// `search_after` comes without a sort, with another number of values, or with `from`.
     pub fn validate(&self) -> Result<()> {
         let window = self.from.saturating_add(self.size);
         if window > MAX_WINDOW {
@@ -182,6 +216,21 @@ impl SearchRequest {
             return Err(path.error(format_args!(
                 "from + size is {window}, more than the {MAX_WINDOW} allowed"
             )));
+        }
+        let Some(place) = &self.search_after else {
+            return Ok(());
+        };
+        let path = Path::root("search_after");
+        if self.sort.is_empty() {
+            return Err(path.error("it is a place in an order: give the \"sort\" too"));
+        }
+        if place.len() != self.sort.len() {
+            let (values, keys) = (place.len(), self.sort.len());
+            return Err(path.error(format_args!("{values} values for a sort by {keys} keys")));
+        }
+        if self.from > 0 {
+            let from = self.from;
+            return Err(path.error(format_args!("with it \"from\" must be 0, got {from}")));
         }
         Ok(())
     }

@@ -149,8 +149,8 @@ const REQUESTS: &[(&str, &str)] = &[
     ),
     (
         r#"{"rescore": {}}"#,
-        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, from, query, size, \
-         sort, track_total_hits)",
+        "request: unknown key \"rescore\" (known: _source, aggregations, aggs, from, query, \
+         search_after, size, sort, track_total_hits)",
     ),
     (
         r#"{"size": "many"}"#,
@@ -222,11 +222,11 @@ const QUERIES: &[(&str, &str)] = &[
         "query: expected one clause, got 2: \"term\", \"match_all\"",
     ),
     (
-        r#"{"fuzzy": {"word": "a"}}"#,
-        "query.fuzzy: unknown clause (known: bool, constant_score, dis_max, exists, ids, match, \
-         match_all, match_bool_prefix, match_none, match_phrase, match_phrase_prefix, \
-         multi_match, prefix, query_string, range, regexp, simple_query_string, term, terms, \
-         wildcard)",
+        r#"{"fuzz": {"word": "a"}}"#,
+        "query.fuzz: unknown clause (known: bool, constant_score, dis_max, exists, fuzzy, ids, match, match_all, \
+         match_bool_prefix, match_none, match_phrase, match_phrase_prefix, \
+         multi_match, prefix, query_string, range, regexp, \
+         simple_query_string, term, terms, wildcard)",
     ),
     (
         r#"{"bool": {"must": [{"match_all": {}}, {"range": {"price": {"gtt": 1}}}]}}"#,
@@ -359,6 +359,50 @@ const QUERIES: &[(&str, &str)] = &[
     (
         r#"{"prefix": {"path": {"value": "/a", "case_insensitive": true}}}"#,
         "query.prefix.path: a facet field has no patterns: only text and paths of JSON fields do",
+    ),
+    (
+        r#"{"fuzzy": {"word": ["a"]}}"#,
+        "query.fuzzy.word: expected a single value, got an array",
+    ),
+    (
+        r#"{"fuzzy": {"word": {"fuzziness": 1}}}"#,
+        r#"query.fuzzy.word: the parameter "value" is missing"#,
+    ),
+    (
+        r#"{"fuzzy": {"word": {"value": "a", "fuzziness": 3}}}"#,
+        r#"query.fuzzy.word.fuzziness: expected 0, 1, 2, "AUTO" or "AUTO:low,high", got 3"#,
+    ),
+    (
+        r#"{"fuzzy": {"word": {"value": "a", "fuzziness": "AUTO:6,3"}}}"#,
+        r#"query.fuzzy.word.fuzziness: expected 0, 1, 2, "AUTO" or "AUTO:low,high", got "AUTO:6,3""#,
+    ),
+    (
+        r#"{"fuzzy": {"word": {"value": "a", "max_expansions": 10}}}"#,
+        r#"query.fuzzy.word.max_expansions: not supported with "fuzziness", which finds every term within the distance: leave it out"#,
+    ),
+    (
+        r#"{"fuzzy": {"word": {"value": "a", "rewrite": "x"}}}"#,
+        r#"query.fuzzy.word: "rewrite" is not supported: every match scores the boost"#,
+    ),
+    (
+        r#"{"fuzzy": {"word": {"value": "a", "prefix_length": -1}}}"#,
+        "query.fuzzy.word.prefix_length: expected a whole number from 0, got -1",
+    ),
+    (
+        r#"{"fuzzy": {"word": {"value": "a", "transpositions": 1}}}"#,
+        "query.fuzzy.word.transpositions: expected a boolean, got a number",
+    ),
+    (
+        r#"{"fuzzy": {"word": {"value": "a", "fuzzy_transpositions": true}}}"#,
+        r#"query.fuzzy.word: unknown parameter "fuzzy_transpositions" (known: _name, boost, fuzziness, max_expansions, prefix_length, transpositions, value)"#,
+    ),
+    (
+        r#"{"fuzzy": {"price": 10}}"#,
+        "query.fuzzy.price: a u64 field has no patterns: only text and paths of JSON fields do",
+    ),
+    (
+        r#"{"fuzzy": {"word": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}"#,
+        "query.fuzzy.word: 257 characters, more than the 256 a fuzzy pattern may have",
     ),
     (
         r#"{"wildcard": {"word": 1}}"#,

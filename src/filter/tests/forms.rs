@@ -6,8 +6,8 @@ use tantivy::query::AllQuery;
 
 use crate::filter::tests::strategy::clauses;
 use crate::filter::{
-    BoolClause, Clause, DisMaxClause, FieldValue, Filter, Fingerprint, Missing, Operator,
-    SearchRequest, Sort, SourceFilter, TermsClause, TrackTotalHits,
+    BoolClause, Clause, DisMaxClause, FieldValue, Filter, Fingerprint, Fuzziness, Missing,
+    Operator, RegexpFlags, SearchRequest, Sort, SourceFilter, TermsClause, TrackTotalHits,
 };
 
 fn parse(value: Value) -> Clause {
@@ -119,6 +119,31 @@ fn spellings_are_one_clause() {
             json!({"query_string": {"query": "q", "fields": ["f"], "default_operator": "or"}}),
         ),
         (
+            json!({"fuzzy": {"f": "v"}}),
+            json!({"fuzzy": {"f": {"value": "v", "fuzziness": "auto:3,6", "prefix_length": 0,
+                "transpositions": true, "max_expansions": 50}}}),
+        ),
+        (
+            json!({"ids": {"values": "0:1"}}),
+            json!({"ids": {"values": ["0:1"], "boost": 1}}),
+        ),
+        (
+            json!({"regexp": {"f": "v"}}),
+            json!({"regexp": {"f": {"value": "v", "flags": "ALL", "case_insensitive": false}}}),
+        ),
+        (
+            json!({"regexp": {"f": {"value": "v", "flags": "anystring | EMPTY"}}}),
+            json!({"regexp": {"f": {"value": "v", "flags": "EMPTY|ANYSTRING|NONE"}}}),
+        ),
+        (
+            json!({"wildcard": {"f": "v*"}}),
+            json!({"wildcard": {"f": {"wildcard": "v*"}}}),
+        ),
+        (
+            json!({"wildcard": {"f": {"value": "v*", "case_insensitive": false}}}),
+            json!({"wildcard": {"f": {"wildcard": "v*", "boost": 1}}}),
+        ),
+        (
             json!({"constant_score": {"filter": {"match_all": {}}}}),
             json!({"constant_score": {"filter": {"match_all": {"boost": 1.0}}, "boost": 1}}),
         ),
@@ -153,6 +178,18 @@ fn the_builder_makes_the_tree_of_the_json() {
         .should(Clause::query_string("a b").fields(["title^2"]))
         .should(Clause::constant_score(Clause::exists("a")).boost(0.1))
         .should(
+            Clause::fuzzy("f", "v")
+                .fuzziness(Fuzziness::Edits(1))
+                .prefix_length(2)
+                .transpositions(false),
+        )
+        .should(Clause::fuzzy("f", "v").fuzziness(Fuzziness::Auto { low: 1, high: 2 }))
+        .should(Clause::ids(["0:1"]).boost(2.0))
+        .should(Clause::prefix("f", "v").case_insensitive(true))
+        .should(Clause::regexp("f", "v").flags(RegexpFlags::NONE))
+        .should(Clause::term("f", "v").case_insensitive(true))
+        .should(Clause::wildcard("f", "v?").case_insensitive(true))
+        .should(
             Clause::dis_max()
                 .query(Clause::exists("a"))
                 .tie_breaker(0.3),
@@ -168,6 +205,14 @@ fn the_builder_makes_the_tree_of_the_json() {
             {"match_phrase": {"title": {"query": "quick fox", "slop": 2}}},
             {"query_string": {"query": "a b", "fields": ["title^2"]}},
             {"constant_score": {"filter": {"exists": {"field": "a"}}, "boost": 0.1}},
+            {"fuzzy": {"f": {"value": "v", "fuzziness": 1, "prefix_length": 2,
+                "transpositions": false}}},
+            {"fuzzy": {"f": {"value": "v", "fuzziness": "AUTO:1,2"}}},
+            {"ids": {"values": ["0:1"], "boost": 2.0}},
+            {"prefix": {"f": {"value": "v", "case_insensitive": true}}},
+            {"regexp": {"f": {"value": "v", "flags": "NONE"}}},
+            {"term": {"f": {"value": "v", "case_insensitive": true}}},
+            {"wildcard": {"f": {"value": "v?", "case_insensitive": true}}},
             {"dis_max": {"queries": [{"exists": {"field": "a"}}], "tie_breaker": 0.3}},
         ],
         "must_not": [
@@ -301,6 +346,26 @@ fn a_change_of_what_is_read_changes_the_fingerprint() {
         json!({"dis_max": {"queries": [{"term": {"f": "a"}}, {"term": {"f": "b"}}]}}),
         json!({"dis_max": {"queries": [{"term": {"f": "a"}}, {"term": {"f": "c"}}]}}),
         json!({"constant_score": {"filter": {"term": {"f": "b"}}}}),
+        json!({"fuzzy": {"f": "abcd"}}),
+        json!({"fuzzy": {"f": {"value": "abcd", "fuzziness": 2}}}),
+        json!({"fuzzy": {"f": {"value": "abcd", "prefix_length": 1}}}),
+        json!({"fuzzy": {"f": {"value": "abcd", "transpositions": false}}}),
+        json!({"fuzzy": {"g": "abcd"}}),
+        json!({"ids": {"values": ["0:1"]}}),
+        json!({"ids": {"values": ["0:1", "0:2"]}}),
+        json!({"prefix": {"f": {"value": "a", "case_insensitive": true}}}),
+        json!({"regexp": {"f": "a"}}),
+        json!({"regexp": {"f": "a.*"}}),
+        json!({"regexp": {"g": "a"}}),
+        json!({"regexp": {"f": {"value": "a", "case_insensitive": true}}}),
+        json!({"regexp": {"f": {"value": "a~", "flags": "NONE"}}}),
+        json!({"term": {"f": {"value": "a", "case_insensitive": true}}}),
+        json!({"wildcard": {"f": "a"}}),
+        json!({"wildcard": {"f": "a*b"}}),
+        json!({"wildcard": {"f": r"a\*b"}}),
+        json!({"wildcard": {"f": "a?b"}}),
+        json!({"wildcard": {"g": "a?b"}}),
+        json!({"wildcard": {"f": {"value": "a?b", "case_insensitive": true}}}),
         json!({"match_all": {}}),
         json!({"match_none": {}}),
     ];
@@ -392,6 +457,56 @@ fn combinations_that_read_the_same_are_one() {
         unscored(json!({"constant_score": {"filter": term}})),
         unscored(term)
     );
+}
+
+#[test]
+fn patterns_that_match_the_same_are_one() {
+    let same = [
+        (
+            json!({"wildcard": {"f": "a*"}}),
+            json!({"prefix": {"f": "a"}}),
+        ),
+        (
+            json!({"wildcard": {"f": "a**?*b"}}),
+            json!({"wildcard": {"f": "a?*b"}}),
+        ),
+        (
+            json!({"wildcard": {"f": r"\a?"}}),
+            json!({"wildcard": {"f": "a?"}}),
+        ),
+        (
+            json!({"wildcard": {"f": {"value": "aB?", "case_insensitive": true}}}),
+            json!({"wildcard": {"f": {"value": "Ab?", "case_insensitive": true}}}),
+        ),
+        (
+            json!({"wildcard": {"f": {"value": "10*", "case_insensitive": true}}}),
+            json!({"prefix": {"f": "10"}}),
+        ),
+        (
+            json!({"prefix": {"f": {"value": "AB", "case_insensitive": true}}}),
+            json!({"wildcard": {"f": {"value": "ab*", "case_insensitive": true}}}),
+        ),
+        (
+            json!({"term": {"f": {"value": 10, "case_insensitive": true}}}),
+            json!({"term": {"f": 10}}),
+        ),
+        (
+            json!({"fuzzy": {"f": {"value": "a*", "fuzziness": 0}}}),
+            json!({"wildcard": {"f": r"a\*"}}),
+        ),
+        (
+            json!({"fuzzy": {"f": {"value": "abcd", "fuzziness": 1}}}),
+            json!({"fuzzy": {"f": "abcd"}}),
+        ),
+        (
+            json!({"ids": {"values": ["0:1", "0:2", "0:1"]}}),
+            json!({"ids": {"values": ["0:2", "0:1"]}}),
+        ),
+        (json!({"ids": {"values": []}}), json!({"match_none": {}})),
+    ];
+    for (left, right) in same {
+        assert_eq!(fingerprint(left.clone()), fingerprint(right), "{left}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tantivy::schema::{
 };
 use tantivy::{Index, TantivyDocument};
 
+use crate::filter::automaton::tests::distance;
 use crate::filter::bind::is_like;
 use crate::filter::dates::{DateFormats, optional_time};
 use crate::filter::numbers::{Number, compare};
@@ -249,6 +250,16 @@ pub(super) fn matches(clause: &Clause, doc: &Value) -> bool {
         Clause::ConstantScore(clause) => matches(&clause.filter, doc),
         Clause::DisMax(clause) => clause.queries.iter().any(|clause| matches(clause, doc)),
         Clause::Exists(clause) => !values(doc, &clause.field).is_empty(),
+        Clause::Fuzzy(clause) => {
+            // The words of the corpus are ASCII.
+            let wanted = clause.value.to_string();
+            let edits = usize::from(clause.fuzziness.edits(wanted.len()));
+            let (same, rest) = wanted.split_at(wanted.len().min(clause.prefix_length as usize));
+            strings(doc, &clause.field).iter().any(|text| {
+                text.strip_prefix(same)
+                    .is_some_and(|text| distance(rest, text, clause.transpositions) <= edits)
+            })
+        }
         Clause::Ids(clause) => {
             let own = doc["_id"].as_str().unwrap();
             clause.values.iter().any(|id| id == own)

@@ -12,7 +12,7 @@ use tantivy::{DocAddress, Index, Searcher};
 use crate::filter::ExpansionSettings;
 use crate::filter::tests::model::{self, DOCS, document, facet_matches, matches};
 use crate::filter::tests::strategy::clauses;
-use crate::filter::{Clause, Filter};
+use crate::filter::{Clause, Filter, Fuzziness};
 
 struct Corpus {
     index: Index,
@@ -128,6 +128,9 @@ fn every_kind_of_clause_finds_something_and_not_everything() {
         json!({"match_phrase": {"text": "alder ash"}}),
         json!({"prefix": {"json_fast.mixed": "as"}}),
         json!({"exists": {"field": "json_fast"}}),
+        json!({"fuzzy": {"json.mixed": {"value": "aok", "fuzziness": 1}}}),
+        json!({"fuzzy": {"text": "aldre"}}),
+        json!({"fuzzy": {"word_fast": {"value": "oka", "prefix_length": 1}}}),
         json!({"ids": {"values": ["0:0", "2:79"]}}),
         json!({"prefix": {"word": {"value": "AS", "case_insensitive": true}}}),
         json!({"regexp": {"json_fast.mixed": "[a-o].*k"}}),
@@ -180,6 +183,10 @@ fn scores_are_those_of_elasticsearch() {
         Clause::prefix("word", "OA").case_insensitive(true).into(),
         Clause::regexp("word", "oak|elm").into(),
         Clause::term("word", "OAK").case_insensitive(true).into(),
+        Clause::fuzzy("word", "oka").into(),
+        Clause::fuzzy("word", "oak")
+            .fuzziness(Fuzziness::Edits(0))
+            .into(),
         Clause::wildcard("word", "oak").into(),
         Clause::wildcard("word", "o?k").into(),
         Clause::wildcard("word_fast", "o?k").into(),
@@ -322,4 +329,17 @@ fn hostile_query_strings_end_soon() {
         eprintln!("{:>6} ms {}", started.elapsed().as_millis(), &text[..12]);
     }
     assert!(started.elapsed().as_secs() < 60);
+}
+
+#[test]
+fn a_number_of_a_json_path_is_intersected_by_score() {
+    let clause = Clause::from_value(&json!({"bool": {"must": [
+        {"match": {"text": "ashen"}},
+        {"term": {"json.mixed": -7}},
+    ]}}))
+    .unwrap();
+    assert_eq!(
+        found(query(&clause).as_ref()),
+        expected(|doc| matches(&clause, doc))
+    );
 }

@@ -7,7 +7,7 @@ use crate::filter::tests::model::{
     ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, REGEXPS, UNSIGNED, WORDS,
 };
 use crate::filter::tests::text_strategy::text_clauses;
-use crate::filter::{Clause, FieldValue, MinimumShouldMatch, MinimumStep, RangeClause};
+use crate::filter::{Clause, FieldValue, Fuzziness, MinimumShouldMatch, MinimumStep, RangeClause};
 
 fn fields(test: impl Fn(&Kind, bool) -> bool) -> impl Strategy<Value = (&'static str, Kind)> {
     let fields: Vec<_> = FIELDS
@@ -125,6 +125,21 @@ const WILDCARDS: &[&str] = &[
     "*?*?*?*?*?",
 ];
 
+const FUZZY: &[&str] = &[
+    "oak", "oka", "elms", "asch", "ashne", "aldre", "", "1", "rwoan",
+];
+
+/// How much words may differ.
+fn fuzziness() -> impl Strategy<Value = Fuzziness> {
+    select(vec![
+        Fuzziness::AUTO,
+        Fuzziness::Auto { low: 1, high: 4 },
+        Fuzziness::Edits(0),
+        Fuzziness::Edits(1),
+        Fuzziness::Edits(2),
+    ])
+}
+
 const IDS: &[&str] = &[
     "0:0",
     "0:1",
@@ -175,6 +190,12 @@ fn leaf() -> impl Strategy<Value = Clause> {
         3 => (fields(has_prefix), select(REGEXPS), any::<bool>()).prop_map(
             |((field, _), (value, _), insensitive)| {
                 Clause::regexp(field, value).case_insensitive(insensitive).into()
+            }
+        ),
+        3 => (fields(has_prefix), select(FUZZY), fuzziness(), 0..4_u32, any::<bool>()).prop_map(
+            |((field, _), value, fuzziness, prefix_length, transpositions)| {
+                let clause = Clause::fuzzy(field, value).fuzziness(fuzziness);
+                clause.prefix_length(prefix_length).transpositions(transpositions).into()
             }
         ),
         1 => proptest::collection::vec(select(IDS), 0..4)

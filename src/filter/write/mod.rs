@@ -1,14 +1,13 @@
 //! Clauses to JSON: the short spelling where there is one.
 
 mod fulltext;
+mod patterns;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value, json};
 
-use crate::filter::clause::{
-    BoolClause, Clause, MinimumShouldMatch, Operator, RangeClause, RegexpFlags,
-};
+use crate::filter::clause::{BoolClause, Clause, MinimumShouldMatch, Operator, RangeClause};
 use crate::filter::json::StrictValue;
 
 impl Clause {
@@ -39,6 +38,10 @@ impl Clause {
             Self::Exists(clause) => {
                 json!({"exists": with_common(json!({"field": clause.field}), self)})
             }
+            Self::Fuzzy(clause) => {
+                let body = patterns::fuzzy(clause);
+                by_field("fuzzy", &clause.field, body, "value", self)
+            }
             Self::Ids(clause) => {
                 json!({"ids": with_common(json!({"values": clause.values}), self)})
             }
@@ -67,7 +70,7 @@ impl Clause {
                 json!({"multi_match": with_common(fulltext::multi_match_body(clause), self)})
             }
             Self::Prefix(clause) => {
-                let body = pattern(json!(clause.value), clause.case_insensitive);
+                let body = patterns::pattern(json!(clause.value), clause.case_insensitive);
                 by_field("prefix", &clause.field, body, "value", self)
             }
             Self::QueryString(clause) => {
@@ -77,10 +80,7 @@ impl Clause {
                 json!({"range": {&clause.field: with_common(range_body(clause), self)}})
             }
             Self::Regexp(clause) => {
-                let mut body = pattern(json!(clause.value), clause.case_insensitive);
-                if clause.flags != RegexpFlags::ALL {
-                    body.insert("flags".into(), json!(clause.flags.to_string()));
-                }
+                let body = patterns::regexp(clause);
                 by_field("regexp", &clause.field, body, "value", self)
             }
             Self::SimpleQueryString(clause) => {
@@ -88,7 +88,7 @@ impl Clause {
                 json!({"simple_query_string": with_common(body, self)})
             }
             Self::Term(clause) => {
-                let body = pattern(clause.value.to_value(), clause.case_insensitive);
+                let body = patterns::pattern(clause.value.to_value(), clause.case_insensitive);
                 by_field("term", &clause.field, body, "value", self)
             }
             Self::Terms(clause) => {
@@ -97,7 +97,7 @@ impl Clause {
                 json!({"terms": with_common(json!({&clause.field: values}), self)})
             }
             Self::Wildcard(clause) => {
-                let body = pattern(json!(clause.value), clause.case_insensitive);
+                let body = patterns::pattern(json!(clause.value), clause.case_insensitive);
                 by_field("wildcard", &clause.field, body, "value", self)
             }
         }
@@ -115,15 +115,6 @@ impl<'de> Deserialize<'de> for Clause {
         let StrictValue(value) = StrictValue::deserialize(deserializer)?;
         Self::from_value(&value).map_err(D::Error::custom)
     }
-}
-
-/// A value, and whether its case matters.
-fn pattern(value: Value, case_insensitive: bool) -> Map<String, Value> {
-    let mut body = Map::from_iter([("value".to_owned(), value)]);
-    if case_insensitive {
-        body.insert("case_insensitive".into(), json!(true));
-    }
-    body
 }
 
 /// `{name: {field: value}}` when the body has nothing but its value, else
