@@ -115,7 +115,7 @@ pub mod design {}
 pub use cache::CacheSettings;
 pub use directory::OnMiss;
 pub use error::{Error, ErrorKind, Result};
-pub use filter::{Aggregations, SortValue};
+pub use filter::{Aggregations, DateStyle, FetchField, HighlightField, SortValue};
 pub use filter::{
     BoolClause, Clause, ConstantScoreClause, DisMaxClause, ExistsClause, ExpansionSettings,
     FieldValue, Filter, Fingerprint, Fuzziness, FuzzyClause, FuzzyWords, IdsClause, MatchAllClause,

@@ -6,6 +6,8 @@
 
 #[path = "grid/aggregations.rs"]
 mod aggregations;
+#[path = "grid/bodies.rs"]
+mod bodies;
 #[path = "grid/clauses.rs"]
 mod clauses;
 #[path = "grid/collectors.rs"]
@@ -16,10 +18,14 @@ mod corpus;
 mod dictionaries;
 #[path = "grid/expected.rs"]
 mod expected;
+#[path = "grid/fetching.rs"]
+mod fetching;
 #[path = "grid/model.rs"]
 mod model;
 #[path = "grid/paging.rs"]
 mod paging;
+#[path = "grid/precision.rs"]
+mod precision;
 #[path = "grid/queries.rs"]
 mod queries;
 #[path = "grid/random.rs"]
@@ -32,5 +38,7 @@ mod regressions;
 mod shapes;
 #[path = "common/shared.rs"]
 mod shared;
+#[path = "grid/sorted.rs"]
+mod sorted;
 #[path = "grid/values.rs"]
 mod values;

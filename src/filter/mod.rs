@@ -4,6 +4,7 @@
 //! schema) → tantivy's query and the needs of a warmup, both from the bound form. `canonical`
 //! takes a shortcut from the clause to the fingerprint, without a schema.
 
+mod addresses;
 mod aggregations;
 mod automaton;
 mod bind;
@@ -13,8 +14,10 @@ mod canonical;
 mod clause;
 mod coerce;
 mod column_range;
+mod date_math;
 mod dates;
 mod expansion;
+mod fetch_field;
 mod field;
 #[expect(
     clippy::module_inception,
@@ -22,6 +25,7 @@ mod field;
 )]
 mod filter;
 mod fingerprint;
+mod highlight;
 mod ids_query;
 mod json;
 mod json_ranges;
@@ -42,7 +46,9 @@ pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names};
 pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
+pub(crate) use date_math::Moment;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
+pub(crate) use highlight::{BoundHighlight, bind as bind_highlights};
 pub(crate) use ids_query::IdsQuery;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
@@ -60,8 +66,10 @@ pub use clause::{
     RegexpFlags, SimpleQueryFlag, SimpleQueryStringClause, TermClause, TermsClause, WildcardClause,
     ZeroTermsQuery,
 };
+pub use fetch_field::{DateStyle, FetchField};
 pub use filter::Filter;
 pub use fingerprint::Fingerprint;
+pub use highlight::HighlightField;
 pub use request::{SearchRequest, TrackTotalHits};
 pub use sort::{Missing, Sort, SortKey, SortOrder};
 pub use sort_value::SortValue;

@@ -192,7 +192,7 @@ impl SortValue {
                 _ => text.and_then(from_hex).map(Self::Bytes),
             }
             .ok_or("bytes in hexadecimal"),
-            FieldType::Date(_) => self.date().ok_or("a date, or milliseconds since 1970"),
+            FieldType::Date(_) => self.date().ok_or("a date or milliseconds since 1970"),
             FieldType::F64(_) | FieldType::I64(_) | FieldType::U64(_) => match self.number() {
                 Some(_) => Ok(self.clone()),
                 None => Err("a number"),

@@ -12,7 +12,7 @@ use crate::filter::{
     AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, column_names, typed_place,
 };
 use crate::needs::need::{Need, Needs};
-use crate::needs::query::{Purpose, needs_of};
+use crate::needs::query::{MATCHING, needs_of};
 
 /// A collector of any type, of which only what it reads is asked.
 pub(crate) trait ProbeCollector: Send + Sync {
@@ -25,13 +25,6 @@ impl<C: Collector> ProbeCollector for C {
         self.for_segment(segment, reader).map(drop)
     }
 }
-
-/// Clauses that only match.
-const MATCHING: Purpose = Purpose {
-    scored: false,
-    counted: false,
-    labelled: false,
-};
 
 /// Aggregations whose reads are only known by letting them read.
 struct Probed(Arc<BoundAggregations>);

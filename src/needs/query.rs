@@ -26,6 +26,13 @@ pub(crate) struct Purpose {
     pub(crate) labelled: bool,
 }
 
+/// That a clause only matches.
+pub(crate) const MATCHING: Purpose = Purpose {
+    scored: false,
+    counted: false,
+    labelled: false,
+};
+
 /// What the query of a clause reads.
 pub(crate) fn needs_of(clause: &BoundClause, purpose: Purpose, schema: &Schema) -> Demand {
     let mut walk = Walk {

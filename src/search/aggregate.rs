@@ -22,7 +22,7 @@ pub(super) struct AggregationsOf {
 impl AggregationsOf {
     /// The collector over all splits.
     pub(super) fn new(splits: &[Prepared], limits: AggregationLimitsGuard) -> Result<Self> {
-        let by_split = splits.iter().map(|split| split.aggregations.clone());
+        let by_split = splits.iter().map(|split| split.extras.aggregations.clone());
         let by_split: Option<Vec<_>> = by_split.collect();
         Ok(Self {
             by_split: by_split.ok_or_else(|| {

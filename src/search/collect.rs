@@ -10,17 +10,16 @@ use tantivy::query::{EmptyWeight, EnableScoring, Query, Weight};
 use super::statistics::GlobalStatistics;
 use crate::directory::ReadScope;
 use crate::error::{Error, Result};
-use crate::filter::BoundAggregations;
 use crate::pool::guarded;
 use crate::split::Split;
+use crate::warmup::Extras;
 
 /// One split, ready to be searched.
 #[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) split: Arc<Split>,
     pub(super) query: Arc<dyn Query>,
-    /// What is computed over all matches, when anything is.
-    pub(super) aggregations: Option<Arc<BoundAggregations>>,
+    pub(super) extras: Arc<Extras>,
     /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
     pub(super) hopeless: Arc<[bool]>,
 }

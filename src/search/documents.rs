@@ -1,17 +1,20 @@
-//! The stored documents of the hits: one coalesced round for all splits at once.
+//! What hits bring: their stored documents and values of columns, in one coalesced round for all
+//! splits at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tantivy::schema::{Document, Schema, TantivyDocument};
 use tantivy::{DocAddress, TantivyError};
 
+use super::columns::SegmentColumns;
+use super::highlight::Highlighter;
 use crate::cache::LeaseBuilder;
 use crate::directory::{Probe, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::SourceFilter;
+use crate::filter::{FetchField, SourceFilter};
 use crate::pool;
 use crate::split::Split;
 use crate::store::{Traffic, TrafficCounter};
@@ -21,79 +24,88 @@ use crate::warmup::Warmer;
 /// look at something more first.
 const MAX_ROUNDS: usize = 4;
 
-/// Fetches documents of several splits at once, in the order of `wanted`.
+/// What hits bring, in the terms of one split.
+pub(super) struct Wanted {
+    pub(super) split: Arc<Split>,
+    pub(super) source: SourceFilter,
+    pub(super) fields: Vec<FetchField>,
+    pub(super) highlighter: Highlighter,
+}
+
+/// What one hit brings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fetched {
+    pub(super) source: Option<Value>,
+    pub(super) fields: Option<Map<String, Value>>,
+    pub(super) highlight: Option<Map<String, Value>>,
+}
+
+/// Fetches what the documents of several splits bring, at once, in the order of `hits`.
 ///
 /// # Errors
 ///
-/// Those of the store, and of tantivy's document store.
+/// Those of the store, and of tantivy's readers.
 pub(super) async fn fetch(
     warmer: &Warmer,
-    splits: &[Arc<Split>],
-    wanted: &[(usize, DocAddress)],
-    source: &SourceFilter,
-) -> Result<(Vec<Value>, Traffic)> {
+    wanted: &[Arc<Wanted>],
+    hits: &[(usize, DocAddress)],
+) -> Result<(Vec<Fetched>, Traffic)> {
     let mut by_split: HashMap<usize, Vec<(usize, DocAddress)>> = HashMap::new();
-    for (place, &(split, address)) in wanted.iter().enumerate() {
+    for (place, &(split, address)) in hits.iter().enumerate() {
         by_split.entry(split).or_default().push((place, address));
     }
     let fetches = by_split.into_iter().map(|(split, mut places)| {
         // In the order of the file: each block is decompressed once.
         places.sort_by_key(|&(_, address)| address);
-        fetch_in(warmer, &splits[split], places, source)
+        fetch_in(warmer, &wanted[split], places)
     });
-    let mut documents = vec![Value::Null; wanted.len()];
+    let mut fetched = vec![Fetched::default(); hits.len()];
     let mut traffic = Traffic::default();
     for (found, spent) in try_join_all(fetches).await? {
         traffic = traffic.beside(spent);
-        for (place, document) in found {
-            documents[place] = document;
+        for (place, one) in found {
+            fetched[place] = one;
         }
     }
-    Ok((documents, traffic))
+    Ok((fetched, traffic))
 }
 
-/// Reads the documents one by one as they are asked for, in `scope`: how it goes without warming.
+/// Reads what the documents bring, one by one, in `scope`: how it goes without warming.
 ///
 /// # Errors
 ///
 /// As [`fetch`].
 pub(super) async fn read_on_demand(
     warmer: &Warmer,
-    splits: &[Arc<Split>],
-    wanted: &[(usize, DocAddress)],
-    source: &SourceFilter,
+    wanted: &[Arc<Wanted>],
+    hits: &[(usize, DocAddress)],
     scope: Arc<ReadScope>,
-) -> Result<Vec<Value>> {
-    let splits = splits.to_vec();
+) -> Result<Vec<Fetched>> {
     let wanted = wanted.to_vec();
-    let source = source.clone();
+    let hits = hits.to_vec();
     pool::run(warmer.pool(), move || {
         let read = |&(split, address): &(usize, DocAddress)| {
-            let split: &Arc<Split> = &splits[split];
-            let one = [(0, address)];
-            let attempt = scope.enter(|| Attempt::at(split, &one, &source));
+            let wanted: &Wanted = &wanted[split];
+            let attempt = scope.enter(|| Attempt::at(wanted, &[(0, address)]));
             if let Some(error) = attempt.failure {
-                return Err(Error::from_tantivy(split.path(), error));
+                return Err(Error::from_tantivy(wanted.split.path(), error));
             }
-            Ok(attempt
-                .found
-                .into_iter()
-                .next()
-                .map_or(Value::Null, |(_, document)| document))
+            let found = attempt.found.into_iter().next();
+            Ok(found.map(|(_, fetched)| fetched).unwrap_or_default())
         };
-        wanted.iter().map(read).collect()
+        hits.iter().map(read).collect()
     })
     .await
 }
 
-type Placed = Vec<(usize, Value)>;
+type Placed = Vec<(usize, Fetched)>;
 
 async fn fetch_in(
     warmer: &Warmer,
-    split: &Arc<Split>,
+    wanted: &Arc<Wanted>,
     places: Vec<(usize, DocAddress)>,
-    source: &SourceFilter,
 ) -> Result<(Placed, Traffic)> {
+    let split = &wanted.split;
     let traffic = TrafficCounter::default();
     let mut builder = LeaseBuilder::default();
     let mut places = places;
@@ -102,9 +114,9 @@ async fn fetch_in(
         let probe = Arc::new(Probe::default());
         let lease = Arc::new(builder.build());
         let scope = ReadScope::probe(Arc::clone(&probe), [(split.id(), lease)].into());
-        let (owner, filter) = (Arc::clone(split), source.clone());
+        let owner = Arc::clone(wanted);
         let attempt = pool::run(warmer.pool(), move || {
-            Ok(scope.enter(|| Attempt::at(&owner, &places, &filter)))
+            Ok(scope.enter(|| Attempt::at(&owner, &places)))
         })
         .await?;
         // What is read stays read: tantivy keeps only a few decompressed blocks, so a document
@@ -149,20 +161,52 @@ struct Attempt {
 
 impl Attempt {
     /// Tries all documents, so that the misses of all are known.
-    fn at(split: &Split, places: &[(usize, DocAddress)], source: &SourceFilter) -> Self {
+    fn at(wanted: &Wanted, places: &[(usize, DocAddress)]) -> Self {
         let mut attempt = Self::default();
+        let mut columns: HashMap<u32, Result<SegmentColumns, TantivyError>> = HashMap::new();
         for &(place, address) in places {
-            let document = split.document(address);
-            let document = document.and_then(|it| to_source(&it, split.schema(), source));
-            match document {
-                Ok(document) => attempt.found.push((place, document)),
-                Err(error) => {
+            let stored = wanted.stored(address);
+            let fields = (!wanted.fields.is_empty()).then(|| {
+                let segment = columns.entry(address.segment_ord).or_insert_with(|| {
+                    let searcher = wanted.split.searcher();
+                    let reader = searcher.segment_reader(address.segment_ord);
+                    SegmentColumns::open(reader, &wanted.fields)
+                });
+                match segment {
+                    Ok(columns) => columns.values(address.doc_id),
+                    Err(error) => Err(error.clone()),
+                }
+            });
+            match (stored, fields.transpose()) {
+                (Ok(stored), Ok(fields)) => {
+                    attempt.found.push((place, Fetched { fields, ..stored }));
+                }
+                (Err(error), _) | (_, Err(error)) => {
                     attempt.missed.push((place, address));
                     attempt.failure = Some(error);
                 }
             }
         }
         attempt
+    }
+}
+
+impl Wanted {
+    /// What a hit brings of its stored document, which is not read when that is nothing.
+    fn stored(&self, address: DocAddress) -> Result<Fetched, TantivyError> {
+        let mut fetched = Fetched::default();
+        let has_source = self.source != SourceFilter::None;
+        if !has_source && self.highlighter.is_empty() {
+            return Ok(fetched);
+        }
+        let document = self.split.document(address)?;
+        if !self.highlighter.is_empty() {
+            fetched.highlight = Some(self.highlighter.fragments(&document));
+        }
+        if has_source {
+            fetched.source = Some(to_source(&document, self.split.schema(), &self.source)?);
+        }
+        Ok(fetched)
     }
 }
 

@@ -7,29 +7,29 @@ use tantivy::aggregation::AggregationLimitsGuard;
 use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
-use super::aggregate::{self, AggregationsOf};
-use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
-use super::documents;
+use super::aggregate::AggregationsOf;
+use super::collect::{Hopeless, Prepared, collect};
 use super::hits::{self, Found, Way};
+use super::matched;
 use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
-use super::response::{Hit, Hits, SearchResponse, Shards, Total};
+use super::response::SearchResponse;
 use super::sort::MAX_SORT_KEYS;
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, SearchRequest, SourceFilter, TrackTotalHits};
+use crate::filter::{Filter, SearchRequest};
 use crate::needs::ProbeCollector;
 use crate::pool;
-use crate::split::{Split, SplitAddress};
+use crate::split::SplitAddress;
 use crate::store::{Traffic, TrafficCounter, in_time};
 use crate::warmup::{Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
-struct Joined {
-    splits: Vec<Prepared>,
-    leases: Vec<Option<Arc<Lease>>>,
-    report: SearchReport,
+pub(super) struct Joined {
+    pub(super) splits: Vec<Prepared>,
+    pub(super) leases: Vec<Option<Arc<Lease>>>,
+    pub(super) report: SearchReport,
     /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
     /// what it fetches.
     _warmups: Vec<Warmup>,
@@ -103,13 +103,11 @@ impl Warmer {
                 )));
             }
             let joined = self.joined(splits, &work, options).await?;
-            let way = Way::of(request);
             let limits = self.aggregation_limits();
-            let aggregates = !request.aggregated().is_empty();
+            let asked = request.clone();
             let (found, joined, late) = self
                 .run_search(joined, options, move |splits, scope| {
-                    let aggregations = aggregates.then(|| AggregationsOf::new(splits, limits));
-                    hits::found(splits, way, aggregations.transpose()?, scope)
+                    found(&asked, splits, limits, scope)
                 })
                 .await?;
             let mut response = self.respond(request, joined, found, &late, options).await?;
@@ -255,18 +253,18 @@ impl Warmer {
     ) -> Result<(Prepared, Traffic, Duration)> {
         if let Some(warmed) = warmed {
             let split = Arc::clone(&warmed.split);
-            let query = if warmed.filter.is_same(work.filter()) {
-                Arc::clone(&warmed.query)
+            let (query, extras) = if warmed.filter.is_same(work.filter()) {
+                (Arc::clone(&warmed.query), Arc::clone(&warmed.extras))
             } else {
-                // It reads the same, but may score otherwise.
+                // It reads the same, but may score and name otherwise.
                 let bound = self.compile(&split, work, false).await?;
-                bound.clause.query(&self.settings().expansion).into()
+                let query = bound.clause.query(&self.settings().expansion);
+                (query.into(), bound.extras)
             };
             let prepared = Prepared {
                 split,
                 query,
-                // Their whole meaning is in the fingerprint.
-                aggregations: warmed.aggregations.clone(),
+                extras,
                 hopeless: Arc::clone(&warmed.hopeless),
             };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
@@ -279,7 +277,7 @@ impl Warmer {
         let prepared = Prepared {
             split,
             query: bound.clause.query(&self.settings().expansion).into(),
-            aggregations: bound.aggregations,
+            extras: bound.extras,
             hopeless: Arc::default(),
         };
         Ok((prepared, traffic.snapshot(), opening))
@@ -336,120 +334,34 @@ impl Warmer {
     }
 
     /// Fresh limits, for one search.
-    fn aggregation_limits(&self) -> AggregationLimitsGuard {
+    pub(super) fn aggregation_limits(&self) -> AggregationLimitsGuard {
         let settings = self.settings();
         let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
         AggregationLimitsGuard::new(Some(bytes), Some(buckets))
     }
 
-    fn on_miss(&self, options: &SearchOptions) -> OnMiss {
+    pub(super) fn on_miss(&self, options: &SearchOptions) -> OnMiss {
         options.on_miss.unwrap_or(self.settings().on_miss)
-    }
-
-    async fn respond(
-        &self,
-        request: &SearchRequest,
-        joined: Joined,
-        found: Found,
-        late: &Arc<LateReads>,
-        options: &SearchOptions,
-    ) -> Result<SearchResponse> {
-        let Joined {
-            splits, mut report, ..
-        } = joined;
-        let numbers = SegmentNumbers::of(&splits);
-        let opened: Vec<Arc<Split>> = splits
-            .iter()
-            .map(|split| Arc::clone(&split.split))
-            .collect();
-        let max_score = found
-            .hits
-            .first()
-            .and_then(|hit| hit.score)
-            .filter(|_| request.sorts().is_empty());
-        let page: Vec<_> = found.hits.into_iter().skip(request.offset()).collect();
-        let addresses: Vec<(usize, DocAddress)> =
-            page.iter().map(|hit| numbers.locate(hit.address)).collect();
-
-        let started = Instant::now();
-        let mut sources = Vec::new();
-        report.then(late.traffic());
-        if *request.source_filter() != SourceFilter::None && !page.is_empty() {
-            let before = late.traffic();
-            let source = request.source_filter();
-            let together = match options.warming {
-                Warming::Off => None,
-                _ => match documents::fetch(self, &opened, &addresses, source).await {
-                    // Too large to be held at once: one by one then.
-                    Err(error) if error.kind() == ErrorKind::Budget => None,
-                    fetched => Some(fetched?),
-                },
-            };
-            let (documents, traffic) = match together {
-                Some(fetched) => fetched,
-                None => {
-                    let on_miss = self.on_miss(options);
-                    let scope = ReadScope::search([].into(), on_miss, Arc::clone(late));
-                    let found =
-                        documents::read_on_demand(self, &opened, &addresses, source, scope).await?;
-                    (found, late.traffic().since(before))
-                }
-            };
-            report.then(traffic);
-            sources = documents.into_iter().map(Some).collect();
-        }
-        report.late_reads = late.count();
-        report.fetch_docs_us = micros(started.elapsed());
-        sources.resize(page.len(), None);
-
-        let hits = page
-            .into_iter()
-            .zip(addresses)
-            .zip(sources)
-            .map(|((hit, (split, address)), source)| Hit {
-                index: opened[split].path().to_string(),
-                id: format!("{}:{}", address.segment_ord, address.doc_id),
-                score: hit.score,
-                source,
-                sort: hit.sort,
-            })
-            .collect();
-        let aggregations = found.aggregated.map(|collected| {
-            aggregate::results(request.aggregated(), collected, self.aggregation_limits())
-        });
-        Ok(SearchResponse {
-            took: 0,
-            timed_out: false,
-            shards: Shards {
-                total: opened.len(),
-                successful: opened.len(),
-                skipped: 0,
-                failed: 0,
-            },
-            hits: Hits {
-                total: total(request, found.total),
-                max_score,
-                hits,
-            },
-            aggregations: aggregations.transpose()?,
-            report,
-        })
     }
 }
 
-fn total(request: &SearchRequest, counted: Option<u64>) -> Option<Total> {
-    let value = counted?;
-    match request.total_hits() {
-        TrackTotalHits::Not => None,
-        TrackTotalHits::UpTo(limit) if value > limit => Some(Total {
-            value: limit,
-            relation: "gte",
-        }),
-        TrackTotalHits::Exactly | TrackTotalHits::UpTo(_) => Some(Total {
-            value,
-            relation: "eq",
-        }),
+/// Searches, and finds out by which names the hits of the page match.
+fn found(
+    request: &SearchRequest,
+    splits: &[Prepared],
+    limits: AggregationLimitsGuard,
+    scope: &Arc<ReadScope>,
+) -> Result<Found> {
+    for split in splits {
+        request.check_fetch(split.split.index())?;
     }
+    let aggregates = !request.aggregated().is_empty();
+    let aggregations = aggregates.then(|| AggregationsOf::new(splits, limits));
+    let mut found = hits::found(splits, Way::of(request), aggregations.transpose()?, scope)?;
+    found.hits.drain(..request.offset().min(found.hits.len()));
+    let page: Vec<DocAddress> = found.hits.iter().map(|hit| hit.address).collect();
+    found.matched = matched::names(splits, &page, scope)?;
+    Ok(found)
 }
 
 fn search_span(work: &Work, splits: usize) -> tracing::Span {
@@ -471,6 +383,6 @@ fn observe(report: &SearchReport, span: &tracing::Span) {
     metrics::histogram!("forewarm_join_seconds").record(report.join_us as f64 / 1e6);
 }
 
-fn micros(duration: Duration) -> u64 {
+pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

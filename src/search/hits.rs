@@ -18,6 +18,10 @@ use crate::filter::{SearchRequest, Sort, SortKey, SortValue, TrackTotalHits};
 pub(super) struct Found {
     pub(super) hits: Vec<FoundHit>,
     pub(super) total: Option<u64>,
+    /// The best score of all, when hits are ordered by it.
+    pub(super) max_score: Option<f32>,
+    /// By hit, once known: the names of the clauses it matched.
+    pub(super) matched: Vec<Vec<String>>,
     pub(super) aggregated: Option<IntermediateAggregationResults>,
 }
 
@@ -103,6 +107,7 @@ impl Found {
     }
 
     pub(super) fn from_scores(scores: Vec<(f32, DocAddress)>) -> Self {
+        let max_score = scores.first().map(|(score, _)| *score);
         let hits = scores
             .into_iter()
             .map(|(score, address)| FoundHit {
@@ -113,6 +118,7 @@ impl Found {
             .collect();
         Self {
             hits,
+            max_score,
             ..Self::default()
         }
     }

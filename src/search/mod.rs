@@ -4,12 +4,16 @@
 mod after;
 mod aggregate;
 mod collect;
+mod columns;
 mod count;
 mod documents;
 mod execute;
+mod highlight;
 mod hits;
+mod matched;
 mod options;
 mod report;
+mod respond;
 mod response;
 mod sort;
 mod statistics;

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::report::SearchReport;
 use crate::filter::SortValue;
@@ -81,6 +81,15 @@ pub struct Hit {
     /// Its stored fields, when asked for.
     #[serde(rename = "_source", skip_serializing_if = "Option::is_none")]
     pub source: Option<Value>,
+    /// Values of columns by field, as lists, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Map<String, Value>>,
+    /// Fragments of texts by field, with the words of the query marked, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highlight: Option<Map<String, Value>>,
+    /// The names of the clauses it matched, those that have one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matched_queries: Vec<String>,
     /// The values it was sorted by.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sort: Vec<SortValue>,

@@ -13,4 +13,4 @@ pub use settings::WarmerSettings;
 pub(crate) use task::Warmed;
 pub use task::Warmup;
 pub use warmer::{Statistics, Warmer, WarmerBuilder};
-pub(crate) use work::Work;
+pub(crate) use work::{Extras, Work};

@@ -11,10 +11,11 @@ use tracing::Instrument;
 
 use super::outcome::Outcome;
 use super::registry::Registry;
+use super::work::Extras;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{BoundAggregations, Filter, Fingerprint};
+use crate::filter::{Filter, Fingerprint};
 use crate::split::Split;
 use crate::store::in_time;
 
@@ -31,7 +32,7 @@ pub(crate) struct Warmed {
     /// What `query` was compiled from. Others that read the same join too, and compile their own.
     pub(crate) filter: Filter,
     pub(crate) query: Arc<dyn Query>,
-    pub(crate) aggregations: Option<Arc<BoundAggregations>>,
+    pub(crate) extras: Arc<Extras>,
     pub(crate) lease: Arc<Lease>,
     /// By segment: whether it is proven to hold no match, so that it need not be searched.
     pub(crate) hopeless: Arc<[bool]>,

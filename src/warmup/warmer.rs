@@ -330,7 +330,7 @@ impl Warmer {
             split,
             filter: work.filter().clone(),
             query: bound.clause.query(&self.settings().expansion).into(),
-            aggregations: bound.aggregations,
+            extras: bound.extras,
             lease: Arc::new(lease),
             hopeless: findings.hopeless.into(),
             probe_rounds,

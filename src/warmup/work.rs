@@ -3,13 +3,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 use tantivy::Index;
+use tantivy::query::Query;
 
 use crate::error::Result;
 use crate::filter::{
-    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, SearchRequest,
+    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, Moment, SearchRequest,
 };
 use crate::needs::{
-    Demand, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
+    Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
 };
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
@@ -24,8 +25,22 @@ pub(crate) struct Work {
 pub(crate) struct BoundWork {
     pub(crate) clause: BoundClause,
     pub(crate) demand: Demand,
+    pub(crate) extras: Arc<Extras>,
+}
+
+/// What a request wants beside its hits, in one split.
+#[derive(Default)]
+pub(crate) struct Extras {
     /// What is computed over all matches, when anything is.
     pub(crate) aggregations: Option<Arc<BoundAggregations>>,
+    /// The clauses that hits are told to have matched.
+    pub(crate) named: Vec<Named>,
+}
+
+/// A clause with a name.
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) query: Box<dyn Query>,
 }
 
 #[derive(Clone)]
@@ -35,6 +50,8 @@ enum Collect {
         scored: bool,
         columns: Vec<String>,
         collector: Arc<dyn ProbeCollector>,
+        /// What `now` is, the same in every split.
+        now: Moment,
     },
     /// The hits of a request.
     Hits(Arc<SearchRequest>),
@@ -68,6 +85,7 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now: Moment::now(),
             },
             fingerprint: Fingerprint::of(&canonical),
         }
@@ -103,8 +121,9 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now,
             } => {
-                let clause = self.filter.bind(index, "query")?;
+                let clause = self.filter.bind_at(index, "query", *now)?;
                 let purpose = Purpose {
                     scored: *scored,
                     counted: false,
@@ -121,7 +140,7 @@ impl Work {
                 Ok(BoundWork {
                     clause,
                     demand,
-                    aggregations: None,
+                    extras: Arc::default(),
                 })
             }
             Collect::Hits(request) => Self::bind_request(request, index, limits, labelled),
@@ -142,22 +161,40 @@ impl Work {
             labelled,
         };
         let mut demand = needs_of(&clause, purpose, &schema);
-        let aggregations = match request.aggregated() {
-            none if none.is_empty() => None,
-            some => Some(Arc::new(some.bind(index, limits)?)),
-        };
-        if aggregations.as_ref().is_some_and(|bound| bound.sees_all()) {
+        request.check_fetch(index)?;
+        let mut extras = Extras::default();
+        let mut named = Vec::new();
+        request.visit_named(&mut |name, clause| named.push((name, clause)));
+        for (name, clause) in named {
+            let clause = Filter::from(clause.clone()).bind_at(index, "query", request.moment())?;
+            demand
+                .needs
+                .extend(needs_of(&clause, MATCHING, &schema).needs);
+            extras.named.push(Named {
+                name: name.to_owned(),
+                query: clause.query(limits),
+            });
+        }
+        if !request.aggregated().is_empty() {
+            let bound = request.aggregated().bind(index, limits, request.moment())?;
+            extras.aggregations = Some(Arc::new(bound));
+        }
+        if extras
+            .aggregations
+            .as_ref()
+            .is_some_and(|bound| bound.sees_all())
+        {
             // What hits are sorted by is opened beside them.
             demand.always_from = demand.needs.len();
         }
         demand.needs.extend(needs_of_sort(request, &schema)?);
-        if let Some(bound) = &aggregations {
+        if let Some(bound) = &extras.aggregations {
             demand.needs.extend(needs_of_aggregations(bound, &schema));
         }
         Ok(BoundWork {
             clause,
             demand,
-            aggregations,
+            extras: Arc::new(extras),
         })
     }
 }

@@ -80,7 +80,8 @@ fn match_text(body: &Value, doc: &Doc) -> bool {
         return false;
     }
     if parameters.get("operator") == Some(&Value::from("and")) {
-        return found == asked;
+        // Of several words none is optional, so a minimum of optional ones is never met.
+        return found == asked && (asked == 1 || minimum(parameters, 0) == 0);
     }
     // A single word is a term, of which nothing can be required but itself.
     let least = if asked == 1 {

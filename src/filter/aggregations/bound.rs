@@ -15,6 +15,7 @@ use tantivy::{Index, SegmentReader};
 use super::check::kind_of;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
+use crate::filter::Moment;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
 use crate::filter::expansion::ExpansionSettings;
@@ -174,8 +175,8 @@ impl QueryBuilder for BoundFilter {
 }
 
 impl Aggregations {
-    /// Binds the aggregations to the schema and tokenizers of an index; clauses of their filters
-    /// expand within `limits`.
+    /// Binds the aggregations to the schema and tokenizers of an index, at the moment of a request;
+    /// clauses of their filters expand within `limits`.
     ///
     /// # Errors
     ///
@@ -185,10 +186,12 @@ impl Aggregations {
         &self,
         index: &Index,
         limits: &ExpansionSettings,
+        now: Moment,
     ) -> Result<BoundAggregations> {
         let mut binder = Binder {
             index,
             limits,
+            now,
             schema: index.schema(),
             reads: Vec::new(),
             brings_values: false,
@@ -219,6 +222,8 @@ enum Takes {
 struct Binder<'i> {
     index: &'i Index,
     limits: &'i ExpansionSettings,
+    /// What `now` is in filters.
+    now: Moment,
     schema: Schema,
     reads: Vec<AggregationRead>,
     brings_values: bool,
@@ -257,7 +262,7 @@ impl Binder<'_> {
     }
 
     fn filter(&mut self, filter: Filter, path: &Path<'_>) -> Result<AggregationVariants> {
-        let clause = filter.bind(self.index, &path.to_string())?;
+        let clause = filter.bind_at(self.index, &path.to_string(), self.now)?;
         let query = clause.query(self.limits);
         self.reads.push(AggregationRead::Filter(clause));
         let filter = FilterAggregation::new_with_builder(Box::new(BoundFilter(query)));

@@ -9,7 +9,9 @@ use super::{DEFAULT_SIZE, SearchRequest, TrackTotalHits};
 use crate::error::Result;
 use crate::filter::aggregations::Aggregations;
 use crate::filter::clause::Clause;
+use crate::filter::fetch_field;
 use crate::filter::filter::FilterKind;
+use crate::filter::highlight;
 use crate::filter::json::{self, StrictValue, check_keys, kind_of, object};
 use crate::filter::parse::Parser;
 use crate::filter::path::Path;
@@ -22,11 +24,15 @@ const KEYS: &[&str] = &[
     "_source",
     "aggregations",
     "aggs",
+    "docvalue_fields",
+    "fields",
     "from",
+    "highlight",
     "query",
     "search_after",
     "size",
     "sort",
+    "stored_fields",
     "track_total_hits",
 ];
 
@@ -70,9 +76,7 @@ impl SearchRequest {
         if let Some(value) = map.get("track_total_hits") {
             request.track_total_hits = track(value)?;
         }
-        if let Some(value) = map.get("_source") {
-            request.source = SourceFilter::from_value(value, &Path::root("_source"))?;
-        }
+        request.read_fetch(map)?;
         match (map.get("aggs"), map.get("aggregations")) {
             (Some(_), Some(_)) => {
                 return Err(root.error("\"aggregations\" and \"aggs\" are the same: give one"));
@@ -87,6 +91,36 @@ impl SearchRequest {
         }
         request.validate()?;
         Ok(request)
+    }
+
+    /// Reads what hits bring.
+    fn read_fetch(&mut self, map: &Map<String, Value>) -> Result<()> {
+        if let Some(value) = map.get("_source") {
+            self.source = SourceFilter::from_value(value, &Path::root("_source"))?;
+        }
+        for key in ["fields", "docvalue_fields"] {
+            if let Some(value) = map.get(key) {
+                let path = Path::root(key);
+                self.fields.extend(fetch_field::from_value(value, &path)?);
+            }
+        }
+        if let Some(value) = map.get("highlight") {
+            self.highlight = highlight::from_value(value, &Path::root("highlight"))?;
+        }
+        if let Some(value) = map.get("stored_fields") {
+            let path = Path::root("stored_fields");
+            if *value != json!("_none_") && *value != json!(["_none_"]) {
+                return Err(path.error(
+                    "only \"_none_\" is supported: name stored fields in \"_source\", columns in \
+                     \"fields\"",
+                ));
+            }
+            if map.contains_key("_source") && self.source != SourceFilter::None {
+                return Err(path.error("\"_none_\" and \"_source\" exclude each other"));
+            }
+            self.source = SourceFilter::None;
+        }
+        Ok(())
     }
 
     /// The request as JSON. [`from_value`](Self::from_value) reads it back unchanged.
@@ -126,6 +160,12 @@ impl SearchRequest {
         }
         if self.source != SourceFilter::All {
             body.insert("_source".into(), self.source.to_value());
+        }
+        if !self.fields.is_empty() {
+            body.insert("fields".into(), fetch_field::to_value(&self.fields));
+        }
+        if !self.highlight.is_empty() {
+            body.insert("highlight".into(), highlight::to_value(&self.highlight));
         }
         if !self.aggregations.is_empty() {
             body.insert("aggs".into(), self.aggregations.to_value());

@@ -3,13 +3,19 @@
 mod body;
 
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use serde_json::{Map, Value};
+use tantivy::Index;
 
 use crate::error::Result;
 use crate::filter::aggregations::Aggregations;
+use crate::filter::clause::Clause;
+use crate::filter::date_math::Moment;
+use crate::filter::fetch_field::{self, FetchField};
 use crate::filter::filter::Filter;
 use crate::filter::fingerprint::Fingerprint;
+use crate::filter::highlight::{self, HighlightField};
 use crate::filter::path::Path;
 use crate::filter::sort::{Sort, SortKey};
 use crate::filter::sort_value::SortValue;
@@ -23,8 +29,8 @@ const DEFAULT_SIZE: usize = 10;
 /// What to search for and what to bring back.
 ///
 /// The shape is that of an Elasticsearch `_search` body (page *Search API*, `search-search`):
-/// `query`, `size`, `from`, `sort`, `track_total_hits`, `_source`, `search_after`, and `aggs` or
-/// `aggregations`.
+/// `query`, `size`, `from`, `sort`, `search_after`, `track_total_hits`, `_source`, `fields` and
+/// `docvalue_fields`, `stored_fields` (only `_none_`), `highlight`, and `aggs` or `aggregations`.
 ///
 /// ```
 /// use forewarm::{Clause, SearchRequest, Sort};
@@ -50,9 +56,13 @@ pub struct SearchRequest {
     source: SourceFilter,
     aggregations: Aggregations,
     search_after: Option<Vec<SortValue>>,
+    fields: Vec<FetchField>,
+    highlight: Vec<HighlightField>,
     /// Computed when it is first asked for, and made anew by setters of what it depends on:
     /// hashing costs more than joining, and a request is warmed, joined and searched.
     pub(crate) fingerprint: OnceLock<Fingerprint>,
+    /// What `now` is, from when it is first asked for.
+    now: OnceLock<Moment>,
 }
 
 /// How exactly hits are counted.
@@ -84,8 +94,38 @@ impl SearchRequest {
             source: SourceFilter::All,
             aggregations: Aggregations::default(),
             search_after: None,
+            fields: Vec::new(),
+            highlight: Vec::new(),
             fingerprint: OnceLock::new(),
+            now: OnceLock::new(),
         }
+    }
+
+    /// Sets what `now` is in date arithmetic, to the millisecond.
+    ///
+    /// A request has one moment, so that it is warmed and searched for the same dates. If none is
+    /// set, it is when the request is first warmed, searched or asked for its fingerprint; clones
+    /// made after that have the same. It is no part of the request's JSON.
+    ///
+    /// ```
+    /// use forewarm::{Clause, SearchRequest};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// let today = SearchRequest::new(Clause::range("at").gte("now/d"));
+    /// let at = |hours: u64| today.clone().at(UNIX_EPOCH + Duration::from_secs(hours * 3600));
+    /// assert_eq!(at(1).fingerprint(), at(23).fingerprint());
+    /// assert_ne!(at(1).fingerprint(), at(25).fingerprint());
+    /// ```
+    #[must_use]
+    pub fn at(mut self, now: SystemTime) -> Self {
+        self.now = OnceLock::from(Moment::of(now));
+        self.fingerprint = OnceLock::new();
+        self
+    }
+
+    /// What `now` is.
+    pub(crate) fn moment(&self) -> Moment {
+        *self.now.get_or_init(Moment::now)
     }
 
     /// Sets how many hits to bring. With `from` at most 10,000.
@@ -156,6 +196,24 @@ impl SearchRequest {
         self
     }
 
+    /// Sets which columns hits bring the values of. Unlike stored fields, these cost a whole column
+    /// in each segment that has a hit.
+    #[must_use]
+    pub fn fields(mut self, fields: impl IntoIterator<Item = impl Into<FetchField>>) -> Self {
+        self.fields = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets which texts of hits are shown with the words of the query marked.
+    #[must_use]
+    pub fn highlight(
+        mut self,
+        fields: impl IntoIterator<Item = impl Into<HighlightField>>,
+    ) -> Self {
+        self.highlight = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// What is searched for.
     pub fn filter(&self) -> &Filter {
         &self.filter
@@ -194,6 +252,35 @@ impl SearchRequest {
     /// The place in the order after which hits begin.
     pub fn place(&self) -> Option<&[SortValue]> {
         self.search_after.as_deref()
+    }
+
+    /// The columns that hits bring the values of.
+    pub fn fetched_fields(&self) -> &[FetchField] {
+        &self.fields
+    }
+
+    /// The texts of hits that are shown with the words of the query marked.
+    pub fn highlighted(&self) -> &[HighlightField] {
+        &self.highlight
+    }
+
+    /// Visits the named clauses, unless there are no hits to name them for.
+    pub(crate) fn visit_named<'r>(&'r self, visit: &mut dyn FnMut(&'r str, &'r Clause)) {
+        if self.size > 0
+            && let Some(clause) = self.filter.clause()
+        {
+            clause.visit_named(visit);
+        }
+    }
+
+    /// Checks what hits bring against an index.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest`, naming the field and its place.
+    pub(crate) fn check_fetch(&self, index: &Index) -> Result<()> {
+        fetch_field::check(&self.fields, &index.schema())?;
+        highlight::bind(&self.highlight, index).map(drop)
     }
 
     /// Whether scores are computed: only when hits are ordered by them, as in Elasticsearch.
@@ -239,8 +326,48 @@ impl SearchRequest {
     pub(crate) fn canonical_extras(&self) -> Map<String, Value> {
         let mut extras = Map::new();
         if !self.aggregations.is_empty() {
-            extras.insert("aggs".into(), self.aggregations.canonical());
+            extras.insert("aggs".into(), self.aggregations.canonical(self.moment()));
+        }
+        let mut named = Vec::new();
+        if let Some(clause) = self.filter.clause().filter(|_| self.size > 0) {
+            read_for_names(clause, self.is_scored(), self.moment(), &mut named);
+        }
+        if !named.is_empty() {
+            named.sort_by_key(Value::to_string);
+            named.dedup();
+            extras.insert("named".into(), Value::Array(named));
         }
         extras
+    }
+}
+
+/// The canonical forms of clauses that are read only because they have a name: those that change
+/// neither matches nor scores are left out of the query.
+fn read_for_names(clause: &Clause, scored: bool, now: Moment, named: &mut Vec<Value>) {
+    match clause {
+        Clause::Bool(clause) => {
+            for part in &clause.must {
+                read_for_names(part, scored, now, named);
+            }
+            for part in clause.filter.iter().chain(&clause.must_not) {
+                read_for_names(part, false, now, named);
+            }
+            for part in &clause.should {
+                if scored {
+                    read_for_names(part, scored, now, named);
+                } else {
+                    part.visit_named(&mut |_, clause| {
+                        named.push(Filter::from(clause.clone()).canonical_unscored(now));
+                    });
+                }
+            }
+        }
+        Clause::ConstantScore(clause) => read_for_names(&clause.filter, false, now, named),
+        Clause::DisMax(clause) => {
+            for query in &clause.queries {
+                read_for_names(query, scored, now, named);
+            }
+        }
+        _ => {}
     }
 }

@@ -1,7 +1,9 @@
 //! Tests of the whole room.
 
+mod bodies;
 mod errors;
 mod forms;
+mod meaning;
 mod model;
 mod queries;
 mod strategy;
