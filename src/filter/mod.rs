@@ -40,7 +40,7 @@ mod source;
 mod value;
 mod write;
 
-pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names};
+pub(crate) use aggregations::{AggregationRead, BoundAggregations, Spans, column_names};
 pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
