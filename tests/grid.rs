@@ -6,6 +6,8 @@
 
 #[path = "grid/aggregations.rs"]
 mod aggregations;
+#[path = "grid/bodies.rs"]
+mod bodies;
 #[path = "grid/clauses.rs"]
 mod clauses;
 #[path = "grid/collectors.rs"]
@@ -24,6 +26,8 @@ mod lazy;
 mod model;
 #[path = "grid/paging.rs"]
 mod paging;
+#[path = "grid/precision.rs"]
+mod precision;
 #[path = "grid/queries.rs"]
 mod queries;
 #[path = "grid/random.rs"]
@@ -36,5 +40,7 @@ mod regressions;
 mod shapes;
 #[path = "common/shared.rs"]
 mod shared;
+#[path = "grid/sorted.rs"]
+mod sorted;
 #[path = "grid/values.rs"]
 mod values;

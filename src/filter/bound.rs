@@ -102,7 +102,7 @@ pub(crate) struct BoundBool {
 impl BoundClause {
     /// The clause with its score multiplied.
     pub(crate) fn boosted(self, boost: f32) -> Self {
-        if boost == 1.0 {
+        if boost == 1.0 || matches!(self, Self::Empty) {
             self
         } else {
             Self::Boost(Box::new(self), boost)

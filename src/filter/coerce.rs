@@ -12,9 +12,11 @@ use tantivy::schema::{
 use tantivy::{DateTime, Term};
 
 use crate::error::Result;
+use crate::filter::addresses;
 use crate::filter::bound::BoundClause;
 use crate::filter::column_range::ColumnValues;
-use crate::filter::dates::{DateFormats, optional_time};
+use crate::filter::date_math::DateReader;
+use crate::filter::dates::optional_time;
 use crate::filter::field::Target;
 use crate::filter::numbers::{Number, NumberRange};
 use crate::filter::path::Path;
@@ -28,8 +30,23 @@ pub(crate) fn exact(
     value: &FieldValue,
     path: &Path<'_>,
 ) -> Result<Vec<BoundClause>> {
+    exact_in(target, value, &DateReader::plain(), path)
+}
+
+/// As [`exact`], with dates read in another way.
+pub(crate) fn exact_in(
+    target: &Target<'_>,
+    value: &FieldValue,
+    dates: &DateReader,
+    path: &Path<'_>,
+) -> Result<Vec<BoundClause>> {
+    if let (FieldType::IpAddr(_), Some(network)) =
+        (target.entry.field_type(), addresses::network(value))
+    {
+        return addresses::between(target, network, path).map(|clause| vec![clause]);
+    }
     match target.entry.field_type() {
-        FieldType::Date(_) => exact_date(target, value, path).map(|clause| vec![clause]),
+        FieldType::Date(_) => exact_date(target, value, dates, path).map(|clause| vec![clause]),
         FieldType::JsonObject(_) => exact_json(target, value, path),
         _ if target.is_indexed() => Ok(vec![term(native_term(target, value, path)?)]),
         _ if target.is_fast() => {
@@ -150,8 +167,13 @@ fn native_column(target: &Target<'_>, term: &Term, path: &Path<'_>) -> Result<Bo
 
 /// A date matches the whole span that it leaves open, as in Elasticsearch, at the precision of
 /// the index.
-fn exact_date(target: &Target<'_>, value: &FieldValue, path: &Path<'_>) -> Result<BoundClause> {
-    let span = date_span(target, value, &DateFormats::usual(), path)?;
+fn exact_date(
+    target: &Target<'_>,
+    value: &FieldValue,
+    dates: &DateReader,
+    path: &Path<'_>,
+) -> Result<BoundClause> {
+    let span = date_span(target, value, dates, path)?;
     let Some(nanos) = ranges::nanos(*span.start(), *span.end()) else {
         return Ok(BoundClause::Empty);
     };
@@ -214,18 +236,12 @@ pub(crate) fn json_typed_term(target: &Target<'_>, text: &str) -> Option<Term> {
 pub(crate) fn date_span(
     target: &Target<'_>,
     value: &FieldValue,
-    formats: &DateFormats,
+    dates: &DateReader,
     path: &Path<'_>,
 ) -> Result<RangeInclusive<i128>> {
-    let span = match value {
-        FieldValue::Integer(number) => Some(formats.span_of_number(*number)),
-        FieldValue::Float(_) => whole(value)
-            .and_then(|number| i64::try_from(number).ok())
-            .map(|number| formats.span_of_number(number)),
-        FieldValue::Text(text) => formats.span(text),
-        FieldValue::Bool(_) | FieldValue::Unsigned(_) => None,
-    };
-    span.ok_or_else(|| wrong_value(target, value, "a date", path))
+    dates
+        .span(value)
+        .ok_or_else(|| wrong_value(target, value, "a date", path))
 }
 
 /// The span of a date on a JSON path. A bare number is a number there.

@@ -8,9 +8,9 @@ use std::ops::RangeInclusive;
 use tantivy::time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset};
 
 /// Nanoseconds since 1970 in UTC. Wide enough for every year of four digits.
-type Nanos = i128;
+pub(crate) type Nanos = i128;
 
-const SECOND: Nanos = 1_000_000_000;
+pub(crate) const SECOND: Nanos = 1_000_000_000;
 const MILLISECOND: Nanos = 1_000_000;
 
 /// The formats by name, as error messages list them.
@@ -53,11 +53,12 @@ impl DateFormats {
     }
 
     /// The span that a text means, in the first format that can read it.
-    pub(crate) fn span(&self, text: &str) -> Option<RangeInclusive<Nanos>> {
+    /// A date without an offset is one of `zone`.
+    pub(crate) fn span(&self, text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
         self.0.iter().find_map(|format| match format {
-            DateFormat::Day => day_only(text),
+            DateFormat::Day => day_only(text, zone),
             DateFormat::Millis => count(text, MILLISECOND),
-            DateFormat::OptionalTime => optional_time(text),
+            DateFormat::OptionalTime => optional_time_in(text, zone),
             DateFormat::Second => count(text, SECOND),
         })
     }
@@ -74,13 +75,18 @@ impl DateFormats {
 
 /// A date and maybe a time: `yyyy[-MM[-dd[THH[:mm[:ss[.S…]]]][offset]]]`, UTC without an offset.
 pub(crate) fn optional_time(text: &str) -> Option<RangeInclusive<Nanos>> {
+    optional_time_in(text, UtcOffset::UTC)
+}
+
+/// As [`optional_time`], in another zone without an offset.
+fn optional_time_in(text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
     if !text.is_ascii() {
         return None;
     }
     match text.split_once(['T', 't']) {
-        None => date(text),
+        None => date(text, zone),
         Some((day, time)) => {
-            let (hours, offset) = split_offset(time)?;
+            let (hours, offset) = split_offset(time, zone)?;
             let date = full_date(day)?;
             if hours.is_empty() {
                 return shifted(date, Duration::DAY, offset);
@@ -97,12 +103,12 @@ pub(crate) fn optional_time(text: &str) -> Option<RangeInclusive<Nanos>> {
     }
 }
 
-fn day_only(text: &str) -> Option<RangeInclusive<Nanos>> {
-    shifted(full_date(text)?, Duration::DAY, UtcOffset::UTC)
+fn day_only(text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
+    shifted(full_date(text)?, Duration::DAY, zone)
 }
 
 /// A year, a month or a day.
-fn date(text: &str) -> Option<RangeInclusive<Nanos>> {
+fn date(text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
     let mut parts = text.split('-');
     let year = i32::try_from(digits(parts.next()?, 4)?).ok()?;
     let Some(month) = parts.next() else {
@@ -112,18 +118,14 @@ fn date(text: &str) -> Option<RangeInclusive<Nanos>> {
         } else {
             365
         };
-        return shifted(first, Duration::days(days), UtcOffset::UTC);
+        return shifted(first, Duration::days(days), zone);
     };
     let month = Month::try_from(u8::try_from(digits(month, 2)?).ok()?).ok()?;
     if parts.next().is_none() {
         let first = Date::from_calendar_date(year, month, 1).ok()?;
-        return shifted(
-            first,
-            Duration::days(month.length(year).into()),
-            UtcOffset::UTC,
-        );
+        return shifted(first, Duration::days(month.length(year).into()), zone);
     }
-    day_only(text)
+    day_only(text, zone)
 }
 
 fn full_date(text: &str) -> Option<Date> {
@@ -166,31 +168,39 @@ fn time_of_day(text: &str) -> Option<(Time, Nanos)> {
     ))
 }
 
-/// Splits `Z`, `+hh:mm`, `-hhmm` or `+hh` off a time.
-fn split_offset(text: &str) -> Option<(&str, UtcOffset)> {
+/// Splits `Z` or an offset off a time; without one it is `zone`.
+fn split_offset(text: &str, zone: UtcOffset) -> Option<(&str, UtcOffset)> {
     if let Some(time) = text.strip_suffix(['Z', 'z']) {
         return Some((time, UtcOffset::UTC));
     }
     let Some(at) = text.rfind(['+', '-']) else {
-        return Some((text, UtcOffset::UTC));
+        return Some((text, zone));
     };
-    let (time, offset) = text.split_at(at);
-    let sign = if offset.starts_with('-') { -1 } else { 1 };
-    let number = |text: &str| digits(text, 2).and_then(|value| i8::try_from(value).ok());
-    let (hours, minutes) = match offset.get(1..)? {
-        both if both.len() == 5 && both.as_bytes().get(2) == Some(&b':') => {
-            (number(both.get(..2)?)?, number(both.get(3..)?)?)
+    let (time, text) = text.split_at(at);
+    Some((time, offset(text)?))
+}
+
+/// Reads `+hh:mm`, `-hhmm`, `+hh` or `+h`.
+pub(crate) fn offset(text: &str) -> Option<UtcOffset> {
+    let sign = match text.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let text = text.get(1..)?;
+    let number = |text: &str| digits(text, text.len()).and_then(|value| i8::try_from(value).ok());
+    let (hours, minutes) = match text.len() {
+        5 if text.as_bytes().get(2) == Some(&b':') => {
+            (number(text.get(..2)?)?, number(text.get(3..)?)?)
         }
-        both if both.len() == 4 => (number(both.get(..2)?)?, number(both.get(2..)?)?),
-        hours => (number(hours)?, 0),
+        4 => (number(text.get(..2)?)?, number(text.get(2..)?)?),
+        1 | 2 => (number(text)?, 0),
+        _ => return None,
     };
     if minutes > 59 {
         return None;
     }
-    Some((
-        time,
-        UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()?,
-    ))
+    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
 }
 
 /// Exactly `length` digits.
@@ -272,7 +282,11 @@ mod tests {
         ];
         for (text, first, after) in spans {
             let expected = rfc3339(first)..=rfc3339(after) - 1;
-            assert_eq!(DateFormats::usual().span(text), Some(expected), "{text}");
+            assert_eq!(
+                DateFormats::usual().span(text, UtcOffset::UTC),
+                Some(expected),
+                "{text}"
+            );
         }
         let exact = rfc3339("2024-02-29T07:30:05.25Z");
         assert_eq!(
@@ -309,7 +323,10 @@ mod tests {
     fn a_format_decides_how_numbers_are_read() {
         let seconds = DateFormats::parse("epoch_second").unwrap();
         assert_eq!(seconds.span_of_number(1), SECOND..=2 * SECOND - 1);
-        assert_eq!(seconds.span("1"), Some(SECOND..=2 * SECOND - 1));
+        assert_eq!(
+            seconds.span("1", UtcOffset::UTC),
+            Some(SECOND..=2 * SECOND - 1)
+        );
         assert_eq!(
             DateFormats::usual().span_of_number(1),
             MILLISECOND..=2 * MILLISECOND - 1

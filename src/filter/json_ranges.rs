@@ -9,7 +9,7 @@ use crate::filter::bound::BoundClause;
 use crate::filter::clause::RangeClause;
 use crate::filter::coerce::{column, date_span, json_date};
 use crate::filter::column_range::ColumnValues;
-use crate::filter::dates::DateFormats;
+use crate::filter::date_math::{DateReader, is_math};
 use crate::filter::field::Target;
 use crate::filter::numbers::{Number, NumberRange};
 use crate::filter::path::Path;
@@ -22,12 +22,13 @@ use crate::filter::value::FieldValue;
 pub(crate) fn range(
     target: &Target<'_>,
     clause: &RangeClause,
-    formats: Option<&DateFormats>,
+    dates: &DateReader,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
     let no = |_: &FieldValue, path: &Path<'_>| path.error("another type");
-    if let Some(formats) = formats {
-        let span = |value: &FieldValue, path: &Path<'_>| date_span(target, value, formats, path);
+    if clause.format.is_some() || clause.time_zone.is_some() {
+        // Then dates are meant.
+        let span = |value: &FieldValue, path: &Path<'_>| date_span(target, value, dates, path);
         let nanos = date_bounds(clause, path, span)?;
         return Ok(nanos.map_or(BoundClause::Empty, |nanos| json_dates(target, nanos)));
     }
@@ -38,10 +39,14 @@ pub(crate) fn range(
     if let Ok(numbers) = numbers {
         json_numbers(target, numbers, &mut clauses);
     }
-    let dates = date_bounds(clause, path, |value, path| {
-        json_date(value).ok_or_else(|| no(value, path))
+    let nanos = date_bounds(clause, path, |value, path| {
+        let span = match value {
+            FieldValue::Text(text) if is_math(text) => dates.span(value),
+            value => json_date(value),
+        };
+        span.ok_or_else(|| no(value, path))
     });
-    if let Ok(Some(nanos)) = dates {
+    if let Ok(Some(nanos)) = nanos {
         clauses.push(json_dates(target, nanos));
     }
     let bools = bool_bounds(clause, path, |value, path| match value {

@@ -4,6 +4,7 @@
 //! schema) → tantivy's query and the needs of a warmup, both from the bound form. `canonical`
 //! takes a shortcut from the clause to the fingerprint, without a schema.
 
+mod addresses;
 mod aggregations;
 mod automaton;
 mod bind;
@@ -13,6 +14,7 @@ mod canonical;
 mod clause;
 mod coerce;
 mod column_range;
+mod date_math;
 mod dates;
 mod expansion;
 mod fetch_field;
@@ -44,6 +46,7 @@ pub(crate) use aggregations::{AggregationRead, BoundAggregations, Spans, column_
 pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
+pub(crate) use date_math::Moment;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
 pub(crate) use highlight::{BoundHighlight, bind as bind_highlights};
 pub(crate) use ids_query::IdsQuery;

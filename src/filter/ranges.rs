@@ -1,17 +1,18 @@
 //! Ranges, by the type of the field and by what it can be read from.
 
 use std::cmp::Ordering;
-use std::net::Ipv6Addr;
 use std::ops::{Bound, RangeInclusive};
 
 use tantivy::schema::FieldType;
 use tantivy::{DateTime, Term};
 
 use crate::error::Result;
+use crate::filter::addresses;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::RangeClause;
-use crate::filter::coerce::{address, base64, boolean, column, date_span, wrong_value};
+use crate::filter::coerce::{base64, boolean, column, date_span, wrong_value};
 use crate::filter::column_range::ColumnValues;
+use crate::filter::date_math::{DateReader, Moment, time_zone};
 use crate::filter::dates::DateFormats;
 use crate::filter::field::Target;
 use crate::filter::json_ranges;
@@ -26,22 +27,11 @@ pub(super) type ByteBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 pub(crate) fn range(
     target: &Target<'_>,
     clause: &RangeClause,
+    now: Moment,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
-    let formats = match &clause.format {
-        None => None,
-        Some(formats) => {
-            Some(DateFormats::parse(formats).map_err(|message| path.key("format").error(message))?)
-        }
-    };
+    let dates = dates_of(target, clause, now, path)?;
     let field_type = target.entry.field_type();
-    let dated = matches!(field_type, FieldType::Date(_) | FieldType::JsonObject(_));
-    if formats.is_some() && !dated {
-        let name = target.type_name();
-        return Err(path
-            .key("format")
-            .error(format_args!("{name} has no date format")));
-    }
     if !target.is_fast() && !target.is_indexed() {
         return Err(target.not_searchable(path));
     }
@@ -51,11 +41,9 @@ pub(crate) fn range(
     match field_type {
         FieldType::Bool(_) => bools(target, clause, path),
         FieldType::Date(_) => {
-            let formats = formats.unwrap_or_else(DateFormats::usual);
-            let span =
-                |value: &FieldValue, path: &Path<'_>| date_span(target, value, &formats, path);
+            let span = |value: &FieldValue, path: &Path<'_>| date_span(target, value, &dates, path);
             match date_bounds(clause, path, span)? {
-                Some(nanos) => dates(target, nanos, path),
+                Some(nanos) => self::dates(target, nanos, path),
                 None => Ok(BoundClause::Empty),
             }
         }
@@ -65,17 +53,48 @@ pub(crate) fn range(
             })?;
             Ok(native_numbers(target, numbers))
         }
-        FieldType::IpAddr(_) => addresses(target, clause, path),
+        FieldType::IpAddr(_) => addresses::range(target, clause, path),
         FieldType::Bytes(_) => bytes(target, clause, path, |value| base64(target, value)),
         FieldType::Str(_) => bytes(target, clause, path, |value| {
             Some(value.to_string().into_bytes())
         }),
-        FieldType::JsonObject(_) => json_ranges::range(target, clause, formats.as_ref(), path),
+        FieldType::JsonObject(_) => json_ranges::range(target, clause, &dates, path),
         FieldType::Facet(_) | FieldType::TieBreaker | FieldType::Custom(_) => {
             let name = target.type_name();
             Err(path.error(format_args!("{name} has no ranges")))
         }
     }
+}
+
+/// How the dates of a range are read. Fields that hold none have neither formats nor zones.
+fn dates_of(
+    target: &Target<'_>,
+    clause: &RangeClause,
+    now: Moment,
+    path: &Path<'_>,
+) -> Result<DateReader> {
+    let field_type = target.entry.field_type();
+    let dated = matches!(field_type, FieldType::Date(_) | FieldType::JsonObject(_));
+    let undated = |key: &str, what: &str| {
+        let name = target.type_name();
+        Err(path.key(key).error(format_args!("{name} has no {what}")))
+    };
+    let mut dates = DateReader::at(now);
+    if let Some(formats) = &clause.format {
+        let formats = DateFormats::parse(formats);
+        dates = dates.with_formats(formats.map_err(|message| path.key("format").error(message))?);
+        if !dated {
+            return undated("format", "date format");
+        }
+    }
+    if let Some(zone) = &clause.time_zone {
+        let zone = time_zone(zone);
+        dates = dates.with_zone(zone.map_err(|message| path.key("time_zone").error(message))?);
+        if !dated {
+            return undated("time_zone", "time zone");
+        }
+    }
+    Ok(dates)
 }
 
 /// Documents with a term that begins with the bytes of `prefix`.
@@ -189,7 +208,7 @@ fn bounds(clause: &RangeClause) -> impl Iterator<Item = (&'static str, &Option<F
 }
 
 /// A bound read by `read`, which gets the value's place.
-fn read<T>(
+pub(super) fn read<T>(
     value: &Option<FieldValue>,
     key: &str,
     path: &Path<'_>,
@@ -289,33 +308,6 @@ pub(super) fn date_bounds(
         .min()
         .unwrap_or(i64::MAX.into());
     Ok(nanos(first, last))
-}
-
-fn addresses(target: &Target<'_>, clause: &RangeClause, path: &Path<'_>) -> Result<BoundClause> {
-    let number = |value: &FieldValue, path: &Path<'_>| {
-        let address =
-            address(value).ok_or_else(|| wrong_value(target, value, "an IP address", path))?;
-        Ok(u128::from(address))
-    };
-    let gt = read(&clause.gt, "gt", path, &number)?;
-    let lt = read(&clause.lt, "lt", path, &number)?;
-    let gte = read(&clause.gte, "gte", path, &number)?;
-    let lte = read(&clause.lte, "lte", path, &number)?;
-    if gt == Some(u128::MAX) || lt == Some(0) {
-        return Ok(BoundClause::Empty);
-    }
-    let first = gt.map(|address| address + 1).max(gte).unwrap_or(0);
-    let lt = lt.map(|address| address - 1);
-    let last = [lt, lte].into_iter().flatten().min().unwrap_or(u128::MAX);
-    if first > last {
-        return Ok(BoundClause::Empty);
-    }
-    let (first, last) = (Ipv6Addr::from(first), Ipv6Addr::from(last));
-    if target.is_fast() {
-        return Ok(column(target, ColumnValues::Addresses(first..=last)));
-    }
-    let term = |address| Term::from_field_ip_addr(target.field, address);
-    Ok(term_range(target, &term(first), &term(last)))
 }
 
 pub(super) fn bool_bounds(

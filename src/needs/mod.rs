@@ -11,7 +11,7 @@ mod need;
 mod query;
 
 pub(crate) use collector::{ProbeCollector, needs_of_aggregations, needs_of_sort};
-pub(crate) use demand::{Demand, Node, Rule};
+pub(crate) use demand::{Demand, Node};
 pub(crate) use need::{Need, TermReads};
 pub(crate) use query::{MATCHING, Purpose, needs_of};
 

@@ -37,7 +37,7 @@ pub(crate) use guard::FileGuard;
 pub(crate) use hot::{HotBytes, HotFile};
 pub use layout::{FileLayout, SegmentLayout, SplitLayout};
 pub(crate) use meta::MetaSummary;
-pub(crate) use open::Opener;
+pub(crate) use open::{Opener, Tokenizers};
 pub use pack::{PackSettings, PackedSplit, pack, pack_path};
 pub(crate) use split::SegmentFiles;
 pub use split::Split;

@@ -14,6 +14,7 @@ use rayon::ThreadPool;
 use tantivy::directory::error::OpenReadError;
 use tantivy::directory::{CompositeFile, Directory, OwnedBytes};
 use tantivy::index::SegmentComponent;
+use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, ReloadPolicy};
 use tracing::Instrument;
 
@@ -48,10 +49,25 @@ pub(crate) struct Opener {
     /// How long footers lately were in each folder: the next guess there.
     guesses: Mutex<HashMap<String, u64>>,
     opened_bytes: u64,
+    tokenizers: Tokenizers,
+}
+
+/// What indexes are opened with: how texts are cut.
+#[derive(Clone, Default)]
+pub(crate) struct Tokenizers {
+    /// Those of indexed fields.
+    pub(crate) indexed: TokenizerManager,
+    /// Those of columns.
+    pub(crate) fast: TokenizerManager,
 }
 
 impl Opener {
-    pub(crate) fn new(cache: ExtentCache, pool: Arc<ThreadPool>, opened_bytes: u64) -> Self {
+    pub(crate) fn new(
+        cache: ExtentCache,
+        pool: Arc<ThreadPool>,
+        opened_bytes: u64,
+        tokenizers: Tokenizers,
+    ) -> Self {
         let opened = moka::future::Cache::builder()
             .name("forewarm-opened")
             .max_capacity(opened_bytes)
@@ -63,6 +79,7 @@ impl Opener {
             opened,
             guesses: Mutex::default(),
             opened_bytes,
+            tokenizers,
         }
     }
 
@@ -260,8 +277,9 @@ impl Opener {
             let scope =
                 ReadScope::probe(Arc::clone(&probe), [(files.extents().id(), lease)].into());
             let attempt = Arc::clone(files);
-            let opened =
-                pool::run(&self.pool, move || scope.enter(|| open_readers(&attempt))).await;
+            let tokenizers = self.tokenizers.clone();
+            let open = move || scope.enter(|| open_readers(&attempt, tokenizers));
+            let opened = pool::run(&self.pool, open).await;
             let misses = probe.take();
             if misses.is_empty() {
                 return opened.map_err(|error| match error.kind() {
@@ -326,7 +344,7 @@ fn broken(files: &SplitFiles, error: Error) -> Error {
     )
 }
 
-fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
+fn open_readers(files: &Arc<SplitFiles>, tokenizers: Tokenizers) -> Result<Readers> {
     let failed = |error: tantivy::TantivyError| match error {
         tantivy::TantivyError::IncompatibleIndex(_) => Error::with_source(
             ErrorKind::Unsupported,
@@ -353,7 +371,9 @@ fn open_readers(files: &Arc<SplitFiles>) -> Result<Readers> {
             )
         })?;
     MetaSummary::parse(&meta, files.ranges(), &what(files))?;
-    let index = Index::open(directory).map_err(failed)?;
+    let mut index = Index::open(directory).map_err(failed)?;
+    index.set_tokenizers(tokenizers.indexed);
+    index.set_fast_field_tokenizers(tokenizers.fast);
     let mut guards = Vec::new();
     for segment in index.searchable_segments().map_err(failed)? {
         guards.extend(check_segment(&segment, &what(files))?);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use object_store::ObjectStore;
 use rayon::ThreadPool;
 use serde::Serialize;
+use tantivy::tokenizer::TokenizerManager;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
@@ -22,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
 use crate::plan::{Absences, Depth, Explanation, Planner, Resolution, resolve};
 use crate::pool;
-use crate::split::{Opener, Split, SplitAddress, SplitLayout};
+use crate::split::{Opener, Split, SplitAddress, SplitLayout, Tokenizers};
 use crate::store::{Fetcher, TrafficCounter};
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
@@ -52,6 +53,7 @@ pub struct WarmerBuilder {
     settings: WarmerSettings,
     runtime: Option<Handle>,
     pool: Option<Arc<ThreadPool>>,
+    tokenizers: Tokenizers,
 }
 
 impl WarmerBuilder {
@@ -70,6 +72,41 @@ impl WarmerBuilder {
     /// Sets the pool that plans and searches; default is one of a thread a core.
     pub fn pool(mut self, pool: Arc<ThreadPool>) -> Self {
         self.pool = Some(pool);
+        self
+    }
+
+    /// Sets the tokenizers of indexed text and JSON fields, by the names that schemas give them;
+    /// default is tantivy's: `default`, `en_stem`, `raw` and `whitespace`.
+    ///
+    /// A split says only the name of a tokenizer. The text of a search must be cut as its index
+    /// was, so register here what the indexer registered: on
+    /// [`TokenizerManager::default`], to which tantivy's own belong. One that is not registered is
+    /// an error of the searches that need it. What is registered later counts for splits that are
+    /// open, too.
+    ///
+    /// ```
+    /// use forewarm::Warmer;
+    /// use tantivy::tokenizer::{AsciiFoldingFilter, SimpleTokenizer, TextAnalyzer, TokenizerManager};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), forewarm::Error> {
+    /// # let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    /// let tokenizers = TokenizerManager::default();
+    /// let folded = TextAnalyzer::builder(SimpleTokenizer::default()).filter(AsciiFoldingFilter);
+    /// tokenizers.register("folded", folded.build());
+    /// let warmer = Warmer::builder(store).tokenizers(tokenizers).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tokenizers(mut self, tokenizers: TokenizerManager) -> Self {
+        self.tokenizers.indexed = tokenizers;
+        self
+    }
+
+    /// Sets the tokenizers of text fields that are fast and not indexed, by the names that schemas
+    /// give them; default is as for [`tokenizers`](Self::tokenizers), which also says why.
+    pub fn fast_field_tokenizers(mut self, tokenizers: TokenizerManager) -> Self {
+        self.tokenizers.fast = tokenizers;
         self
     }
 
@@ -111,6 +148,7 @@ impl WarmerBuilder {
             cache.clone(),
             Arc::clone(&pool),
             settings.cache.opened_bytes,
+            self.tokenizers,
         );
         let registry = Registry::new(
             settings.linger,
@@ -147,6 +185,7 @@ impl Warmer {
             settings: WarmerSettings::default(),
             runtime: None,
             pool: None,
+            tokenizers: Tokenizers::default(),
         }
     }
 

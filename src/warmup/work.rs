@@ -7,7 +7,7 @@ use tantivy::query::Query;
 
 use crate::error::Result;
 use crate::filter::{
-    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, SearchRequest,
+    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, Moment, SearchRequest,
 };
 use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
@@ -52,6 +52,8 @@ enum Collect {
         scored: bool,
         columns: Vec<String>,
         collector: Arc<dyn ProbeCollector>,
+        /// What `now` is, the same in every split.
+        now: Moment,
     },
     /// The hits of a request.
     Hits(Arc<SearchRequest>),
@@ -94,6 +96,7 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now: Moment::now(),
             },
             fingerprint: Fingerprint::of(&canonical),
             recurring: Fingerprint::of(&recurring),
@@ -140,8 +143,9 @@ impl Work {
                 scored,
                 columns,
                 collector,
+                now,
             } => {
-                let clause = self.filter.bind(index, "query")?;
+                let clause = self.filter.bind_at(index, "query", *now)?;
                 let purpose = Purpose {
                     scored: *scored,
                     counted: false,
@@ -184,7 +188,7 @@ impl Work {
         let mut named = Vec::new();
         request.visit_named(&mut |name, clause| named.push((name, clause)));
         for (name, clause) in named {
-            let clause = Filter::from(clause.clone()).bind(index, "query")?;
+            let clause = Filter::from(clause.clone()).bind_at(index, "query", request.moment())?;
             let needs = needs_of(&clause, MATCHING, &schema).needs;
             demand.needs.extend(needs);
             extras.named.push(Named {
@@ -193,7 +197,7 @@ impl Work {
             });
         }
         if !request.aggregated().is_empty() {
-            let bound = Arc::new(request.aggregated().bind(index, limits)?);
+            let bound = Arc::new(request.aggregated().bind(index, limits, request.moment())?);
             if bound.sees_all() {
                 // What hits are sorted by is opened beside them.
                 demand.always_from = demand.needs.len();

@@ -163,6 +163,13 @@ pub fn writer(index: &Index) -> IndexWriter {
     writer
 }
 
+/// A writer that makes a segment of each commit, however large.
+pub fn large_writer(index: &Index) -> IndexWriter {
+    let writer = index.writer_with_num_threads(1, 1_000_000_000).unwrap();
+    writer.set_merge_policy(Box::new(NoMergePolicy));
+    writer
+}
+
 /// An index in memory of the documents given, a segment of each list.
 pub fn index_of(schema: &Schema, segments: &[Vec<TantivyDocument>]) -> Source {
     let (directory, index) = empty_index(schema.clone());

@@ -89,7 +89,7 @@ pub fn addresses(response: &SearchResponse, corpus: &Corpus) -> Vec<DocAddress> 
         .collect()
 }
 
-fn assert_close(a: f32, b: f32) {
+pub fn assert_close(a: f32, b: f32) {
     assert!(
         (a - b).abs() <= 1e-5 * a.abs().max(b.abs()),
         "{a} is not {b}"

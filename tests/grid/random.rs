@@ -26,7 +26,7 @@ pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .unwrap()
 });
 
-static POOL: LazyLock<Arc<rayon::ThreadPool>> = LazyLock::new(|| {
+pub static POOL: LazyLock<Arc<rayon::ThreadPool>> = LazyLock::new(|| {
     Arc::new(
         rayon::ThreadPoolBuilder::new()
             .num_threads(2)

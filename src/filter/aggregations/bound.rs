@@ -16,6 +16,7 @@ use super::check::kind_of;
 use super::spans::Spans;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
+use crate::filter::Moment;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
 use crate::filter::expansion::ExpansionSettings;
@@ -177,8 +178,8 @@ impl QueryBuilder for BoundFilter {
 }
 
 impl Aggregations {
-    /// Binds the aggregations to the schema and tokenizers of an index; clauses of their filters
-    /// expand within `limits`.
+    /// Binds the aggregations to the schema and tokenizers of an index, at the moment of a request;
+    /// clauses of their filters expand within `limits`.
     ///
     /// # Errors
     ///
@@ -188,10 +189,12 @@ impl Aggregations {
         &self,
         index: &Index,
         limits: &ExpansionSettings,
+        now: Moment,
     ) -> Result<BoundAggregations> {
         let mut binder = Binder {
             index,
             limits,
+            now,
             schema: index.schema(),
             reads: Vec::new(),
             brings_values: false,
@@ -222,6 +225,8 @@ enum Takes {
 struct Binder<'i> {
     index: &'i Index,
     limits: &'i ExpansionSettings,
+    /// What `now` is in filters.
+    now: Moment,
     schema: Schema,
     reads: Vec<AggregationRead>,
     brings_values: bool,
@@ -260,7 +265,7 @@ impl Binder<'_> {
     }
 
     fn filter(&mut self, filter: Filter, path: &Path<'_>) -> Result<AggregationVariants> {
-        let clause = filter.bind(self.index, &path.to_string())?;
+        let clause = filter.bind_at(self.index, &path.to_string(), self.now)?;
         let query = clause.query(self.limits);
         self.reads.push(AggregationRead::Filter(clause));
         let filter = FilterAggregation::new_with_builder(Box::new(BoundFilter(query)));

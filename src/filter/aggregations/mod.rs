@@ -17,6 +17,7 @@ use tantivy::aggregation::agg_req::{
 use tantivy::aggregation::bucket::FilterAggregation;
 
 use crate::error::Result;
+use crate::filter::Moment;
 use crate::filter::clause::Clause;
 use crate::filter::filter::Filter;
 use crate::filter::json;
@@ -157,10 +158,10 @@ impl Aggregations {
         self.nodes.is_empty()
     }
 
-    /// Equal for aggregations that compute the same.
-    pub(crate) fn canonical(&self) -> Value {
+    /// Equal for aggregations that compute the same at a moment.
+    pub(crate) fn canonical(&self, now: Moment) -> Value {
         to_value(&self.nodes, &|clause| {
-            Filter::from(clause.clone()).canonical_unscored()
+            Filter::from(clause.clone()).canonical_unscored(now)
         })
     }
 

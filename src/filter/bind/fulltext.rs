@@ -2,7 +2,7 @@
 
 use tantivy::schema::IndexRecordOption;
 
-use super::words::{Word, phrases};
+use super::words::{Word, no_words, phrases};
 use super::{Binder, minimum};
 use crate::error::Result;
 use crate::filter::bound::{BoundBool, BoundClause};
@@ -109,8 +109,8 @@ impl Binder<'_> {
         self.text(&clause.field, &search, &path.key(&clause.field))
     }
 
-    /// A text in one field.
-    pub(super) fn text(
+    /// A text in the field that a clause names.
+    fn text(
         &mut self,
         field: &str,
         search: &TextSearch<'_>,
@@ -119,34 +119,50 @@ impl Binder<'_> {
         // The binder is borrowed while the target lives.
         let schema = self.schema.clone();
         let target = Target::resolve_value(&schema, field, path)?;
-        let bound = self.text_in(&target, search, path)?;
-        Ok(bound.unwrap_or(match search.zero_terms_query {
-            ZeroTermsQuery::All => BoundClause::All,
-            ZeroTermsQuery::None => BoundClause::Empty,
-        }))
+        match self.text_in(&target, search, path)? {
+            Found::Clause(bound) => Ok(bound),
+            Found::Misfit(_) if search.lenient => Ok(BoundClause::Empty),
+            Found::Misfit(error) => Err(error),
+            Found::Nothing => Ok(match search.zero_terms_query {
+                ZeroTermsQuery::All => BoundClause::All,
+                ZeroTermsQuery::None => BoundClause::Empty,
+            }),
+        }
     }
 
-    /// A text in one field; `None` if it has no words.
+    /// A text in one field. An error is not about this field alone.
     pub(crate) fn text_in(
         &mut self,
         target: &Target<'_>,
         search: &TextSearch<'_>,
         path: &Path<'_>,
-    ) -> Result<Option<BoundClause>> {
+    ) -> Result<Found> {
         let words = self.words(target, &search.query.to_string(), path)?;
-        let bound = match words {
-            Some(words) if words.is_empty() => {
-                return Ok(match or_typed(target, search, BoundClause::Empty) {
-                    BoundClause::Empty => None,
-                    typed => Some(typed),
-                });
-            }
-            Some(words) => words_clause(target, &words, search, path),
-            None => value_clause(target, search, path),
-        };
+        Ok(match words {
+            Some(words) if words.is_empty() => match or_typed(target, search, BoundClause::Empty) {
+                BoundClause::Empty => Found::Nothing,
+                typed => Found::Clause(typed),
+            },
+            Some(words) => words_clause(target, &words, search, path).into(),
+            None => value_clause(target, search, path).into(),
+        })
+    }
+}
+
+/// What a text is in a field.
+pub(crate) enum Found {
+    Clause(BoundClause),
+    /// The field cannot hold or answer it.
+    Misfit(crate::Error),
+    /// It has no words there.
+    Nothing,
+}
+
+impl From<Result<BoundClause>> for Found {
+    fn from(bound: Result<BoundClause>) -> Self {
         match bound {
-            Err(_) if search.lenient => Ok(Some(BoundClause::Empty)),
-            bound => bound.map(Some),
+            Ok(bound) => Self::Clause(bound),
+            Err(error) => Self::Misfit(error),
         }
     }
 }
@@ -260,14 +276,14 @@ fn phrase_prefix(
     let phrases = phrases(target, words, path)?.into_iter();
     let with_prefix = |mut terms: Vec<_>| {
         let prefix = terms.pop()?;
-        // tantivy scores a phrase of one word and a prefix 1, or 0, and forgets its boost.
-        let unscored = terms.len() == 1;
+        let is_short = terms.len() == 1;
         let phrase = BoundClause::PhrasePrefix {
             terms,
             prefix,
             max_expansions: search.max_expansions,
         };
-        Some(if unscored {
+        // Of a word and a prefix tantivy makes a scorer whose score is 1, whatever the boost.
+        Some(if is_short {
             BoundClause::Constant(Box::new(phrase), 1.0)
         } else {
             phrase
@@ -298,11 +314,7 @@ fn value_clause(
         _ if search.fuzzy.is_some() => "fuzziness",
         _ => return coerce::exact(target, search.query, path).map(BoundClause::any),
     };
-    Err(path.error(format_args!(
-        "{what} needs indexed text, {:?} is {}",
-        target.entry.name(),
-        target.type_name()
-    )))
+    Err(no_words(target, what, path))
 }
 
 /// On a JSON path, also the number, boolean or date that the whole text can be read as.

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::{Clause, ExistsClause, MinimumShouldMatch, TermsClause};
 use crate::filter::coerce;
+use crate::filter::date_math::{DateReader, Moment};
 use crate::filter::field::Target;
 use crate::filter::filter::{Filter, FilterKind};
 use crate::filter::parse::{check_boost, check_size, check_terms};
@@ -25,20 +26,27 @@ use crate::filter::ranges;
 use crate::filter::request::SearchRequest;
 
 pub(crate) use fields::SearchedField;
-pub(crate) use fulltext::TextSearch;
+pub(crate) use fulltext::{Found, TextSearch};
 pub(crate) use words::fuzzy_word;
 
 impl Filter {
     /// Binds the filter to the schema and tokenizers of an index. `path` is what stands before
     /// the first clause in error messages.
     pub(crate) fn bind(&self, index: &Index, path: &str) -> Result<BoundClause> {
+        self.bind_at(index, path, Moment::now())
+    }
+
+    /// As [`bind`](Self::bind), at the moment of a request.
+    pub(crate) fn bind_at(&self, index: &Index, path: &str, now: Moment) -> Result<BoundClause> {
         match self.kind() {
             FilterKind::Opaque { query, .. } => Ok(BoundClause::Opaque(query.box_clone())),
             FilterKind::Clause(clause) => {
                 let mut binder = Binder {
                     schema: index.schema(),
                     tokenizers: index.tokenizers(),
+                    fast_tokenizers: index.fast_field_tokenizer(),
                     clauses: 0,
+                    now,
                 };
                 binder.clause(clause, &Path::root(path), 0, true)
             }
@@ -50,7 +58,7 @@ impl SearchRequest {
     /// Checks the request and binds its filter.
     pub(crate) fn bind(&self, index: &Index) -> Result<BoundClause> {
         self.validate()?;
-        self.filter().bind(index, "query")
+        self.filter().bind_at(index, "query", self.moment())
     }
 }
 
@@ -62,7 +70,10 @@ pub(super) use patterns::{canonical_wildcard, has_case};
 pub(crate) struct Binder<'i> {
     pub(crate) schema: Schema,
     tokenizers: &'i TokenizerManager,
+    fast_tokenizers: &'i TokenizerManager,
     pub(crate) clauses: usize,
+    /// What `now` is.
+    pub(super) now: Moment,
 }
 
 impl Binder<'_> {
@@ -106,7 +117,7 @@ impl Binder<'_> {
                 let path = &path.key("range");
                 let path = &path.key(&clause.field);
                 let target = Target::resolve_value(&self.schema, &clause.field, path)?;
-                ranges::range(&target, clause, path)
+                ranges::range(&target, clause, self.now, path)
             }
             Clause::Regexp(clause) => self.regexp(clause, &path.key("regexp")),
             Clause::SimpleQueryString(clause) => {
@@ -145,8 +156,9 @@ impl Binder<'_> {
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
         let mut terms = Vec::new();
         let mut others = Vec::new();
+        let dates = DateReader::at(self.now);
         for (index, value) in clause.values.iter().enumerate() {
-            for clause in coerce::exact(&target, value, &path.index(index))? {
+            for clause in coerce::exact_in(&target, value, &dates, &path.index(index))? {
                 match clause {
                     BoundClause::Term { term, .. } => terms.push(term),
                     other => others.push(other),
@@ -155,8 +167,8 @@ impl Binder<'_> {
         }
         if others.len() > MAX_SCANS {
             return Err(path.error(format_args!(
-                "{} values that are not indexed each scan a column, more than the {MAX_SCANS} \
-                 allowed: index the field",
+                "{} values that are no single terms, more than the {MAX_SCANS} allowed: each scans a \
+                 column or a range of terms",
                 others.len()
             )));
         }
@@ -172,7 +184,7 @@ impl Binder<'_> {
     }
 }
 
-/// How many column scans one `terms` may cost.
+/// How many scans of a column or of terms one `terms` may cost.
 const MAX_SCANS: usize = 1_024;
 
 /// How many optional clauses must match. Where nothing else is required, one must, whatever was

@@ -1,11 +1,12 @@
 //! One text in several fields.
 
 use super::Binder;
-use super::fulltext::TextSearch;
+use super::fulltext::{Found, TextSearch};
 use crate::error::Result;
 use crate::filter::bound::BoundClause;
 use crate::filter::builder::MAX_EXPANSIONS;
-use crate::filter::clause::{MultiMatchClause, MultiMatchType, Operator};
+use crate::filter::clause::{MultiMatchClause, MultiMatchType, Operator, ZeroTermsQuery};
+use crate::filter::field::Target;
 use crate::filter::parse::check_tie_breaker;
 use crate::filter::path::Path;
 
@@ -25,32 +26,38 @@ impl Binder<'_> {
         if fields.is_empty() {
             return Err(path.error("no field to search in: give \"fields\""));
         }
+        let search = TextSearch {
+            kind: clause.kind,
+            query: &clause.query,
+            operator: clause.operator,
+            minimum_should_match: clause.minimum_should_match.as_ref(),
+            fuzzy: clause.fuzzy.as_ref(),
+            slop: clause.slop,
+            max_expansions: clause.max_expansions,
+            zero_terms_query: clause.zero_terms_query,
+            lenient: clause.lenient,
+        };
         let mut found = Vec::new();
-        let mut failed = None;
+        let mut misfit = None;
+        // The binder is borrowed while a target lives.
+        let schema = self.schema.clone();
         for field in fields {
-            let search = TextSearch {
-                kind: clause.kind,
-                query: &clause.query,
-                operator: clause.operator,
-                minimum_should_match: clause.minimum_should_match.as_ref(),
-                fuzzy: clause.fuzzy.as_ref(),
-                slop: clause.slop,
-                max_expansions: clause.max_expansions,
-                zero_terms_query: clause.zero_terms_query,
-                lenient: clause.lenient,
-            };
-            match self.text(&field.name, &search, &path.key(&field.name)) {
-                Ok(bound) if scored && !matches!(bound, BoundClause::Empty) => {
-                    found.push(bound.boosted(field.boost));
+            let path = &path.key(&field.name);
+            let target = Target::resolve_value(&schema, &field.name, path)?;
+            match self.text_in(&target, &search, path)? {
+                Found::Clause(bound) => found.push(bound.boosted(field.boost)),
+                Found::Nothing if clause.zero_terms_query == ZeroTermsQuery::All => {
+                    found.push(BoundClause::All.boosted(field.boost));
                 }
-                Ok(bound) => found.push(bound),
+                Found::Nothing => found.push(BoundClause::Empty),
+                Found::Misfit(_) if clause.lenient => found.push(BoundClause::Empty),
                 // Nobody named it, so that it cannot hold the text is no reason not to search the
                 // others.
-                Err(error) if field.found => failed = failed.or(Some(error)),
-                Err(error) => return Err(error),
+                Found::Misfit(error) if field.found => misfit = misfit.or(Some(error)),
+                Found::Misfit(error) => return Err(error),
             }
         }
-        if let Some(error) = failed.filter(|_| found.is_empty()) {
+        if let Some(error) = misfit.filter(|_| found.is_empty()) {
             return Err(error);
         }
         Ok(if scored && tie_breaker < 1.0 {

@@ -14,6 +14,7 @@ use crate::filter::clause::{
 };
 use crate::filter::coerce;
 use crate::filter::column_range::ColumnValues;
+use crate::filter::date_math::DateReader;
 use crate::filter::field::Target;
 use crate::filter::parse::check_terms;
 use crate::filter::path::Path;
@@ -67,7 +68,8 @@ impl Binder<'_> {
     pub(super) fn term(&self, clause: &TermClause, path: &Path<'_>) -> Result<BoundClause> {
         let path = &path.key(&clause.field);
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
-        let mut clauses = coerce::exact(&target, &clause.value, path)?;
+        let mut clauses =
+            coerce::exact_in(&target, &clause.value, &DateReader::at(self.now), path)?;
         if !clause.case_insensitive {
             return Ok(BoundClause::any(clauses));
         }

@@ -1,14 +1,15 @@
 //! The words that a tokenizer makes of a text.
 
 use tantivy::Term;
-use tantivy::schema::{FieldType, TextFieldIndexing};
+use tantivy::schema::FieldType;
 
-use super::Binder;
+use super::{Binder, MAX_SCANS};
 use crate::error::Result;
 use crate::filter::TermAutomaton;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::FuzzyWords;
 use crate::filter::coerce;
+use crate::filter::column_range::ColumnValues;
 use crate::filter::field::Target;
 use crate::filter::parse::MAX_CLAUSES;
 use crate::filter::path::Path;
@@ -27,20 +28,24 @@ pub(crate) struct Word {
 }
 
 impl Binder<'_> {
-    /// The words of a text; `None` if the field is no indexed text.
+    /// The words of a text; `None` if the field has no words: it is no text, or a JSON path that is
+    /// not indexed.
     pub(crate) fn words(
         &mut self,
         target: &Target<'_>,
         text: &str,
         path: &Path<'_>,
     ) -> Result<Option<Vec<Word>>> {
-        let Some(indexing) = text_indexing(target) else {
+        let Some(cutting) = cutting(target) else {
             return Ok(None);
         };
-        let Some(mut tokenizer) = self.tokenizers.get(indexing.tokenizer()) else {
+        let (name, tokenizer) = match cutting {
+            Cutting::Column(name) => (name, self.fast_tokenizers.get(name)),
+            Cutting::Index(name) => (name, self.tokenizers.get(name)),
+        };
+        let Some(mut tokenizer) = tokenizer else {
             return Err(path.error(format_args!(
-                "the tokenizer {:?} of {:?} is not registered: give it to the warmer",
-                indexing.tokenizer(),
+                "the tokenizer {name:?} of {:?} is not registered: give it to the warmer",
                 target.entry.name()
             )));
         };
@@ -70,6 +75,12 @@ impl Binder<'_> {
         if forms > MAX_CLAUSES || self.clauses > MAX_CLAUSES {
             return Err(path.error(format_args!("more than {MAX_CLAUSES} words and clauses")));
         }
+        if !target.is_indexed() && forms > MAX_SCANS {
+            return Err(path.error(format_args!(
+                "{forms} words that are not indexed each scan a column, more than the {MAX_SCANS} \
+                 allowed: index the field"
+            )));
+        }
         Ok(Some(words))
     }
 }
@@ -89,7 +100,7 @@ impl Word {
     ) -> Result<BoundClause> {
         let forms = self.forms.iter();
         let forms = forms.map(|form| match fuzzy {
-            None => Ok(coerce::term(target.text_term(form))),
+            None => Ok(word_clause(target, form)),
             Some(fuzzy) => fuzzy_word(target, form, fuzzy, path),
         });
         forms.collect::<Result<_>>().map(BoundClause::any)
@@ -110,26 +121,27 @@ pub(crate) fn fuzzy_word(
             fuzzy.fuzziness
         )));
     }
-    if text_indexing(target).is_none() {
-        return Err(path.error(format_args!(
-            "fuzziness needs indexed text, {:?} is {}",
-            target.entry.name(),
-            target.type_name()
-        )));
+    if cutting(target).is_none() {
+        return Err(no_words(target, "fuzziness", path));
     }
     let edits = fuzzy.fuzziness.edits(word.chars().count());
     if edits == 0 {
-        return Ok(coerce::term(target.text_term(word)));
+        return Ok(word_clause(target, word));
     }
     // The distance is that of what follows the characters that must be the same.
     let at = word.char_indices().nth(fuzzy.prefix_length as usize);
     let (same, rest) = word.split_at(at.map_or(word.len(), |(at, _)| at));
-    let beginning = target.text_term(same).serialized_value_bytes().to_vec();
+    let beginning = if target.is_indexed() {
+        target.text_term(same).serialized_value_bytes().to_vec()
+    } else {
+        same.as_bytes().to_vec()
+    };
     match TermAutomaton::fuzzy(beginning, rest, edits, fuzzy.transpositions) {
-        Ok(automaton) => Ok(BoundClause::Automaton {
+        Ok(automaton) if target.is_indexed() => Ok(BoundClause::Automaton {
             field: target.field,
             automaton,
         }),
+        Ok(automaton) => Ok(coerce::column(target, ColumnValues::Pattern(automaton))),
         Err(error) => Err(path.error(format_args!("{word:?} cannot be fuzzy: {error}"))),
     }
 }
@@ -171,11 +183,42 @@ pub(crate) fn phrases(
     Ok(phrases)
 }
 
-/// How the text of a field is indexed, if it is.
-fn text_indexing<'a>(target: &Target<'a>) -> Option<&'a TextFieldIndexing> {
+/// The documents with a word.
+fn word_clause(target: &Target<'_>, word: &str) -> BoundClause {
+    if target.is_indexed() {
+        coerce::term(target.text_term(word))
+    } else {
+        coerce::string_column(target, word)
+    }
+}
+
+/// The error that something needs words where there are none.
+pub(crate) fn no_words(target: &Target<'_>, what: &str, path: &Path<'_>) -> crate::Error {
+    path.error(format_args!(
+        "{what} needs words, and {:?}, {}, has none: index it as text",
+        target.entry.name(),
+        target.type_name()
+    ))
+}
+
+/// The tokenizer that cuts the text of a field.
+enum Cutting<'a> {
+    /// For its column; it is not indexed.
+    Column(&'a str),
+    /// For its terms.
+    Index(&'a str),
+}
+
+fn cutting<'a>(target: &Target<'a>) -> Option<Cutting<'a>> {
     match target.entry.field_type() {
-        FieldType::JsonObject(options) => options.get_text_indexing_options(),
-        FieldType::Str(options) => options.get_indexing_options(),
+        FieldType::JsonObject(options) => {
+            let indexing = options.get_text_indexing_options()?;
+            Some(Cutting::Index(indexing.tokenizer()))
+        }
+        FieldType::Str(options) => match options.get_indexing_options() {
+            Some(indexing) => Some(Cutting::Index(indexing.tokenizer())),
+            None => options.get_fast_field_tokenizer_name().map(Cutting::Column),
+        },
         _ => None,
     }
 }

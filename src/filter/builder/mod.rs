@@ -116,6 +116,7 @@ impl Clause {
             lt: None,
             lte: None,
             format: None,
+            time_zone: None,
             boost: 1.0,
             name: None,
         }
@@ -271,6 +272,13 @@ impl RangeClause {
     #[must_use]
     pub fn lte(mut self, value: impl Into<FieldValue>) -> Self {
         self.lte = Some(value.into());
+        self
+    }
+
+    /// Sets the offset from UTC of dates that have none.
+    #[must_use]
+    pub fn time_zone(mut self, time_zone: impl Into<String>) -> Self {
+        self.time_zone = Some(time_zone.into());
         self
     }
 

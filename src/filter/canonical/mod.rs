@@ -6,6 +6,7 @@
 //! for a number) have different forms, which costs a plan and nothing else.
 
 mod fulltext;
+mod moments;
 mod patterns;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::filter::bind::{has_case, minimum};
 use crate::filter::clause::{BoolClause, Clause};
+use crate::filter::date_math::Moment;
 use crate::filter::filter::{Filter, FilterKind, OpaqueKey};
 use crate::filter::fingerprint::Fingerprint;
 use crate::filter::request::SearchRequest;
@@ -42,13 +44,15 @@ impl Filter {
     /// let plain = Filter::from(Clause::term("type", "PushEvent").boost(2.0));
     /// assert_eq!(wrapped.canonical(), plain.canonical());
     /// ```
+    ///
+    /// `now` stays as it is written: what it is, only a request knows.
     pub fn canonical(&self) -> Value {
         self.canonical_in(Context::Scored)
     }
 
-    /// The canonical form of the filter where it only matches.
-    pub(crate) fn canonical_unscored(&self) -> Value {
-        self.canonical_in(Context::Filter)
+    /// The canonical form of the filter where it only matches, at the moment of a request.
+    pub(crate) fn canonical_unscored(&self, now: Moment) -> Value {
+        self.at(now).canonical_in(Context::Filter)
     }
 
     fn canonical_in(&self, context: Context) -> Value {
@@ -98,7 +102,7 @@ impl SearchRequest {
         let mut canonical = json!({
             "columns": columns,
             "hits": hits,
-            "query": self.filter().canonical_in(context),
+            "query": self.filter().at(self.moment()).canonical_in(context),
             "scored": scored,
         });
         if let Some(map) = canonical.as_object_mut() {
@@ -146,14 +150,18 @@ fn canonical(clause: &Clause, context: Context) -> Value {
         Clause::QueryString(clause) => fulltext::query_string(clause),
         Clause::Range(clause) => {
             let value = |bound: &Option<FieldValue>| bound.as_ref().map(FieldValue::to_value);
-            json!({"range": {
+            let mut body = json!({
                 "field": clause.field,
                 "gt": value(&clause.gt),
                 "gte": value(&clause.gte),
                 "lt": value(&clause.lt),
                 "lte": value(&clause.lte),
                 "format": clause.format,
-            }})
+            });
+            if let Some(zone) = &clause.time_zone {
+                body["time_zone"] = json!(zone);
+            }
+            json!({"range": body})
         }
         Clause::Regexp(clause) => patterns::regexp(clause),
         Clause::SimpleQueryString(clause) => fulltext::simple_query_string(clause),

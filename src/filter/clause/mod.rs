@@ -123,8 +123,26 @@ impl Clause {
         self.visit_inner(&mut |clause| clause.visit_named(visit));
     }
 
+    /// As [`visit_inner`](Self::visit_inner), to change them.
+    pub(super) fn visit_inner_mut(&mut self, visit: &mut dyn FnMut(&mut Clause)) {
+        match self {
+            Self::Bool(clause) => {
+                let lists = [
+                    &mut clause.must,
+                    &mut clause.filter,
+                    &mut clause.should,
+                    &mut clause.must_not,
+                ];
+                lists.into_iter().flatten().for_each(visit);
+            }
+            Self::ConstantScore(clause) => visit(&mut clause.filter),
+            Self::DisMax(clause) => clause.queries.iter_mut().for_each(visit),
+            _ => {}
+        }
+    }
+
     /// Visits the clauses directly within this one.
-    fn visit_inner<'c>(&'c self, visit: &mut dyn FnMut(&'c Clause)) {
+    pub(super) fn visit_inner<'c>(&'c self, visit: &mut dyn FnMut(&'c Clause)) {
         match self {
             Self::Bool(clause) => {
                 let lists = [

@@ -101,7 +101,15 @@ pub struct PrefixClause {
 ///
 /// Whole-number fields round a fractional bound inwards and accept bounds beyond their range.
 /// Dates may be shortened (`2024-01-31`, `2024-01`): `gt` and `lte` then mean the end of that day
-/// or month, `gte` and `lt` its beginning.
+/// or month, `gte` and `lt` its beginning. They may be arithmetic: `now` or a date and `||`, then
+/// any of `+1y`, `-2M`, `/d` (`y M w d h m s`). `/d` rounds to the day: to its end for `gt` and
+/// `lte`, to its beginning for `gte` and `lt`. What `now` is, [`SearchRequest::at`] says. Networks
+/// of addresses stand for their last and first address in the same way.
+///
+/// Of other parameters of Elasticsearch, `relation` may be `INTERSECTS`, which changes nothing, and
+/// `from`, `to`, `include_lower` and `include_upper` are refused.
+///
+/// [`SearchRequest::at`]: crate::SearchRequest::at
 ///
 /// ```
 /// let clause = forewarm::Clause::range("created_at").gte("2024-01-01").format("yyyy-MM-dd");
@@ -123,6 +131,9 @@ pub struct RangeClause {
     /// How dates are written, alternatives parted by `||`: `strict_date_optional_time` (the
     /// default, with `epoch_millis`), `epoch_millis`, `epoch_second`, `yyyy-MM-dd`.
     pub format: Option<String>,
+    /// The offset from UTC of dates that have none, and of the days that `/d` rounds to: `+02:00`,
+    /// `Z` or `UTC`, which is the default. Zones by name are not known.
+    pub time_zone: Option<String>,
     /// The score, 1.0 by default.
     pub boost: f32,
     /// What a hit is told to have matched by, if it matches this clause (`_name`).
@@ -163,8 +174,8 @@ pub struct RegexpClause {
 
 /// `term`: documents with exactly this value; text is not analysed. See [`Clause::term`].
 ///
-/// A date that is shortened (`2024-01-31`) matches the whole day, as in Elasticsearch. On a JSON
-/// path the value is looked for as each type it can be read as (`"10"`: a number and a string).
+/// A date that is shortened (`2024-01-31`) or rounded (`now/d`) matches the whole day, as in
+/// Elasticsearch, and a network (`10.0.0.0/8`) its addresses. On a JSON path the value is looked for as each type it can be read as (`"10"`: a number and a string).
 ///
 /// ```
 /// assert_eq!(forewarm::Clause::term("type", "PushEvent").boost(3.0).boost, 3.0);

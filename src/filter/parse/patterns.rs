@@ -130,7 +130,7 @@ pub(super) fn wildcard(body: &Value, path: &Path<'_>) -> Result<WildcardClause> 
 }
 
 /// Refuses parameters that are known, but not supported, saying why.
-fn refuse(value: &Value, refused: &[(&str, &str)], path: &Path<'_>) -> Result<()> {
+pub(super) fn refuse(value: &Value, refused: &[(&str, &str)], path: &Path<'_>) -> Result<()> {
     match refused.iter().find(|(key, _)| value.get(key).is_some()) {
         None => Ok(()),
         Some((key, why)) => Err(path.error(format_args!("{key:?} is not supported: {why}"))),

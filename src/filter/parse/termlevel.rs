@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::check_terms;
-use super::parameters::{boost, name, names, only_field, required, strings};
+use super::parameters::{boost, name, names, only_field, optional_string, required, strings};
+use super::patterns::refuse;
 use crate::error::Result;
 use crate::filter::clause::{ExistsClause, IdsClause, RangeClause, TermsClause};
 use crate::filter::json::{check_keys, kind_of, object, string};
@@ -38,32 +39,51 @@ pub(super) fn ids(body: &Value, path: &Path<'_>) -> Result<IdsClause> {
     })
 }
 
+/// Parameters of older versions, and what is written today.
+const OLD_BOUNDS: &[(&str, &str)] = &[
+    ("from", "write \"gte\", or \"gt\" to leave it out"),
+    ("include_lower", "write \"gte\" or \"gt\""),
+    ("include_upper", "write \"lte\" or \"lt\""),
+    ("to", "write \"lte\", or \"lt\" to leave it out"),
+];
+
 pub(super) fn range(body: &Value, path: &Path<'_>) -> Result<RangeClause> {
     let (field, value) = only_field(body, path)?;
     let path = &path.key(field);
     let map = object(value, path)?;
-    check_keys(
-        map,
-        &["_name", "boost", "format", "gt", "gte", "lt", "lte"],
-        "parameter",
-        path,
-    )?;
+    refuse(value, OLD_BOUNDS, path)?;
+    let known = [
+        "_name",
+        "boost",
+        "format",
+        "gt",
+        "gte",
+        "lt",
+        "lte",
+        "relation",
+        "time_zone",
+    ];
+    check_keys(map, &known, "parameter", path)?;
     // `null` is how Elasticsearch's own clients write a bound that is open.
     let bound = |key| match map.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => FieldValue::from_value(value, &path.key(key)).map(Some),
     };
-    let format = match map.get("format") {
-        None => None,
-        Some(value) => Some(string(value, &path.key("format"))?.to_owned()),
-    };
+    if let Some(relation) = optional_string(map, "relation", path)?
+        && !relation.eq_ignore_ascii_case("intersects")
+    {
+        return Err(path.key("relation").error(format_args!(
+            "{relation:?} is for fields of ranges, which there are none of: leave it out"
+        )));
+    }
     Ok(RangeClause {
         field: field.to_owned(),
         gt: bound("gt")?,
         gte: bound("gte")?,
         lt: bound("lt")?,
         lte: bound("lte")?,
-        format,
+        format: optional_string(map, "format", path)?,
+        time_zone: optional_string(map, "time_zone", path)?,
         boost: boost(map, path)?,
         name: name(map, path)?,
     })

@@ -1,7 +1,7 @@
 //! The smallest parts of a text with a grammar, in one field or in several.
 
 use crate::error::Result;
-use crate::filter::bind::{Binder, SearchedField, TextSearch, fuzzy_word};
+use crate::filter::bind::{Binder, Found, SearchedField, TextSearch, fuzzy_word};
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::{Clause, FuzzyWords, MultiMatchType, Operator};
 use crate::filter::field::Target;
@@ -42,28 +42,24 @@ impl Binder<'_> {
         path: &Path<'_>,
     ) -> Result<Option<BoundClause>> {
         let mut found = Vec::new();
-        let mut failed = None;
+        let mut misfit = None;
         for field in fields {
-            // That a word is no number is no reason not to search it in the text fields.
-            match self.leaf_in_field(&field.name, leaf, path) {
-                Ok(bound) => found.extend(bound.map(|bound| bound.boosted(field.boost))),
-                Err(error) if !lenient => failed = failed.or(Some(error)),
-                Err(_) => found.push(BoundClause::Empty),
+            match self.leaf_in_field(&field.name, leaf, path)? {
+                Found::Clause(bound) => found.push(bound.boosted(field.boost)),
+                Found::Nothing => {}
+                Found::Misfit(_) if lenient => found.push(BoundClause::Empty),
+                // That a word is no number is no reason not to search it in the text fields.
+                Found::Misfit(error) => misfit = misfit.or(Some(error)),
             }
         }
-        match failed {
+        match misfit {
             Some(error) if found.is_empty() => Err(error),
             _ if found.is_empty() => Ok(None),
             _ => Ok(Some(BoundClause::any(found))),
         }
     }
 
-    fn leaf_in_field(
-        &mut self,
-        field: &str,
-        leaf: &Leaf<'_>,
-        path: &Path<'_>,
-    ) -> Result<Option<BoundClause>> {
+    fn leaf_in_field(&mut self, field: &str, leaf: &Leaf<'_>, path: &Path<'_>) -> Result<Found> {
         // The binder is borrowed while the target lives.
         let schema = self.schema.clone();
         let target = &Target::resolve_value(&schema, field, path)?;
@@ -79,15 +75,15 @@ impl Binder<'_> {
             },
             Leaf::Fuzzy { word, fuzzy } => {
                 let word = self.normal(target, word, path)?;
-                return fuzzy_word(target, &word, fuzzy, path).map(Some);
+                return Ok(fuzzy_word(target, &word, fuzzy, path).into());
             }
             Leaf::Prefix { word } => {
                 let word = self.normal(target, word, path)?;
-                return ranges::prefix(target, &word, path).map(Some);
+                return Ok(ranges::prefix(target, &word, path).into());
             }
             Leaf::Regex { pattern } => {
                 let clause = Clause::regexp(field, *pattern).into();
-                return self.clause(&clause, path, 0, true).map(Some);
+                return Ok(self.clause(&clause, path, 0, true).into());
             }
             Leaf::Wildcard { parts } => {
                 let mut pattern = String::new();
@@ -106,7 +102,7 @@ impl Binder<'_> {
                     }
                 }
                 let clause = Clause::wildcard(field, pattern).into();
-                return self.clause(&clause, path, 0, true).map(Some);
+                return Ok(self.clause(&clause, path, 0, true).into());
             }
         };
         self.text_in(target, &search, path)

@@ -3,6 +3,7 @@
 mod body;
 
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 use tantivy::Index;
@@ -10,6 +11,7 @@ use tantivy::Index;
 use crate::error::Result;
 use crate::filter::aggregations::Aggregations;
 use crate::filter::clause::Clause;
+use crate::filter::date_math::Moment;
 use crate::filter::fetch_field::{self, FetchField};
 use crate::filter::filter::Filter;
 use crate::filter::fingerprint::Fingerprint;
@@ -59,6 +61,8 @@ pub struct SearchRequest {
     /// Computed when it is first asked for, and made anew by setters of what it depends on:
     /// hashing costs more than joining, and a request is warmed, joined and searched.
     pub(crate) fingerprint: OnceLock<Fingerprint>,
+    /// What `now` is, from when it is first asked for.
+    now: OnceLock<Moment>,
 }
 
 /// How exactly hits are counted.
@@ -93,7 +97,35 @@ impl SearchRequest {
             fields: Vec::new(),
             highlight: Vec::new(),
             fingerprint: OnceLock::new(),
+            now: OnceLock::new(),
         }
+    }
+
+    /// Sets what `now` is in date arithmetic, to the millisecond.
+    ///
+    /// A request has one moment, so that it is warmed and searched for the same dates. If none is
+    /// set, it is when the request is first warmed, searched or asked for its fingerprint; clones
+    /// made after that have the same. It is no part of the request's JSON.
+    ///
+    /// ```
+    /// use forewarm::{Clause, SearchRequest};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// let today = SearchRequest::new(Clause::range("at").gte("now/d"));
+    /// let at = |hours: u64| today.clone().at(UNIX_EPOCH + Duration::from_secs(hours * 3600));
+    /// assert_eq!(at(1).fingerprint(), at(23).fingerprint());
+    /// assert_ne!(at(1).fingerprint(), at(25).fingerprint());
+    /// ```
+    #[must_use]
+    pub fn at(mut self, now: SystemTime) -> Self {
+        self.now = OnceLock::from(Moment::of(now));
+        self.fingerprint = OnceLock::new();
+        self
+    }
+
+    /// What `now` is.
+    pub(crate) fn moment(&self) -> Moment {
+        *self.now.get_or_init(Moment::now)
     }
 
     /// Sets how many hits to bring. With `from` at most 10,000.
@@ -294,11 +326,11 @@ impl SearchRequest {
     pub(crate) fn canonical_extras(&self) -> Map<String, Value> {
         let mut extras = Map::new();
         if !self.aggregations.is_empty() {
-            extras.insert("aggs".into(), self.aggregations.canonical());
+            extras.insert("aggs".into(), self.aggregations.canonical(self.moment()));
         }
         let mut named = Vec::new();
         if let Some(clause) = self.filter.clause().filter(|_| self.size > 0) {
-            read_for_names(clause, self.is_scored(), &mut named);
+            read_for_names(clause, self.is_scored(), self.moment(), &mut named);
         }
         if !named.is_empty() {
             named.sort_by_key(Value::to_string);
@@ -311,29 +343,29 @@ impl SearchRequest {
 
 /// The canonical forms of clauses that are read only because they have a name: those that change
 /// neither matches nor scores are left out of the query.
-fn read_for_names(clause: &Clause, scored: bool, named: &mut Vec<Value>) {
+fn read_for_names(clause: &Clause, scored: bool, now: Moment, named: &mut Vec<Value>) {
     match clause {
         Clause::Bool(clause) => {
             for part in &clause.must {
-                read_for_names(part, scored, named);
+                read_for_names(part, scored, now, named);
             }
             for part in clause.filter.iter().chain(&clause.must_not) {
-                read_for_names(part, false, named);
+                read_for_names(part, false, now, named);
             }
             for part in &clause.should {
                 if scored {
-                    read_for_names(part, scored, named);
+                    read_for_names(part, scored, now, named);
                 } else {
                     part.visit_named(&mut |_, clause| {
-                        named.push(Filter::from(clause.clone()).canonical_unscored());
+                        named.push(Filter::from(clause.clone()).canonical_unscored(now));
                     });
                 }
             }
         }
-        Clause::ConstantScore(clause) => read_for_names(&clause.filter, false, named),
+        Clause::ConstantScore(clause) => read_for_names(&clause.filter, false, now, named),
         Clause::DisMax(clause) => {
             for query in &clause.queries {
-                read_for_names(query, scored, named);
+                read_for_names(query, scored, now, named);
             }
         }
         _ => {}

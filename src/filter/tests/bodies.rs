@@ -29,7 +29,8 @@ fn message(index: &Index, body: &str) -> String {
         crate::needs::needs_of_sort(&request, &index.schema())?;
         request.check_fetch(index)?;
         let limits = ExpansionSettings::default();
-        request.aggregated().bind(index, &limits).map(drop)
+        let now = request.moment();
+        request.aggregated().bind(index, &limits, now).map(drop)
     });
     let Err(error) = error else {
         panic!("nothing wrong with {body}")

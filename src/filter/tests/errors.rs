@@ -9,7 +9,7 @@ use tantivy::schema::{
 use crate::error::ErrorKind;
 use crate::filter::SearchRequest;
 
-fn index() -> Index {
+pub(super) fn index() -> Index {
     let mut schema = Schema::builder();
     let indexing = |tokenizer: &str, option| {
         TextFieldIndexing::default()
@@ -36,7 +36,7 @@ fn index() -> Index {
 }
 
 /// The message for a request, from reading or from binding it.
-fn message(index: &Index, body: &str) -> String {
+pub(super) fn message(index: &Index, body: &str) -> String {
     let error = match SearchRequest::from_json(body) {
         Err(error) => error,
         Ok(request) => match request.bind(index) {
@@ -231,8 +231,8 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"bool": {"must": [{"match_all": {}}, {"range": {"price": {"gtt": 1}}}]}}"#,
-        "query.bool.must[1].range.price: unknown parameter \"gtt\" (known: _name, boost, format, gt, \
-         gte, lt, lte)",
+        "query.bool.must[1].range.price: unknown parameter \"gtt\" (known: _name, boost, \
+         format, gt, gte, lt, lte, relation, time_zone)",
     ),
     (
         r#"{"bool": {"must_not": {"term": 5}}}"#,
@@ -404,6 +404,74 @@ const QUERIES: &[(&str, &str)] = &[
     (
         r#"{"fuzzy": {"word": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}"#,
         "query.fuzzy.word: 257 characters, more than the 256 a fuzzy pattern may have",
+    ),
+    (
+        r#"{"term": {"at": "now+"}}"#,
+        r#"query.term.at: expected a date for a date field, got "now+""#,
+    ),
+    (
+        r#"{"terms": {"at": ["now", "soon"]}}"#,
+        r#"query.terms.at[1]: expected a date for a date field, got "soon""#,
+    ),
+    (
+        r#"{"terms": {"word": ["a", null]}}"#,
+        "query.terms.word[1]: expected a single value, got null",
+    ),
+    (
+        r#"{"term": {"ip": "10.0.0.0/33"}}"#,
+        r#"query.term.ip: expected an IP address for an IP address field, got "10.0.0.0/33""#,
+    ),
+    (
+        r#"{"range": {"ip": {"gte": "10.0.0.0/x"}}}"#,
+        r#"query.range.ip.gte: expected an IP address for an IP address field, got "10.0.0.0/x""#,
+    ),
+    (
+        r#"{"match": {"at": "now/d"}}"#,
+        r#"query.match.at: expected a date for a date field, got "now/d""#,
+    ),
+    (
+        r#"{"range": {"at": {"gte": "2024||/2d"}}}"#,
+        r#"query.range.at.gte: expected a date for a date field, got "2024||/2d""#,
+    ),
+    (
+        r#"{"range": {"at": {"gte": "2024", "time_zone": "Europe/Paris"}}}"#,
+        r#"query.range.at.time_zone: unknown time zone "Europe/Paris": write an offset from UTC like "+02:00""#,
+    ),
+    (
+        r#"{"range": {"at": {"gte": "2024", "time_zone": 2}}}"#,
+        "query.range.at.time_zone: expected a string, got a number",
+    ),
+    (
+        r#"{"range": {"price": {"gte": 1, "time_zone": "Z"}}}"#,
+        "query.range.price.time_zone: a u64 field has no time zone",
+    ),
+    (
+        r#"{"range": {"price": {"gte": 1, "relation": "WITHIN"}}}"#,
+        r#"query.range.price.relation: "WITHIN" is for fields of ranges, which there are none of: leave it out"#,
+    ),
+    (
+        r#"{"range": {"price": {"from": 1}}}"#,
+        r#"query.range.price: "from" is not supported: write "gte", or "gt" to leave it out"#,
+    ),
+    (
+        r#"{"range": {"price": {"to": 1}}}"#,
+        r#"query.range.price: "to" is not supported: write "lte", or "lt" to leave it out"#,
+    ),
+    (
+        r#"{"range": {"price": {"gte": 1, "include_lower": true}}}"#,
+        r#"query.range.price: "include_lower" is not supported: write "gte" or "gt""#,
+    ),
+    (
+        r#"{"range": {"price": {"lte": 1, "include_upper": true}}}"#,
+        r#"query.range.price: "include_upper" is not supported: write "lte" or "lt""#,
+    ),
+    (
+        r#"{"range": {"repo.at": {"gte": "yesterday", "format": "yyyy-MM-dd"}}}"#,
+        r#"query.range.repo.at.gte: expected a date for a JSON field, got "yesterday""#,
+    ),
+    (
+        r#"{"query_string": {"query": "at:[now-1x TO now]"}}"#,
+        r#"query.query_string.query.range.at.gte: expected a date for a date field, got "now-1x""#,
     ),
     (
         r#"{"wildcard": {"word": 1}}"#,
@@ -640,8 +708,8 @@ const QUERIES: &[(&str, &str)] = &[
          epoch_millis, epoch_second, strict_date, strict_date_optional_time, yyyy-MM-dd)",
     ),
     (
-        r#"{"range": {"at": {"lt": "now-1d"}}}"#,
-        "query.range.at.lt: expected a date for a date field, got \"now-1d\"",
+        r#"{"range": {"at": {"lt": "now-1x"}}}"#,
+        "query.range.at.lt: expected a date for a date field, got \"now-1x\"",
     ),
     (
         r#"{"range": {"path": {"gt": "/a"}}}"#,

@@ -3,8 +3,10 @@
 mod bodies;
 mod errors;
 mod forms;
+mod meaning;
 mod model;
 mod queries;
 mod strategy;
+mod text_errors;
 mod text_model;
 mod text_strategy;

@@ -1,15 +1,20 @@
 //! A small corpus with every type of field, and what each clause means on it, said naively.
 
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 use tantivy::schema::{
     DateOptions, DateTimePrecision, FAST, Facet, INDEXED, JsonObjectOptions, STRING, Schema, TEXT,
     TextFieldIndexing,
 };
+use tantivy::time::UtcOffset;
 use tantivy::{Index, TantivyDocument};
 
 use crate::filter::automaton::tests::distance;
 use crate::filter::bind::is_like;
-use crate::filter::dates::{DateFormats, optional_time};
+use crate::filter::date_math::{DateReader, Moment, time_zone};
+use crate::filter::dates::optional_time;
 use crate::filter::numbers::{Number, compare};
 use crate::filter::tests::text_model;
 use crate::filter::{BoolClause, Clause, FieldValue, RangeClause};
@@ -77,6 +82,19 @@ pub(super) const DATES: &[&str] = &[
     "2024-02-01T00:00:00Z",
 ];
 pub(super) const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "10.1.0.0", "::1", "fe80::1"];
+/// Networks, their first address and their last.
+pub(super) const NETWORKS: &[(&str, &str, &str)] = &[
+    ("10.0.0.0/24", "10.0.0.0", "10.0.0.255"),
+    ("10.0.0.77/8", "10.0.0.0", "10.255.255.255"),
+    ("10.0.0.2/32", "10.0.0.2", "10.0.0.2"),
+    (
+        "fe80::/10",
+        "fe80::",
+        "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    ),
+    ("::/120", "::", "::ff"),
+    ("::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+];
 /// Base64 of `""`, `"a"`, `"ab"`, `"b"` and the byte 255.
 pub(super) const BYTES: &[&str] = &["", "YQ==", "YWI=", "Yg==", "/w=="];
 pub(super) const FLOATS: &[f64] = &[-2.5, -1.0, 0.0, 0.5, 1.5, 1e12];
@@ -377,14 +395,13 @@ fn equal(field: &str, value: &Value, wanted: &FieldValue) -> bool {
         Kind::Text => text_words(value).contains(&wanted.to_string()),
         Kind::Word | Kind::Bytes => same_text(),
         Kind::Address => {
-            let address = |text: &str| text.parse::<std::net::IpAddr>().unwrap();
-            address(value.as_str().unwrap()) == address(&wanted.to_string())
+            let (first, last) = addresses(&wanted.to_string());
+            (first..=last).contains(&addresses(value.as_str().unwrap()).0)
         }
         Kind::Bool => value.as_bool() == crate::filter::coerce::boolean(wanted),
         Kind::Integer | Kind::Number | Kind::Unsigned => same_number(),
         Kind::Date => {
-            let span = span(wanted).unwrap();
-            span.contains(optional_time(value.as_str().unwrap()).unwrap().start())
+            span(wanted, None).contains(optional_time(value.as_str().unwrap()).unwrap().start())
         }
         Kind::Json => match value {
             Value::Bool(value) => value.to_string() == wanted.to_string(),
@@ -394,12 +411,30 @@ fn equal(field: &str, value: &Value, wanted: &FieldValue) -> bool {
     }
 }
 
-fn span(value: &FieldValue) -> Option<std::ops::RangeInclusive<i128>> {
-    match value {
-        FieldValue::Integer(number) => Some(DateFormats::usual().span_of_number(*number)),
-        FieldValue::Text(text) => DateFormats::usual().span(text),
-        _ => None,
-    }
+/// What `now` is in the tests of this corpus: within its dates.
+pub(super) fn now() -> Moment {
+    let rfc3339 = tantivy::time::format_description::well_known::Rfc3339;
+    let now = tantivy::time::OffsetDateTime::parse("2024-01-31T08:00:00Z", &rfc3339);
+    Moment::of(now.unwrap().into())
+}
+
+/// The span of a date; `date_math` has tables of its own.
+fn span(value: &FieldValue, zone: Option<&str>) -> RangeInclusive<i128> {
+    let zone = zone.map_or(UtcOffset::UTC, |zone| time_zone(zone).unwrap());
+    DateReader::at(now()).with_zone(zone).span(value).unwrap()
+}
+
+/// The first and the last address that a text stands for.
+fn addresses(text: &str) -> (Ipv6Addr, Ipv6Addr) {
+    let (first, last) = NETWORKS
+        .iter()
+        .find(|(network, ..)| *network == text)
+        .map_or((text, text), |(_, first, last)| (first, last));
+    let address = |text: &str| match text.parse::<IpAddr>().unwrap() {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    (address(first), address(last))
 }
 
 fn range_matches(clause: &RangeClause, doc: &Value) -> bool {
@@ -423,22 +458,14 @@ fn within(clause: &RangeClause, value: &Value) -> bool {
     };
     let dated = |value: &str| {
         let at = *optional_time(value).unwrap().start();
-        clause
-            .gt
-            .as_ref()
-            .is_none_or(|bound| at > *span(bound).unwrap().end())
-            && clause
-                .gte
-                .as_ref()
-                .is_none_or(|bound| at >= *span(bound).unwrap().start())
-            && clause
-                .lt
-                .as_ref()
-                .is_none_or(|bound| at < *span(bound).unwrap().start())
-            && clause
-                .lte
-                .as_ref()
-                .is_none_or(|bound| at <= *span(bound).unwrap().end())
+        let span = |bound: &FieldValue| span(bound, clause.time_zone.as_deref());
+        let holds = |bound: &Option<FieldValue>, test: &dyn Fn(RangeInclusive<i128>) -> bool| {
+            bound.as_ref().is_none_or(|bound| test(span(bound)))
+        };
+        holds(&clause.gt, &|span| at > *span.end())
+            && holds(&clause.gte, &|span| at >= *span.start())
+            && holds(&clause.lt, &|span| at < *span.start())
+            && holds(&clause.lte, &|span| at <= *span.end())
     };
     let text = |bound: &FieldValue| matches!(bound, FieldValue::Text(_));
     match (kind(&clause.field), value) {
@@ -468,11 +495,15 @@ fn within(clause: &RangeClause, value: &Value) -> bool {
         }
         (Kind::Bool, value) => ordered(&|bound| value.to_string().cmp(&bound.to_string())),
         (Kind::Address, Value::String(value)) => {
-            let address = |text: &str| match text.parse::<std::net::IpAddr>().unwrap() {
-                std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
-                std::net::IpAddr::V6(address) => address,
+            let value = addresses(value).0;
+            let holds = |bound: &Option<FieldValue>, test: &dyn Fn(Ipv6Addr, Ipv6Addr) -> bool| {
+                let bound = bound.as_ref().map(|bound| addresses(&bound.to_string()));
+                bound.is_none_or(|(first, last)| test(first, last))
             };
-            ordered(&|bound| address(value).cmp(&address(&bound.to_string())))
+            holds(&clause.gt, &|_, last| value > last)
+                && holds(&clause.gte, &|first, _| value >= first)
+                && holds(&clause.lt, &|first, _| value < first)
+                && holds(&clause.lte, &|_, last| value <= last)
         }
         (Kind::Bytes, Value::String(value)) => {
             // `BYTES` is sorted by what it stands for.

@@ -41,7 +41,7 @@ static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
 
 fn query(clause: &Clause) -> Box<dyn Query> {
     Filter::from(clause.clone())
-        .bind(&CORPUS.index, "query")
+        .bind_at(&CORPUS.index, "query", model::now())
         .unwrap()
         .query(&ExpansionSettings::default())
 }
@@ -77,6 +77,13 @@ fn found(query: &dyn Query) -> BTreeSet<u64> {
         );
     }
     unscored
+}
+
+/// The ids of what a clause finds; `None` if it does not fit the schema.
+pub(super) fn matching(clause: &Clause) -> Option<BTreeSet<u64>> {
+    let filter = Filter::from(clause.clone());
+    let bound = filter.bind_at(&CORPUS.index, "query", model::now()).ok()?;
+    Some(found(bound.query(&ExpansionSettings::default()).as_ref()))
 }
 
 fn expected(test: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
@@ -162,6 +169,35 @@ fn facets_match_what_is_below_them() {
             expected(|doc| facet_matches(doc, facet))
         );
     }
+}
+
+#[test]
+fn dates_of_a_json_path_are_compared_with_arithmetic() {
+    let since = |bound: &str| {
+        json!({"bool": {"must": [
+            {"range": {"json_fast.when": {"gte": bound}}},
+            {"range": {"json.when": {"gte": bound}}},
+        ]}})
+    };
+    let found = |clause: &Value| {
+        let clause = Clause::from_value(clause).unwrap();
+        found(query(&clause).as_ref())
+    };
+    // It is 2024-01-31T08:00Z.
+    assert_eq!(
+        found(&since("now-30d/d")),
+        found(&since("2024-01-01T00:00:00Z"))
+    );
+    assert_eq!(
+        found(&since("2024-01-30||+1d")),
+        found(&since("2024-01-31T00:00:00Z"))
+    );
+    assert!(found(&since("now-30d/d")).len() > found(&since("now/d")).len());
+    let zoned = |zone: &str| {
+        let bounds = json!({"gte": "2024-01-01", "time_zone": zone});
+        found(&json!({"range": {"json.when": bounds}})).len()
+    };
+    assert!(zoned("-06:00") < zoned("+06:00"));
 }
 
 #[test]

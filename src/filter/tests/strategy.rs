@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::filter::tests::model::{
-    ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, REGEXPS, UNSIGNED, WORDS,
+    ADDRESSES, BYTES, DATES, FIELDS, FLOATS, INTEGERS, Kind, NETWORKS, REGEXPS, UNSIGNED, WORDS,
 };
 use crate::filter::tests::text_strategy::text_clauses;
 use crate::filter::{Clause, FieldValue, Fuzziness, MinimumShouldMatch, MinimumStep, RangeClause};
@@ -34,7 +34,14 @@ fn integers() -> BoxedStrategy<FieldValue> {
 /// Values that a field takes in `term`.
 fn exact(kind: Kind) -> BoxedStrategy<FieldValue> {
     match kind {
-        Kind::Address => texts(ADDRESSES),
+        Kind::Address => {
+            let networks: Vec<_> = NETWORKS.iter().map(|(network, ..)| *network).collect();
+            prop_oneof![
+                texts(ADDRESSES),
+                select(networks).prop_map(FieldValue::from),
+            ]
+            .boxed()
+        }
         Kind::Bool => prop_oneof![
             any::<bool>().prop_map(FieldValue::from),
             any::<bool>().prop_map(|value| FieldValue::from(value.to_string())),
@@ -49,6 +56,17 @@ fn exact(kind: Kind) -> BoxedStrategy<FieldValue> {
                 "2024-01-01",
                 "2024-01-01T12",
                 "1500-01-01"
+            ]),
+            texts(&[
+                "now",
+                "now-30d",
+                "now-30d/d",
+                "now/M",
+                "now-31d/y",
+                "now+1d/w",
+                "2024-01-31||-1M/M",
+                "2023||/y",
+                "1704067200000||+12h/d",
             ]),
             Just(FieldValue::Integer(1_704_067_200_000)),
         ]
@@ -92,16 +110,21 @@ fn ranges() -> BoxedStrategy<Clause> {
     fields(|_, _| true)
         .prop_flat_map(|(field, kind)| {
             let option = || proptest::option::weighted(0.4, bound(kind));
-            (option(), option(), option(), option()).prop_map(move |(gt, gte, lt, lte)| {
-                let clause = Clause::range(field);
-                Clause::from(RangeClause {
-                    gt,
-                    gte,
-                    lt,
-                    lte,
-                    ..clause
-                })
-            })
+            let zones = select(vec![None, Some("Z"), Some("+02:00"), Some("-1130")]);
+            (option(), option(), option(), option(), zones).prop_map(
+                move |(gt, gte, lt, lte, zone)| {
+                    let clause = Clause::range(field);
+                    let dated = kind == Kind::Date;
+                    Clause::from(RangeClause {
+                        gt,
+                        gte,
+                        lt,
+                        lte,
+                        time_zone: zone.filter(|_| dated).map(str::to_owned),
+                        ..clause
+                    })
+                },
+            )
         })
         .boxed()
 }

@@ -109,7 +109,7 @@ impl Search<'_> {
         );
         let texts: Vec<Vec<String>> = match kind(field) {
             Kind::Text => values(doc, field).iter().map(text_words).collect(),
-            Kind::Word if field != "word_fast" => values(doc, field)
+            Kind::Word => values(doc, field)
                 .iter()
                 .map(|value| vec![value.as_str().unwrap().to_owned()])
                 .collect(),

@@ -49,7 +49,7 @@ fn fuzzy() -> impl Strategy<Value = Option<FuzzyWords>> {
 }
 
 fn word_fields() -> impl Strategy<Value = &'static str> {
-    select(vec!["text", "text", "tags", "word"])
+    select(vec!["text", "text", "tags", "word", "word_fast"])
 }
 
 fn matching() -> impl Strategy<Value = Clause> {

@@ -208,5 +208,8 @@ fn range_body(clause: &RangeClause) -> Value {
     if let Some(format) = &clause.format {
         body.insert("format".into(), json!(format));
     }
+    if let Some(time_zone) = &clause.time_zone {
+        body.insert("time_zone".into(), json!(time_zone));
+    }
     Value::Object(body)
 }
