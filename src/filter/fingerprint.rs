@@ -18,8 +18,7 @@ const VERSION: &str = "forewarm/1\n";
 ///
 /// Order and duplicates of clauses and values do not matter, nor do boosts, sizes and stored
 /// fields; whether scores are computed, which columns hits are sorted by, and what is aggregated,
-/// do. Displayed, and
-/// serialised, as 64 hexadecimal digits.
+/// do. Displayed, and serialised, as 64 hexadecimal digits.
 ///
 /// ```
 /// use forewarm::{Clause, SearchRequest};
