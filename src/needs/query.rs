@@ -142,7 +142,7 @@ impl Walk<'_> {
             }
             BoundClause::Term { term, .. } => {
                 let node = self.node(Rule::All, clause);
-                self.with_terms(node, [term], TermReads::Postings, scored)
+                self.with_terms(node, [term], TermReads::of_term(scored), scored)
             }
             BoundClause::TermRange {
                 field,
@@ -273,7 +273,7 @@ impl Walk<'_> {
         let term = query.term();
         let entry = self.schema.get_field_entry(term.field());
         if entry.is_indexed() {
-            self.terms([term], TermReads::Postings, scored);
+            self.terms([term], TermReads::of_term(scored), scored);
             // When it is scored, it reads positions if it was made to; it does not tell.
             let record = entry.field_type().get_index_record_option();
             if scored && record.is_some_and(|record| record.has_positions()) {
