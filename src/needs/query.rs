@@ -205,7 +205,12 @@ impl Walk<'_> {
         for term in terms {
             node.decisive.push(self.needs.term(term, reads));
             if scored && self.schema.get_field_entry(term.field()).has_fieldnorms() {
-                node.besides.push(self.needs.norms(term.field()));
+                let norms = self.needs.norms(term.field());
+                // A phrase opens them before it looks for its words.
+                match reads {
+                    TermReads::Positions => node.besides.push(norms),
+                    _ => node.if_found.push(norms),
+                }
             }
         }
         node
