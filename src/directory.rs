@@ -176,9 +176,28 @@ pub(crate) struct LateReads {
     /// Reads of one thread wait for each other; those of two threads do not.
     by_thread: Mutex<HashMap<ThreadId, u64>>,
     failure: OnceLock<Error>,
+    /// What was read, by split, up to [`MAX_LATE_RANGES`]: the next warmup can bring it.
+    ranges: Mutex<Vec<(u64, Range<u64>)>>,
 }
 
+/// How many late reads of one search are noted.
+const MAX_LATE_RANGES: usize = 65_536;
+
 impl LateReads {
+    fn note(&self, split: u64, range: &Range<u64>) {
+        let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        if ranges.len() < MAX_LATE_RANGES {
+            ranges.push((split, range.clone()));
+        }
+    }
+
+    /// What was read late of a split.
+    pub(crate) fn ranges(&self, split: u64) -> Vec<Range<u64>> {
+        let ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_split = ranges.iter().filter(|(of, _)| *of == split);
+        of_split.map(|(_, range)| range.clone()).collect()
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
@@ -502,6 +521,7 @@ impl SplitFile {
                     return Ok(extent.slice(&range));
                 }
                 late.count.fetch_add(1, Ordering::Relaxed);
+                late.note(extents.id(), &range);
                 metrics::counter!("forewarm_late_reads_total").increment(1);
                 tracing::debug!(file = ?self, ?range, "late read");
                 let read = match on_miss {

@@ -22,6 +22,8 @@ mod dictionaries;
 mod expected;
 #[path = "grid/fetching.rs"]
 mod fetching;
+#[path = "grid/lazy.rs"]
+mod lazy;
 #[path = "grid/model.rs"]
 mod model;
 #[path = "grid/paging.rs"]

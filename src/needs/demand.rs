@@ -1,5 +1,7 @@
 //! What a request reads, and how that depends on what is found.
 
+use std::ops::Range;
+
 use super::need::Need;
 
 /// Needs, and the clauses they come from.
@@ -14,6 +16,8 @@ pub(crate) struct Demand {
     /// From which need on they are a collector's that looks at every segment, those without
     /// matches included: what it answers may depend on it.
     pub(crate) always_from: usize,
+    /// Ranges of the split that searches were seen to read beside all that.
+    pub(crate) learnt: Vec<Range<u64>>,
 }
 
 /// One clause: when it can match, what it reads, and of what it is made.

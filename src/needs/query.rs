@@ -54,6 +54,7 @@ pub(crate) fn needs_of(clause: &BoundClause, purpose: Purpose, schema: &Schema) 
         clauses,
         scored: purpose.scored,
         always_from: usize::MAX,
+        learnt: Vec::new(),
     }
 }
 

@@ -116,6 +116,8 @@ impl Progress {
             clauses,
             scored,
             always_from,
+            // Certain from the start: it went on before.
+            learnt: _,
         } = demand;
         let mut decisive = vec![false; needs.len()];
         clauses.mark_decisive(&mut decisive);

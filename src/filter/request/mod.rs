@@ -112,7 +112,7 @@ impl SearchRequest {
     /// use std::time::{Duration, UNIX_EPOCH};
     ///
     /// let today = SearchRequest::new(Clause::range("at").gte("now/d"));
-    /// let at = |hours| today.clone().at(UNIX_EPOCH + Duration::from_secs(hours * 3600));
+    /// let at = |hours: u64| today.clone().at(UNIX_EPOCH + Duration::from_secs(hours * 3600));
     /// assert_eq!(at(1).fingerprint(), at(23).fingerprint());
     /// assert_ne!(at(1).fingerprint(), at(25).fingerprint());
     /// ```
