@@ -99,7 +99,7 @@ impl Prober<'_> {
                 let index = self.inverted_index(segment, field)?;
                 let info = index.get_term_info(term)?;
                 if let Some(info) = &info
-                    && (*reads != TermReads::Count || reader.has_deletes())
+                    && reads.has_postings(info.doc_freq, reader)
                 {
                     let positions = *reads == TermReads::Positions;
                     self.read_postings(segment, field, info, positions)?;
