@@ -238,6 +238,7 @@ fn texts_need_what_their_words_do() {
         text("match_phrase_prefix", json!({})),
         [
             "term title:a with positions",
+            "norms title",
             "terms title [b, c[ with positions first 50"
         ]
     );
