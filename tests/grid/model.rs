@@ -141,12 +141,15 @@ fn match_text(body: &Value, doc: &Doc) -> bool {
     if asked == 0 {
         return false;
     }
-    if parameters.get("operator") == Some(&Value::from("and")) {
-        // Of several words none is optional, so a minimum of optional ones is never met.
-        return found == asked && (asked == 1 || minimum(parameters, 0) == 0);
+    if asked == 1 {
+        // Of one word Lucene makes no combination, so there is no minimum.
+        return found == 1;
     }
-    // Of one word Lucene makes no combination, so there is no minimum.
-    asked == 1 && found == 1 || asked > 1 && found >= minimum(parameters, asked).max(1)
+    if parameters.get("operator") == Some(&Value::from("and")) {
+        // Nothing is optional, so that a minimum above nothing cannot be reached.
+        return found == asked && minimum(parameters, 0) == 0;
+    }
+    found >= minimum(parameters, asked).max(1)
 }
 
 fn match_phrase(body: &Value, doc: &Doc) -> Option<bool> {
