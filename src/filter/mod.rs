@@ -32,6 +32,7 @@ mod json_ranges;
 mod numbers;
 mod parse;
 mod path;
+mod phrase_prefix_query;
 mod queries;
 mod query_string;
 mod ranges;
