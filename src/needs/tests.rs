@@ -175,6 +175,45 @@ fn each_clause_needs_what_it_reads() {
         ),
         none
     );
+    // Ids are counted, not read.
+    assert_eq!(needs(json!({"ids": {"values": ["0:1", "x"]}}), true), none);
+    assert_eq!(
+        needs(json!({"wildcard": {"word": "ab*"}}), true),
+        needs(json!({"prefix": {"word": "ab"}}), true)
+    );
+    assert_eq!(
+        needs(json!({"wildcard": {"title": "ab"}}), true),
+        ["term title:ab"]
+    );
+    assert_eq!(
+        needs(json!({"wildcard": {"word": "a?"}}), true),
+        [r#"terms word regex (?s:.) after "a""#]
+    );
+    assert_eq!(
+        needs(json!({"regexp": {"repo.x": "ab+"}}), true),
+        [r#"terms repo regex (?:b){1,} after "x\x00sa""#]
+    );
+    assert_eq!(
+        needs(
+            json!({"fuzzy": {"title": {"value": "quick", "prefix_length": 1}}}),
+            true
+        ),
+        [r#"terms title "uick" within 1 after "q""#]
+    );
+    assert_eq!(
+        needs(
+            json!({"term": {"word": {"value": "a1", "case_insensitive": true}}}),
+            true
+        ),
+        [r#"terms word regex [Aa]1 after """#]
+    );
+    assert_eq!(
+        needs(
+            json!({"term": {"title": {"value": "10", "case_insensitive": true}}}),
+            true
+        ),
+        ["term title:10", "norms title"]
+    );
     assert_eq!(
         needs(json!({"exists": {"field": "repo"}}), true),
         ["column repo and below"]

@@ -123,7 +123,9 @@ impl Warmer {
     /// row over all splits, in the order given: that is what addresses in the fruit mean.
     ///
     /// What the collector reads is found by probing it before the search; columns named in
-    /// [`SearchOptions::columns`] arrive a round earlier.
+    /// [`SearchOptions::columns`] arrive a round earlier. What it opens only while it collects no
+    /// probe can see: the first search reads it late, and what was read then is remembered for
+    /// collectors of the same type with the same columns and filter, and warmed from then on.
     ///
     /// # Errors
     ///

@@ -175,6 +175,104 @@ fn prefix() -> Json {
         .boxed()
 }
 
+/// Texts whose words may differ, or end in a prefix, in one field or several.
+fn loose_text() -> Json {
+    const ENDS: &[&str] = &["", " qu", " se", " f", " absent", " seak"];
+    let text = || {
+        (some_words(0..4), select(ENDS)).prop_map(|(words, end)| (words + end).trim().to_owned())
+    };
+    let fuzzy = || {
+        select(vec![
+            json!({}),
+            json!({"fuzziness": 1}),
+            json!({"fuzziness": "AUTO", "prefix_length": 1}),
+            json!({"fuzziness": 2, "fuzzy_transpositions": false}),
+            json!({"operator": "and"}),
+            json!({"minimum_should_match": "1<-1"}),
+        ])
+    };
+    let with = |text: String, more: &Value| {
+        let mut body = json!({ "query": text });
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
+        body
+    };
+    let words = || {
+        select(vec![
+            "title", "body", "tag", "key", "label", "js.s", "doc.s",
+        ])
+    };
+    let expansions = select(vec![json!({}), json!({"max_expansions": 2})]);
+    let fields = select(vec![
+        json!(["title^3", "body"]),
+        json!(["t*", "js.s"]),
+        json!(["*", "title"]),
+        json!(["label", "key^0.5"]),
+        json!([]),
+    ]);
+    let kinds = select(vec![
+        json!({}),
+        json!({"type": "most_fields", "operator": "and"}),
+        json!({"type": "best_fields", "tie_breaker": 0.3, "fuzziness": 1}),
+        json!({"type": "bool_prefix"}),
+        json!({"fields": ["title", "tag"], "type": "phrase", "slop": 2}),
+        json!({"fields": ["title", "tag"], "type": "phrase_prefix"}),
+        json!({"zero_terms_query": "all", "lenient": true}),
+    ]);
+    let simple = select(vec![
+        "sea + -night",
+        "\"quick fox\" | zeb*",
+        "qiuck~1 -(lazy | dog)",
+        "-the",
+        "se* + la* fox~2",
+        "\"the sea\"~4 +seal",
+    ]);
+    let string = select(vec![
+        "sea* -night",
+        "title:qu?ck OR tag:k*1",
+        "fxo~1 +title:/se.*/",
+        "\"quick f\"*",
+        "*ea",
+    ]);
+    let strings = || {
+        prop::option::of(select(vec![
+            json!(["title"]),
+            json!(["title", "tag", "nu"]),
+        ]))
+    };
+    let string_body = |text: &str, fields: Option<Value>| {
+        let mut body = json!({"query": text, "lenient": true});
+        if let Some(fields) = fields {
+            body["fields"] = fields;
+        }
+        body
+    };
+    let clause = prop_oneof![
+        (words(), text(), fuzzy())
+            .prop_map(move |(field, text, more)| { json!({"match": {field: with(text, &more)}}) }),
+        (words(), text(), fuzzy()).prop_map(move |(field, text, more)| {
+            json!({"match_bool_prefix": {field: with(text, &more)}})
+        }),
+        (text(), expansions).prop_map(move |(text, more)| {
+            json!({"match_phrase_prefix": {"title": with(text, &more)}})
+        }),
+        (text(), fields, kinds).prop_map(move |(text, fields, kind)| {
+            let mut body = json!({ "fields": fields });
+            for (key, value) in kind.as_object().into_iter().flatten() {
+                body[key] = value.clone();
+            }
+            json!({"multi_match": with(text, &body)})
+        }),
+        (simple, strings()).prop_map(move |(text, fields)| {
+            json!({"simple_query_string": string_body(text, fields)})
+        }),
+        (string, strings())
+            .prop_map(move |(text, fields)| { json!({"query_string": string_body(text, fields)}) }),
+    ];
+    clause.boxed()
+}
+
 /// Targets whose strings patterns are held against.
 fn strings() -> impl Strategy<Value = &'static Target> {
     target(|target| matches!(target.kind, Kind::Mixed | Kind::Raw | Kind::Text))
@@ -303,6 +401,7 @@ fn leaf() -> Json {
         2 => exists(),
         4 => match_text(),
         3 => match_phrase(),
+        4 => loose_text(),
         3 => prefix(),
         4 => pattern(),
         1 => network(),

@@ -17,14 +17,18 @@ pub fn matches(clause: &Value, doc: &Doc) -> Option<bool> {
         }
         "exists" => Some(exists(body["field"].as_str().unwrap(), doc)),
         "fuzzy" | "regexp" => None,
+        "match" if is_loose(only(body).1) => None,
         "match" => Some(match_text(body, doc)),
         "match_all" => Some(true),
+        "match_bool_prefix" | "match_phrase_prefix" | "multi_match" => None,
         "match_none" => Some(false),
         "match_phrase" => match_phrase(body, doc),
         "prefix" => prefix(body, doc),
+        "query_string" if body.get("lenient").is_some() => None,
         "query_string" => query_string(body, doc),
         "range" if body.get("ip").is_some_and(has_network) => None,
         "range" => Some(range(body, doc)),
+        "simple_query_string" => None,
         "term" => {
             let (field, value) = only(body);
             if value.get("case_insensitive").is_some() || has_network(value) {
@@ -81,6 +85,13 @@ fn like(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
+/// Whether words may differ, or a minimum depends on their number.
+fn is_loose(parameters: &Value) -> bool {
+    let minimum = parameters.get("minimum_should_match");
+    let combined = minimum.and_then(Value::as_str);
+    parameters.get("fuzziness").is_some() || combined.is_some_and(|text| text.contains('<'))
+}
+
 fn only(value: &Value) -> (&str, &Value) {
     let (name, body) = value.as_object().unwrap().iter().next().unwrap();
     (name, body)
@@ -130,11 +141,15 @@ fn match_text(body: &Value, doc: &Doc) -> bool {
     if asked == 0 {
         return false;
     }
-    if parameters.get("operator") == Some(&Value::from("and")) {
-        return found == asked;
+    if asked == 1 {
+        // Of one word Lucene makes no combination, so there is no minimum.
+        return found == 1;
     }
-    // Of one word Lucene makes no combination, so there is no minimum.
-    asked == 1 && found == 1 || asked > 1 && found >= minimum(parameters, asked).max(1)
+    if parameters.get("operator") == Some(&Value::from("and")) {
+        // Nothing is optional, so that a minimum above nothing cannot be reached.
+        return found == asked && minimum(parameters, 0) == 0;
+    }
+    found >= minimum(parameters, asked).max(1)
 }
 
 fn match_phrase(body: &Value, doc: &Doc) -> Option<bool> {

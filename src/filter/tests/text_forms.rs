@@ -37,7 +37,8 @@ pub(super) fn disguise(clause: &Clause) -> Option<Clause> {
                 kind,
                 tie_breaker: Some(0.25),
                 boost: 7.0,
-                name: Some("disguised".to_owned()),
+                // A name of what is not searched makes it read.
+                name: clause.name.clone(),
                 ..clause.clone()
             }))
         }
