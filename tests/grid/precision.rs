@@ -183,17 +183,21 @@ fn assert_precise(documents: &Documents, copies: usize) {
 
 #[test]
 fn little_more_of_debian_packages_is_fetched_than_read() {
-    DEBIAN
-        .as_ref()
-        .map(|documents| assert_precise(documents, 1));
+    if let Some(documents) = &*DEBIAN {
+        assert_precise(documents, 1);
+    }
 }
 
 #[test]
 fn little_more_of_github_events_is_fetched_than_read() {
-    GH.as_ref().map(|documents| assert_precise(documents, 20));
+    if let Some(documents) = &*GH {
+        assert_precise(documents, 20);
+    }
 }
 
 #[test]
 fn little_more_of_wikipedia_articles_is_fetched_than_read() {
-    WIKI.as_ref().map(|documents| assert_precise(documents, 20));
+    if let Some(documents) = &*WIKI {
+        assert_precise(documents, 20);
+    }
 }
