@@ -3,6 +3,7 @@
 #![warn(clippy::unwrap_used)]
 
 mod args;
+mod bodies;
 mod demo;
 mod demo_data;
 mod engine;
