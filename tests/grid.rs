@@ -4,6 +4,8 @@
 //! `FOREWARM_CASES` sets how many random corpora are tried (each with 40 requests),
 //! `FOREWARM_SEED` which ones.
 
+#[path = "grid/absent.rs"]
+mod absent;
 #[path = "grid/aggregations.rs"]
 mod aggregations;
 #[path = "grid/bodies.rs"]
@@ -20,6 +22,8 @@ mod dictionaries;
 mod expected;
 #[path = "grid/fetching.rs"]
 mod fetching;
+#[path = "grid/lazy.rs"]
+mod lazy;
 #[path = "grid/model.rs"]
 mod model;
 #[path = "grid/paging.rs"]

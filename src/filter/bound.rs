@@ -9,7 +9,7 @@ use tantivy::Term;
 use tantivy::columnar::ColumnType;
 use tantivy::query::{
     AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery,
-    ExistsQuery, Occur, PhrasePrefixQuery, PhraseQuery, Query, TermQuery,
+    ExistsQuery, Occur, PhraseQuery, Query, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 
@@ -17,6 +17,7 @@ use crate::filter::automaton::TermAutomaton;
 use crate::filter::column_range::{ColumnRangeQuery, ColumnValues};
 use crate::filter::expansion::{Expansion, ExpansionQuery, ExpansionSettings};
 use crate::filter::ids_query::IdsQuery;
+use crate::filter::phrase_prefix_query::PhraseEndingQuery;
 use crate::filter::queries::TermsQuery;
 
 /// A clause bound to a schema.
@@ -189,12 +190,7 @@ impl BoundClause {
                 terms,
                 prefix,
                 max_expansions,
-            } => {
-                let parts = terms.iter().chain([prefix]).cloned().collect();
-                let mut query = PhrasePrefixQuery::new_with_offset(parts);
-                query.set_max_expansions(*max_expansions);
-                Box::new(query)
-            }
+            } => Box::new(PhraseEndingQuery::new(terms, prefix, *max_expansions)),
             Self::Term { term, record } => Box::new(TermQuery::new(term.clone(), *record)),
             Self::TermRange {
                 field,

@@ -11,11 +11,12 @@ use crate::filter::path::Path;
 /// How many may be asked for; Elasticsearch's `index.max_docvalue_fields_search`.
 const MAX_FIELDS: usize = 100;
 
-/// Fast fields whose values a hit brings, from their columns.
+/// Fields whose values a hit brings as lists: from their columns, or where they are not fast, from
+/// what is stored.
 ///
-/// The shape is that of an entry of `fields` or `docvalue_fields` (page *Retrieve selected fields
-/// from a search*, `search-fields`): a name, in which `*` stands for any characters, or an object
-/// with `field` and `format`.
+/// The shape is that of an entry of `fields` or, for columns alone, `docvalue_fields` (page
+/// *Retrieve selected fields from a search*, `search-fields`): a name, in which `*` stands for any
+/// characters, or an object with `field` and `format`.
 ///
 /// ```
 /// use forewarm::{Clause, DateStyle, FetchField, SearchRequest};
@@ -29,9 +30,11 @@ const MAX_FIELDS: usize = 100;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FetchField {
-    /// A name, or a pattern in which `*` stands for any characters: then fields that are not fast
-    /// are passed over.
+    /// A name, or a pattern in which `*` stands for any characters: then fields without values to
+    /// bring are passed over.
     pub pattern: String,
+    /// Whether what is stored is brought of fields that are not fast. Default true.
+    pub or_stored: bool,
     /// How dates are written; nothing says the usual way, and may stand beside other types.
     pub style: Option<DateStyle>,
 }
@@ -56,6 +59,7 @@ impl FetchField {
     pub fn new(pattern: impl Into<String>) -> Self {
         Self {
             pattern: pattern.into(),
+            or_stored: true,
             style: None,
         }
     }
@@ -64,6 +68,13 @@ impl FetchField {
     #[must_use]
     pub fn style(mut self, style: DateStyle) -> Self {
         self.style = Some(style);
+        self
+    }
+
+    /// Only from a column (`docvalue_fields`): the document is not read.
+    #[must_use]
+    pub fn from_column(mut self) -> Self {
+        self.or_stored = false;
         self
     }
 
@@ -112,9 +123,15 @@ impl FetchField {
             return Ok(());
         }
         let target = Target::resolve_value(schema, &self.pattern, path)?;
-        if !target.is_fast() {
+        if !target.is_fast() && !self.or_stored {
             return Err(path.error(format_args!(
-                "{:?} is not fast, so it has no column: make it fast, or name it in \"_source\"",
+                "{:?} is not fast, so it has no column: make it fast, or name it in \"fields\"",
+                target.entry.name()
+            )));
+        }
+        if !target.is_fast() && !target.entry.is_stored() {
+            return Err(path.error(format_args!(
+                "{:?} is neither fast nor stored",
                 target.entry.name()
             )));
         }
@@ -169,9 +186,10 @@ pub(crate) fn from_value(value: &Value, path: &Path<'_>) -> Result<Vec<FetchFiel
         .collect()
 }
 
-/// Writes a list of fields.
-pub(crate) fn to_value(fields: &[FetchField]) -> Value {
-    fields.iter().map(FetchField::to_value).collect()
+/// Writes the entries of `fields`, or of `docvalue_fields`.
+pub(crate) fn to_value(fields: &[FetchField], or_stored: bool) -> Value {
+    let fields = fields.iter().filter(|field| field.or_stored == or_stored);
+    fields.map(FetchField::to_value).collect()
 }
 
 /// Checks fields against a schema.

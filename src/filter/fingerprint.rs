@@ -17,8 +17,8 @@ const VERSION: &str = "forewarm/1\n";
 /// SHA-256 of the canonical form of a request: equal for requests that read the same.
 ///
 /// Order and duplicates of clauses and values do not matter, nor do boosts, sizes and stored
-/// fields; whether scores are computed, and which columns hits are sorted by, do. Displayed, and
-/// serialised, as 64 hexadecimal digits.
+/// fields; whether scores are computed, which columns hits are sorted by, and what is aggregated,
+/// do. Displayed, and serialised, as 64 hexadecimal digits.
 ///
 /// ```
 /// use forewarm::{Clause, SearchRequest};

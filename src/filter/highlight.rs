@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use tantivy::Index;
-use tantivy::schema::{Field, FieldType};
+use tantivy::schema::{Field, FieldType, Type};
 use tantivy::tokenizer::TextAnalyzer;
 
 use crate::error::Result;
@@ -41,8 +41,8 @@ const PARAMETERS: &[&str] = &[
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HighlightField {
-    /// A stored and indexed text field, or a pattern in which `*` stands for any characters: then
-    /// other fields are passed over.
+    /// A stored and indexed text field, or a path of texts in a JSON field, or a pattern in which `*`
+    /// stands for any characters: then text fields that match.
     pub pattern: String,
     /// How long a fragment may be, in bytes. Default 100.
     pub fragment_size: usize,
@@ -205,8 +205,15 @@ pub(crate) fn to_value(fields: &[HighlightField]) -> Value {
 
 /// A field of an index whose texts are shown.
 pub(crate) struct BoundHighlight {
+    /// As the request spells it.
     pub(crate) name: String,
+    /// The name of the field in the schema.
+    pub(crate) root: String,
     pub(crate) field: Field,
+    /// Empty for the field itself.
+    pub(crate) json_path: String,
+    /// What the terms of its texts begin with, before the text.
+    pub(crate) prefix: Vec<u8>,
     pub(crate) tokenizer: TextAnalyzer,
     pub(crate) settings: HighlightField,
 }
@@ -221,15 +228,24 @@ pub(crate) fn bind(fields: &[HighlightField], index: &Index) -> Result<Vec<Bound
     let root = Path::root("highlight");
     let root = root.key("fields");
     let mut bound: Vec<BoundHighlight> = Vec::new();
-    let mut add = |field: Field, settings: &HighlightField, tokenizer| {
-        if bound.iter().all(|known| known.field != field) {
-            bound.push(BoundHighlight {
-                name: schema.get_field_name(field).to_owned(),
-                field,
-                tokenizer,
-                settings: settings.clone(),
-            });
+    let mut add = |target: &Target<'_>, settings: &HighlightField, tokenizer| {
+        if bound.iter().any(|known| known.name == target.name) {
+            return;
         }
+        let mut prefix = Vec::new();
+        if target.entry.field_type().is_json() {
+            prefix.extend(target.json_term().serialized_value_bytes());
+            prefix.push(Type::Str.to_code());
+        }
+        bound.push(BoundHighlight {
+            name: target.name.to_owned(),
+            root: target.entry.name().to_owned(),
+            field: target.field,
+            json_path: target.json_path.to_owned(),
+            prefix,
+            tokenizer,
+            settings: settings.clone(),
+        });
     };
     for settings in fields {
         let path = &root.key(&settings.pattern);
@@ -242,13 +258,15 @@ pub(crate) fn bind(fields: &[HighlightField], index: &Index) -> Result<Vec<Bound
                     && entry.is_stored()
                     && let Ok(tokenizer) = index.tokenizer_for_field(field)
                 {
-                    add(field, settings, tokenizer);
+                    let target = Target::resolve(&schema, entry.name(), path)?;
+                    add(&target, settings, tokenizer);
                 }
             }
             continue;
         }
         let target = Target::resolve_value(&schema, &settings.pattern, path)?;
-        if !matches!(target.entry.field_type(), FieldType::Str(_)) {
+        let typ = target.entry.field_type();
+        if !matches!(typ, FieldType::JsonObject(_) | FieldType::Str(_)) {
             let name = target.type_name();
             return Err(path.error(format_args!("expected a text field, got {name}")));
         }
@@ -265,11 +283,8 @@ pub(crate) fn bind(fields: &[HighlightField], index: &Index) -> Result<Vec<Bound
             }
         }
         let tokenizer = index.tokenizer_for_field(target.field);
-        add(
-            target.field,
-            settings,
-            tokenizer.map_err(|error| path.error(error))?,
-        );
+        let tokenizer = tokenizer.map_err(|error| path.error(error))?;
+        add(&target, settings, tokenizer);
     }
     Ok(bound)
 }

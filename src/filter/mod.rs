@@ -32,6 +32,7 @@ mod json_ranges;
 mod numbers;
 mod parse;
 mod path;
+mod phrase_prefix_query;
 mod queries;
 mod query_string;
 mod ranges;
@@ -42,7 +43,7 @@ mod source;
 mod value;
 mod write;
 
-pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names};
+pub(crate) use aggregations::{AggregationRead, BoundAggregations, Spans, column_names};
 pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
@@ -54,6 +55,7 @@ pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
 pub(crate) use ranges::after_prefix;
 pub(crate) use sort_value::typed_place;
+pub(crate) use source::wildcard_match;
 
 pub use expansion::{ExpansionSettings, PastLimit};
 

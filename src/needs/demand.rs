@@ -1,5 +1,7 @@
 //! What a request reads, and how that depends on what is found.
 
+use std::ops::Range;
+
 use super::need::Need;
 
 /// Needs, and the clauses they come from.
@@ -14,6 +16,8 @@ pub(crate) struct Demand {
     /// From which need on they are a collector's that looks at every segment, those without
     /// matches included: what it answers may depend on it.
     pub(crate) always_from: usize,
+    /// Ranges of the split that searches were seen to read beside all that.
+    pub(crate) learnt: Vec<Range<u64>>,
 }
 
 /// One clause: when it can match, what it reads, and of what it is made.
@@ -26,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) decisive: Vec<usize>,
     /// Needs that are read without deciding anything: norms.
     pub(crate) besides: Vec<usize>,
+    /// Needs that are read where a decisive one is found: norms of a single term.
+    pub(crate) if_found: Vec<usize>,
     pub(crate) children: Vec<Node>,
 }
 
@@ -49,6 +55,7 @@ impl Node {
             rule,
             decisive: Vec::new(),
             besides: Vec::new(),
+            if_found: Vec::new(),
             children: Vec::new(),
         }
     }
@@ -95,6 +102,28 @@ impl Node {
         }
     }
 
+    /// By need, those of which one must be found for it to be read; none where it is read anyway.
+    pub(crate) fn conditions(&self, needs: usize) -> Vec<Vec<usize>> {
+        let (mut conditions, mut anyway) = (vec![Vec::new(); needs], vec![false; needs]);
+        self.gather_conditions(&mut conditions, &mut anyway);
+        for (conditions, _) in conditions.iter_mut().zip(anyway).filter(|it| it.1) {
+            conditions.clear();
+        }
+        conditions
+    }
+
+    fn gather_conditions(&self, conditions: &mut [Vec<usize>], anyway: &mut [bool]) {
+        for &need in &self.besides {
+            anyway[need] = true;
+        }
+        for &need in &self.if_found {
+            conditions[need].extend(&self.decisive);
+        }
+        for child in &self.children {
+            child.gather_conditions(conditions, anyway);
+        }
+    }
+
     /// Marks the needs that decide something.
     pub(crate) fn mark_decisive(&self, decides: &mut [bool]) {
         if self.rule == Rule::Always {
@@ -117,6 +146,24 @@ mod tests {
         let mut node = Node::new(Rule::All, String::new());
         node.decisive.push(need);
         node
+    }
+
+    #[test]
+    fn norms_depend_on_their_terms_unless_a_phrase_reads_them() {
+        let term = |need, norms| {
+            let mut node = leaf(need);
+            node.if_found.push(norms);
+            node
+        };
+        let mut phrase = leaf(4);
+        phrase.besides.push(5);
+        let clauses = vec![term(0, 1), term(2, 1), term(3, 5), phrase];
+        let all = Node::new(Rule::AtLeast(1), String::new()).with_children(clauses);
+        let none = Vec::new;
+        assert_eq!(
+            all.conditions(6),
+            [none(), vec![0, 2], none(), none(), none(), none()]
+        );
     }
 
     #[test]

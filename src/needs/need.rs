@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tantivy::Term;
 use tantivy::columnar::ColumnType;
 use tantivy::query::Query;
 use tantivy::schema::Field;
+use tantivy::{SegmentReader, Term};
 
 use super::collector::ProbeCollector;
 use crate::filter::Expansion;
@@ -43,11 +43,35 @@ pub(crate) enum Need {
 /// What is read of a term beyond its entry in the dictionary.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum TermReads {
-    /// Nothing where no document is deleted, else the postings: its documents are only counted.
+    /// Nothing where no document is deleted, else as [`Matching`](Self::Matching): its documents are
+    /// only counted.
     Count,
+    /// The postings, but where every document has it: it is not scored.
+    Matching,
     Postings,
     /// The postings and the positions.
     Positions,
+}
+
+impl TermReads {
+    /// What a query of one term reads.
+    pub(crate) fn of_term(scored: bool) -> Self {
+        if scored {
+            Self::Postings
+        } else {
+            Self::Matching
+        }
+    }
+
+    /// Whether the postings of a term in `doc_freq` documents of a segment are read.
+    pub(crate) fn has_postings(self, doc_freq: u32, reader: &SegmentReader) -> bool {
+        match self {
+            Self::Count if !reader.has_deletes() => false,
+            // tantivy then answers with all documents.
+            Self::Count | Self::Matching => doc_freq != reader.max_doc(),
+            Self::Postings | Self::Positions => true,
+        }
+    }
 }
 
 impl Need {

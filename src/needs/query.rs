@@ -54,6 +54,7 @@ pub(crate) fn needs_of(clause: &BoundClause, purpose: Purpose, schema: &Schema) 
         clauses,
         scored: purpose.scored,
         always_from: usize::MAX,
+        learnt: Vec::new(),
     }
 }
 
@@ -142,7 +143,7 @@ impl Walk<'_> {
             }
             BoundClause::Term { term, .. } => {
                 let node = self.node(Rule::All, clause);
-                self.with_terms(node, [term], TermReads::Postings, scored)
+                self.with_terms(node, [term], TermReads::of_term(scored), scored)
             }
             BoundClause::TermRange {
                 field,
@@ -205,7 +206,12 @@ impl Walk<'_> {
         for term in terms {
             node.decisive.push(self.needs.term(term, reads));
             if scored && self.schema.get_field_entry(term.field()).has_fieldnorms() {
-                node.besides.push(self.needs.norms(term.field()));
+                let norms = self.needs.norms(term.field());
+                // A phrase opens them before it looks for its words.
+                match reads {
+                    TermReads::Positions => node.besides.push(norms),
+                    _ => node.if_found.push(norms),
+                }
             }
         }
         node
@@ -273,7 +279,7 @@ impl Walk<'_> {
         let term = query.term();
         let entry = self.schema.get_field_entry(term.field());
         if entry.is_indexed() {
-            self.terms([term], TermReads::Postings, scored);
+            self.terms([term], TermReads::of_term(scored), scored);
             // When it is scored, it reads positions if it was made to; it does not tell.
             let record = entry.field_type().get_index_record_option();
             if scored && record.is_some_and(|record| record.has_positions()) {

@@ -40,6 +40,7 @@ fn shown(needs: Vec<Need>, schema: &Schema) -> Vec<String> {
                 let name = schema.get_field_name(term.field());
                 let reads = match reads {
                     TermReads::Count => " counted",
+                    TermReads::Matching => " matched",
                     TermReads::Postings => "",
                     TermReads::Positions => " with positions",
                 };
@@ -97,14 +98,14 @@ fn opaque(query: impl Query, scored: bool) -> Vec<String> {
 fn norms_are_needed_where_scores_are() {
     let term = json!({"term": {"title": "a"}});
     assert_eq!(needs(term.clone(), true), ["term title:a", "norms title"]);
-    assert_eq!(needs(term.clone(), false), ["term title:a"]);
+    assert_eq!(needs(term.clone(), false), ["term title:a matched"]);
     assert_eq!(
         needs(json!({"bool": {"filter": term}}), true),
-        ["term title:a"]
+        ["term title:a matched"]
     );
     assert_eq!(
         needs(json!({"bool": {"must_not": term}}), true),
-        ["term title:a"]
+        ["term title:a matched"]
     );
     assert_eq!(
         needs(json!({"terms": {"title": ["a"]}}), true),
@@ -115,10 +116,10 @@ fn norms_are_needed_where_scores_are() {
         ["term title:a", "norms title"]
     );
     let nested = json!({"bool": {"filter": {"bool": {"must": term, "should": {"exists": {"field": "word"}}}}}});
-    assert_eq!(needs(nested, true), ["term title:a"]);
+    assert_eq!(needs(nested, true), ["term title:a matched"]);
     assert_eq!(
         needs(json!({"constant_score": {"filter": term}}), true),
-        ["term title:a"]
+        ["term title:a matched"]
     );
     let best = json!({"dis_max": {"queries": [term, {"exists": {"field": "word"}}]}});
     assert_eq!(
@@ -127,7 +128,7 @@ fn norms_are_needed_where_scores_are() {
     );
     assert_eq!(
         needs(json!({"bool": {"must_not": best}}), true),
-        ["term title:a", "column word"]
+        ["term title:a matched", "column word"]
     );
     // Numbers have norms unless the schema says otherwise; JSON has none.
     assert_eq!(
@@ -148,7 +149,7 @@ fn positions_are_needed_for_phrases() {
     );
     assert_eq!(
         needs(json!({"match_phrase": {"title": "a"}}), false),
-        ["term title:a"]
+        ["term title:a matched"]
     );
     let both =
         json!({"bool": {"filter": [{"term": {"title": "a"}}, {"match_phrase": {"title": "a b"}}]}});
@@ -173,6 +174,45 @@ fn each_clause_needs_what_it_reads() {
             true
         ),
         none
+    );
+    // Ids are counted, not read.
+    assert_eq!(needs(json!({"ids": {"values": ["0:1", "x"]}}), true), none);
+    assert_eq!(
+        needs(json!({"wildcard": {"word": "ab*"}}), true),
+        needs(json!({"prefix": {"word": "ab"}}), true)
+    );
+    assert_eq!(
+        needs(json!({"wildcard": {"title": "ab"}}), true),
+        ["term title:ab"]
+    );
+    assert_eq!(
+        needs(json!({"wildcard": {"word": "a?"}}), true),
+        [r#"terms word regex (?s:.) after "a""#]
+    );
+    assert_eq!(
+        needs(json!({"regexp": {"repo.x": "ab+"}}), true),
+        [r#"terms repo regex (?:b){1,} after "x\x00sa""#]
+    );
+    assert_eq!(
+        needs(
+            json!({"fuzzy": {"title": {"value": "quick", "prefix_length": 1}}}),
+            true
+        ),
+        [r#"terms title "uick" within 1 after "q""#]
+    );
+    assert_eq!(
+        needs(
+            json!({"term": {"word": {"value": "a1", "case_insensitive": true}}}),
+            true
+        ),
+        [r#"terms word regex [Aa]1 after """#]
+    );
+    assert_eq!(
+        needs(
+            json!({"term": {"title": {"value": "10", "case_insensitive": true}}}),
+            true
+        ),
+        ["term title:10", "norms title"]
     );
     assert_eq!(
         needs(json!({"exists": {"field": "repo"}}), true),
@@ -199,7 +239,7 @@ fn each_clause_needs_what_it_reads() {
             json!({"query_string": {"query": "a -word:b", "fields": ["title"]}}),
             true
         ),
-        ["term title:a", "norms title", "term word:b"]
+        ["term title:a", "norms title", "term word:b matched"]
     );
 }
 

@@ -114,7 +114,8 @@ struct Explainer<'a> {
 
 impl Explainer<'_> {
     fn clause(&mut self, node: &Node) -> ClauseExplanation {
-        let needs = node.decisive.iter().chain(&node.besides).copied();
+        let besides = node.besides.iter().chain(&node.if_found);
+        let needs = node.decisive.iter().chain(besides).copied();
         for need in needs.clone() {
             self.told[need] = true;
         }

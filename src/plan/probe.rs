@@ -9,7 +9,7 @@ use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
 use tantivy::{HasLen, InvertedIndexReader};
 
-use crate::directory::{Probe, ReadScope};
+use crate::directory::Probe;
 use crate::filter::{Expanded, Expansion, ExpansionSettings, PastLimit, is_past_limit};
 use crate::needs::{Need, TermReads};
 use crate::split::{SegmentFiles, Split};
@@ -79,9 +79,8 @@ impl Prober<'_> {
             }
             Need::Norms { field } => {
                 let mut norms = Ok(None);
-                ReadScope::as_data(self.probe, || {
-                    norms = reader.fieldnorms_readers().get_field(*field)
-                });
+                self.probe
+                    .as_data(|| norms = reader.fieldnorms_readers().get_field(*field));
                 norms?;
                 Ok(None)
             }
@@ -100,7 +99,7 @@ impl Prober<'_> {
                 let index = self.inverted_index(segment, field)?;
                 let info = index.get_term_info(term)?;
                 if let Some(info) = &info
-                    && (*reads != TermReads::Count || reader.has_deletes())
+                    && reads.has_postings(info.doc_freq, reader)
                 {
                     let positions = *reads == TermReads::Positions;
                     self.read_postings(segment, field, info, positions)?;
@@ -197,7 +196,7 @@ impl Prober<'_> {
     /// Reads what the search will read; in a probe only for the range to be known.
     fn read_data(&self, file: &FileSlice) -> tantivy::Result<()> {
         let mut read = Ok(());
-        let present = ReadScope::as_data(self.probe, || read = file.read_bytes().map(drop));
+        let present = self.probe.as_data(|| read = file.read_bytes().map(drop));
         // A miss is recorded; any other failure is the file's own.
         if present { Ok(read?) } else { Ok(()) }
     }

@@ -38,6 +38,8 @@ pub(super) struct Progress {
     needs: Vec<Arc<Need>>,
     /// By need: whether a clause depends on its presence.
     decisive: Vec<bool>,
+    /// By need: those of which one must be found for it to be read; none: it is read anyway.
+    conditions: Vec<Vec<usize>>,
     segments: Vec<Segment>,
     pending: Vec<Item>,
     /// In a dry run, by need.
@@ -71,8 +73,35 @@ struct Segment {
     found: Vec<Option<bool>>,
     /// Data that is not fetched while it may turn out that nothing matches.
     held: Vec<Range<u64>>,
+    /// Data of a need that may turn out not to be read.
+    conditional: Vec<(usize, Vec<Range<u64>>)>,
     /// Whether it is proven that nothing matches.
     hopeless: bool,
+}
+
+impl Segment {
+    /// Whether one of what a need depends on is found; nothing while that is not known.
+    fn meets(&self, conditions: &[usize]) -> Option<bool> {
+        let found = |is| conditions.iter().any(|&need| self.found[need] == is);
+        if conditions.is_empty() || found(Some(true)) {
+            Some(true)
+        } else if found(None) {
+            None
+        } else {
+            Some(false)
+        }
+    }
+
+    /// Decides on data that depends on what was found by now.
+    fn settle(&mut self, conditions: &[Vec<usize>]) {
+        for (need, data) in std::mem::take(&mut self.conditional) {
+            match self.meets(&conditions[need]) {
+                Some(true) => self.held.extend(data),
+                Some(false) => {}
+                None => self.conditional.push((need, data)),
+            }
+        }
+    }
 }
 
 impl Progress {
@@ -87,9 +116,12 @@ impl Progress {
             clauses,
             scored,
             always_from,
+            // Certain from the start: it went on before.
+            learnt: _,
         } = demand;
         let mut decisive = vec![false; needs.len()];
         clauses.mark_decisive(&mut decisive);
+        let conditions = clauses.conditions(needs.len());
         let segment = || Segment {
             found: vec![None; needs.len()],
             ..Segment::default()
@@ -102,6 +134,7 @@ impl Progress {
             clauses,
             needs: Vec::new(),
             decisive,
+            conditions,
             segments: (0..split.num_segments()).map(|_| segment()).collect(),
             pending: Vec::new(),
             reads: needs.iter().map(|_| Vec::new()).collect(),
@@ -195,6 +228,8 @@ impl Progress {
             segment.found[item.number] = segment.found[item.number].or(found);
             if item.number >= self.always_from {
                 step.data.extend(misses.data);
+            } else if !self.conditions[item.number].is_empty() {
+                segment.conditional.push((item.number, misses.data));
             } else {
                 segment.held.extend(misses.data);
             }
@@ -219,7 +254,9 @@ impl Progress {
             if can_match == Some(false) {
                 segment.hopeless = true;
                 segment.held.clear();
+                segment.conditional.clear();
             }
+            segment.settle(&self.conditions);
             undecided.push(can_match.is_none());
         }
         let mut waits = vec![false; self.segments.len()];
@@ -250,7 +287,9 @@ impl Progress {
         let segments = &self.segments;
         let reads = self.reads.into_iter().enumerate().map(|(need, reads)| {
             let kept = reads.into_iter().filter(|read| {
-                need >= always_from || !read.is_data || !segments[read.segment].hopeless
+                let segment = &segments[read.segment];
+                let is_read = segment.meets(&self.conditions[need]) != Some(false);
+                need >= always_from || !read.is_data || is_read && !segment.hopeless
             });
             kept.map(|read| read.range).collect()
         });

@@ -112,7 +112,7 @@ pub(super) struct Probed {
 /// Dropping the future gives up the fetches that nobody else waits for.
 pub(crate) async fn resolve(
     split: &Arc<Split>,
-    demand: Demand,
+    mut demand: Demand,
     depth: Depth,
     planner: &Planner,
 ) -> Result<Resolution> {
@@ -120,8 +120,11 @@ pub(crate) async fn resolve(
     let mut builder = LeaseBuilder::default();
     let mut fetched = Fetched::default();
     let (mut lower_bound, mut probe_rounds) = (false, 0);
+    let mut certain = std::mem::take(&mut demand.learnt);
+    if depth == Depth::Dictionaries {
+        fetched.wanted.extend(certain.iter().cloned());
+    }
     let mut progress = Progress::new(split, demand, depth, &planner.absences);
-    let mut certain: Vec<Range<u64>> = Vec::new();
     for _ in 0..MAX_ROUNDS {
         let lease = Arc::new(builder.build());
         let (owner, limits) = (Arc::clone(split), planner.limits);

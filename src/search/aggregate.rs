@@ -10,13 +10,14 @@ use tantivy::{SegmentReader, TantivyError};
 
 use super::collect::{Hopeless, Prepared, SegmentNumbers};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Aggregations, BoundAggregations};
+use crate::filter::{Aggregations, BoundAggregations, Spans};
 
 /// Collects what a request aggregates: each segment by what its own split's schema made of it.
 pub(super) struct AggregationsOf {
     by_split: Vec<Arc<BoundAggregations>>,
     numbers: SegmentNumbers,
     limits: AggregationLimitsGuard,
+    spans: Spans,
 }
 
 impl AggregationsOf {
@@ -31,6 +32,7 @@ impl AggregationsOf {
             })?,
             numbers: SegmentNumbers::of(splits),
             limits,
+            spans: Spans::default(),
         })
     }
 }
@@ -59,7 +61,7 @@ impl Collector for AggregationsOf {
         let bound = split.ok_or_else(|| {
             TantivyError::InternalError(format!("segment {segment} is in no split"))
         })?;
-        bound.for_segment(segment, reader, &self.limits)
+        bound.for_segment(segment, reader, &self.limits, &self.spans)
     }
 
     fn requires_scoring(&self) -> bool {
@@ -70,6 +72,9 @@ impl Collector for AggregationsOf {
         &self,
         mut fruits: Vec<tantivy::Result<IntermediateAggregationResults>>,
     ) -> tantivy::Result<IntermediateAggregationResults> {
+        self.spans
+            .check()
+            .map_err(|error| std::io::Error::other(error))?;
         // In tantivy's own order, so that sums of fractions are the same to the last bit.
         let Some(last) = fruits.pop() else {
             return Ok(IntermediateAggregationResults::default());

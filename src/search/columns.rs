@@ -76,14 +76,22 @@ fn names(
         let style = field.style.unwrap_or_default();
         let matching = if field.is_pattern() {
             column_names(&field.pattern, reader)?
-        } else {
+        } else if is_fast(&field.pattern, reader) {
             vec![field.pattern.clone()]
+        } else {
+            Vec::new()
         };
         for name in matching {
             names.entry(name).or_insert(style);
         }
     }
     Ok(names)
+}
+
+fn is_fast(name: &str, reader: &SegmentReader) -> bool {
+    let schema = reader.schema();
+    let field = schema.find_field(name);
+    field.is_some_and(|(field, _)| schema.get_field_entry(field).is_fast())
 }
 
 impl NamedColumn {
@@ -102,7 +110,7 @@ impl NamedColumn {
             }
             DynamicColumn::DateTime(column) => column
                 .values_for_doc(doc)
-                .map(|date| self.date(date))
+                .map(|date| write_date(date, self.style))
                 .collect(),
             DynamicColumn::F64(column) => column.values_for_doc(doc).map(Value::from).collect(),
             DynamicColumn::I64(column) => column.values_for_doc(doc).map(Value::from).collect(),
@@ -134,12 +142,13 @@ impl NamedColumn {
             false => text,
         }
     }
+}
 
-    fn date(&self, date: DateTime) -> Value {
-        match self.style {
-            DateStyle::EpochMillis => json!(date.into_timestamp_millis().to_string()),
-            DateStyle::OptionalTime => json!(with_millis(date.into_utc())),
-        }
+/// Writes a date.
+pub(super) fn write_date(date: DateTime, style: DateStyle) -> Value {
+    match style {
+        DateStyle::EpochMillis => json!(date.into_timestamp_millis().to_string()),
+        DateStyle::OptionalTime => json!(with_millis(date.into_utc())),
     }
 }
 

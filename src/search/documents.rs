@@ -11,6 +11,7 @@ use tantivy::{DocAddress, TantivyError};
 
 use super::columns::SegmentColumns;
 use super::highlight::Highlighter;
+use super::stored::StoredFields;
 use crate::cache::LeaseBuilder;
 use crate::directory::{Probe, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,8 @@ pub(super) struct Wanted {
     pub(super) split: Arc<Split>,
     pub(super) source: SourceFilter,
     pub(super) fields: Vec<FetchField>,
+    /// Those of `fields` that the stored document holds.
+    pub(super) stored: StoredFields,
     pub(super) highlighter: Highlighter,
 }
 
@@ -179,7 +182,7 @@ impl Attempt {
             });
             match (stored, fields.transpose()) {
                 (Ok(stored), Ok(fields)) => {
-                    attempt.found.push((place, Fetched { fields, ..stored }));
+                    attempt.found.push((place, stored.with_columns(fields)));
                 }
                 (Err(error), _) | (_, Err(error)) => {
                     attempt.missed.push((place, address));
@@ -191,17 +194,35 @@ impl Attempt {
     }
 }
 
+impl Fetched {
+    /// Adds the values of columns to those that are stored.
+    fn with_columns(mut self, columns: Option<Map<String, Value>>) -> Self {
+        let stored = self.fields.take().into_iter().flatten();
+        self.fields = columns.map(|columns| {
+            let mut all: Vec<_> = columns.into_iter().chain(stored).collect();
+            all.sort_by(|a, b| a.0.cmp(&b.0));
+            all.into_iter().collect()
+        });
+        self
+    }
+}
+
 impl Wanted {
     /// What a hit brings of its stored document, which is not read when that is nothing.
     fn stored(&self, address: DocAddress) -> Result<Fetched, TantivyError> {
         let mut fetched = Fetched::default();
         let has_source = self.source != SourceFilter::None;
-        if !has_source && self.highlighter.is_empty() {
+        if !has_source && self.highlighter.is_empty() && self.stored.is_empty() {
             return Ok(fetched);
         }
         let document = self.split.document(address)?;
         if !self.highlighter.is_empty() {
             fetched.highlight = Some(self.highlighter.fragments(&document));
+        }
+        if !self.stored.is_empty() {
+            let mut fields = Map::new();
+            self.stored.add(&document, self.split.schema(), &mut fields);
+            fetched.fields = Some(fields);
         }
         if has_source {
             fetched.source = Some(to_source(&document, self.split.schema(), &self.source)?);

@@ -106,7 +106,7 @@ impl Warmer {
             let limits = self.aggregation_limits();
             let asked = request.clone();
             let (found, joined, late) = self
-                .run_search(joined, options, move |splits, scope| {
+                .run_search(joined, &work, options, move |splits, scope| {
                     found(&asked, splits, limits, scope)
                 })
                 .await?;
@@ -123,7 +123,9 @@ impl Warmer {
     /// row over all splits, in the order given: that is what addresses in the fruit mean.
     ///
     /// What the collector reads is found by probing it before the search; columns named in
-    /// [`SearchOptions::columns`] arrive a round earlier.
+    /// [`SearchOptions::columns`] arrive a round earlier. What it opens only while it collects no
+    /// probe can see: the first search reads it late, and what was read then is remembered for
+    /// collectors of the same type with the same columns and filter, and warmed from then on.
     ///
     /// # Errors
     ///
@@ -146,13 +148,15 @@ impl Warmer {
         let collector = Arc::new(collector);
         let probe: Arc<dyn ProbeCollector> = Arc::clone(&collector) as _;
         let scored = collector.requires_scoring();
-        let work = Work::of_collector(filter.into(), scored, options.columns.clone(), probe);
+        let kind = std::any::type_name::<C>();
+        let columns = options.columns.clone();
+        let work = Work::of_collector(filter.into(), scored, columns, probe, kind);
         let span = search_span(&work, splits.len());
         let record = span.clone();
         let search = async {
             let joined = self.joined(splits, &work, options).await?;
             let (fruit, joined, late) = self
-                .run_search(joined, options, move |splits, scope| {
+                .run_search(joined, &work, options, move |splits, scope| {
                     collect(splits, &*collector, Hopeless::Seen, scope)
                 })
                 .await?;
@@ -287,6 +291,7 @@ impl Warmer {
     async fn run_search<T: Send + 'static>(
         &self,
         mut joined: Joined,
+        work: &Work,
         options: &SearchOptions,
         search: impl FnOnce(&[Prepared], &Arc<ReadScope>) -> Result<T> + Send + 'static,
     ) -> Result<(T, Joined, Arc<LateReads>)> {
@@ -305,6 +310,12 @@ impl Warmer {
         let result = pool::run(self.pool(), move || search(&splits, &scope)).await;
         joined.report.read_bytes = reads.map(|reads| reads.bytes());
         joined.report.search_us = micros(started.elapsed());
+        for (split, lease) in joined.splits.iter().zip(&joined.leases) {
+            // Without a warmup everything is read late, which teaches nothing.
+            if lease.is_some() {
+                self.learn(&split.split, work, late.ranges(split.split.id()));
+            }
+        }
         match result {
             // A reader that took a failed read for an empty one has not answered.
             Ok(_) if late.failure().is_some() => Err(self.failed(&joined, &late, None).await),

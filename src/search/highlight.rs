@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
-use tantivy::schema::document::{Document, Value as _};
-use tantivy::schema::{Field, TantivyDocument};
+use tantivy::schema::document::Document;
+use tantivy::schema::{Field, OwnedValue, TantivyDocument};
 use tantivy::snippet::SnippetGenerator;
-use tantivy::{Score, Searcher, Term};
+use tantivy::{Score, Searcher};
 
 use super::collect::Prepared;
+use super::leaves::collect_leaves;
 use crate::filter::{BoundHighlight, HighlightField};
 
 /// What of a split's documents is shown, and how.
@@ -20,6 +21,9 @@ pub(super) struct Highlighter {
 struct FieldHighlighter {
     name: String,
     field: Field,
+    json_path: String,
+    /// Whether dots within keys part paths too.
+    expands: bool,
     snippets: SnippetGenerator,
     settings: HighlightField,
 }
@@ -29,17 +33,22 @@ impl Highlighter {
     /// dictionaries tell of it, which they do in the read scope of the calling thread; what is not
     /// in memory counts as rare.
     pub(super) fn new(split: &Prepared, splits: &[Prepared], bound: Vec<BoundHighlight>) -> Self {
+        let schema = split.split.schema();
         let fields = bound.into_iter().map(|bound| {
             let mut terms: BTreeMap<String, Score> = BTreeMap::new();
             split.query.query_terms(&mut |term, _| {
-                let text = (term.field() == bound.field).then(|| term.value());
-                let Some(text) = text.as_ref().and_then(|value| value.as_str()) else {
+                if term.field() != bound.field {
+                    return;
+                }
+                let bytes = term.serialized_value_bytes();
+                let text = bytes.strip_prefix(bound.prefix.as_slice());
+                let Some(Ok(text)) = text.map(str::from_utf8) else {
                     return;
                 };
                 if !terms.contains_key(text) {
                     let frequency: u64 = splits
                         .iter()
-                        .map(|other| frequency(other.split.searcher(), &bound.name, text))
+                        .map(|other| frequency(other.split.searcher(), &bound.root, bytes))
                         .fold(0, u64::saturating_add);
                     // As tantivy's own snippets weigh them.
                     terms.insert(text.to_owned(), 1.0 / (1.0 + frequency as Score));
@@ -53,6 +62,8 @@ impl Highlighter {
                 snippets: SnippetGenerator::new(terms, bound.tokenizer, bound.field, longest),
                 name: bound.name,
                 field: bound.field,
+                json_path: bound.json_path,
+                expands: schema.get_field_entry(bound.field).is_expand_dots_enabled(),
                 settings: bound.settings,
             }
         });
@@ -70,11 +81,15 @@ impl Highlighter {
     pub(super) fn fragments(&self, document: &TantivyDocument) -> Map<String, Value> {
         let mut found = Map::new();
         for field in &self.fields {
-            let values = document.iter_fields_and_values();
-            let texts: Vec<&str> = values
-                .filter(|(of, _)| *of == field.field)
-                .filter_map(|(_, value)| value.as_str())
-                .collect();
+            let mut leaves = Vec::new();
+            for (of, value) in document.iter_fields_and_values() {
+                if of == field.field {
+                    let value = serde_json::to_value(OwnedValue::from(value));
+                    collect_leaves(value.unwrap_or_default(), "", field.expands, &mut leaves);
+                }
+            }
+            let texts = leaves.iter().filter(|(path, _)| *path == field.json_path);
+            let texts: Vec<&str> = texts.filter_map(|(_, value)| value.as_str()).collect();
             let fragments = field.fragments(&texts);
             if !fragments.is_empty() {
                 found.insert(field.name.clone(), fragments.into());
@@ -84,18 +99,15 @@ impl Highlighter {
     }
 }
 
-/// In how many documents of a split a word stands, deleted ones included.
-fn frequency(searcher: &Searcher, field: &str, text: &str) -> u64 {
+/// In how many documents of a split a term stands, deleted ones included.
+fn frequency(searcher: &Searcher, field: &str, term: &[u8]) -> u64 {
     let Ok(field) = searcher.schema().get_field(field) else {
         return 0;
     };
-    let term = Term::from_field_text(field, text);
     let segments = searcher.segment_readers().iter();
     let frequency = |reader: &tantivy::SegmentReader| -> tantivy::Result<u32> {
-        reader
-            .inverted_index(field)?
-            .doc_freq(&term)
-            .map_err(Into::into)
+        let info = reader.inverted_index(field)?.terms().get(term)?;
+        Ok(info.map_or(0, |info| info.doc_freq))
     };
     segments
         .map(|reader| u64::from(frequency(reader).unwrap_or(0)))

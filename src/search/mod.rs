@@ -10,6 +10,7 @@ mod documents;
 mod execute;
 mod highlight;
 mod hits;
+mod leaves;
 mod matched;
 mod options;
 mod report;
@@ -17,6 +18,7 @@ mod respond;
 mod response;
 mod sort;
 mod statistics;
+mod stored;
 
 pub use options::{SearchOptions, Warming};
 pub use report::SearchReport;

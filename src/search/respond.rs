@@ -14,6 +14,7 @@ use super::hits::Found;
 use super::options::{SearchOptions, Warming};
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
+use super::stored::StoredFields;
 use crate::directory::{LateReads, ReadScope};
 use crate::error::{ErrorKind, Result};
 use crate::filter::{SearchRequest, SourceFilter, TrackTotalHits, bind_highlights};
@@ -149,6 +150,7 @@ impl Warmer {
                     split: Arc::clone(&split.split),
                     source: request.source_filter().clone(),
                     fields: request.fetched_fields().to_vec(),
+                    stored: StoredFields::new(request.fetched_fields(), split.split.schema()),
                     highlighter,
                 }))
             });

@@ -1,6 +1,7 @@
 //! Warmups: futures shared by all who ask for the same split and fingerprint, and joined by any
 //! number of readers.
 
+mod learned;
 mod outcome;
 mod registry;
 mod settings;

@@ -115,6 +115,14 @@ impl Registry {
         }
     }
 
+    /// Lets go of a finished warmup that brought too little, so that the next one starts anew.
+    pub(super) fn retire(&self, key: &WarmupKey) {
+        self.lingering.invalidate(key);
+        self.lingering.run_pending_tasks();
+        // One that somebody still holds stays with them, but is found no more.
+        self.lock().remove(key);
+    }
+
     /// Forgets all warmups of a split whose object was replaced: what they lease is of the old
     /// version. Readers that have joined them keep what they have.
     pub(super) fn forget_split(&self, path: &Path) {

@@ -122,6 +122,12 @@ impl WarmerSettings {
         if self.cache.lease_bytes == 0 {
             problems.push("cache.lease_bytes is 0: nothing could be fetched".to_owned());
         }
+        if self.aggregation_buckets == 0 {
+            problems.push("aggregation_buckets is 0: no aggregation could answer".to_owned());
+        }
+        if self.aggregation_bytes == 0 {
+            problems.push("aggregation_bytes is 0: nothing could be aggregated".to_owned());
+        }
         if self.linger > Duration::from_secs(86_400 * 365) {
             problems.push("linger is over a year: warmups are kept for seconds".to_owned());
         }

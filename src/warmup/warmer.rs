@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use tantivy::tokenizer::TokenizerManager;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+use super::learned::Learned;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
@@ -18,7 +20,7 @@ use crate::Traffic;
 use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Fingerprint, SearchRequest};
+use crate::filter::{Fingerprint, PastLimit, SearchRequest};
 use crate::plan::{Absences, Depth, Explanation, Planner, Resolution, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout, Tokenizers};
@@ -38,6 +40,7 @@ struct Inner {
     cache: ExtentCache,
     opener: Opener,
     registry: Arc<Registry>,
+    learned: Learned,
     runtime: Handle,
     planner: Planner,
     late_reads: AtomicU64,
@@ -164,6 +167,7 @@ impl WarmerBuilder {
             cache,
             opener,
             registry,
+            learned: Learned::new(),
             runtime,
             planner,
         };
@@ -347,11 +351,14 @@ impl Warmer {
         work: &Work,
         labelled: bool,
     ) -> Result<BoundWork> {
+        let learnt = self.inner.learned.of(split, work.recurring());
         let split = Arc::clone(split);
         let work = work.clone();
         let limits = self.settings().expansion;
         pool::run(self.pool(), move || {
-            work.bind(split.index(), &limits, labelled)
+            let mut bound = work.bind(split.index(), &limits, labelled)?;
+            bound.demand.learnt = learnt.to_vec();
+            Ok(bound)
         })
         .await
     }
@@ -427,7 +434,7 @@ impl Warmer {
     }
 
     /// Empties everything: finished warmups, cached extents, opened splits. What is in use stays
-    /// with its users.
+    /// with its users, and what was learnt from late reads stays known.
     ///
     /// # Cancel safety
     ///
@@ -452,6 +459,20 @@ impl Warmer {
             self.inner.registry.forget_split(address.path());
         }
         result
+    }
+
+    /// Remembers what a search read late of a split although it was warmed.
+    pub(crate) fn learn(&self, split: &Split, work: &Work, ranges: Vec<Range<u64>>) {
+        // What is streamed because it is too much to be warmed is read late on purpose.
+        let streams = self.settings().expansion.past_limit == PastLimit::Stream;
+        if ranges.is_empty() || streams || !work.may_hide_reads() {
+            return;
+        }
+        self.inner.learned.add(split, work.recurring(), ranges);
+        self.inner.registry.retire(&WarmupKey {
+            path: split.path().clone(),
+            fingerprint: work.fingerprint(),
+        });
     }
 
     /// Adds the late reads of a search to the statistics.

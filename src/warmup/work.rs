@@ -19,6 +19,8 @@ pub(crate) struct Work {
     filter: Filter,
     collect: Collect,
     fingerprint: Fingerprint,
+    /// Equal for works that probably read the same, whoever asks for them.
+    recurring: Fingerprint,
 }
 
 /// Work that has met the schema of a split.
@@ -62,22 +64,31 @@ impl Work {
         Self {
             filter: request.filter().clone(),
             fingerprint: request.fingerprint(),
+            recurring: request.fingerprint(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
 
     /// The work of a collector of the caller. What it reads beyond `columns` is found by probing
-    /// it. Nobody else can mean the same one, so its fingerprint is its own.
+    /// it. Nobody else can mean the same one, so its fingerprint is its own; but one of the same
+    /// `kind`, which is the name of its type, probably reads the same.
     pub(crate) fn of_collector(
         filter: Filter,
         scored: bool,
         columns: Vec<String>,
         collector: Arc<dyn ProbeCollector>,
+        kind: &str,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let canonical = json!({
             "collector": NEXT.fetch_add(1, Ordering::Relaxed),
             "filter": filter.canonical(),
+        });
+        let recurring = json!({
+            "columns": columns,
+            "filter": filter.canonical(),
+            "kind": kind,
+            "scored": scored,
         });
         Self {
             filter,
@@ -88,11 +99,22 @@ impl Work {
                 now: Moment::now(),
             },
             fingerprint: Fingerprint::of(&canonical),
+            recurring: Fingerprint::of(&recurring),
         }
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// Under what its late reads are remembered.
+    pub(crate) fn recurring(&self) -> Fingerprint {
+        self.recurring
+    }
+
+    /// Whether it holds anything of the caller's, which may read where nobody sees it beforehand.
+    pub(crate) fn may_hide_reads(&self) -> bool {
+        matches!(self.collect, Collect::Custom { .. }) || self.filter.clause().is_none()
     }
 
     /// Whether anybody can ask for the same work again.
@@ -167,29 +189,25 @@ impl Work {
         request.visit_named(&mut |name, clause| named.push((name, clause)));
         for (name, clause) in named {
             let clause = Filter::from(clause.clone()).bind_at(index, "query", request.moment())?;
-            demand
-                .needs
-                .extend(needs_of(&clause, MATCHING, &schema).needs);
+            let needs = needs_of(&clause, MATCHING, &schema).needs;
+            demand.needs.extend(needs);
             extras.named.push(Named {
                 name: name.to_owned(),
                 query: clause.query(limits),
             });
         }
         if !request.aggregated().is_empty() {
-            let bound = request.aggregated().bind(index, limits, request.moment())?;
-            extras.aggregations = Some(Arc::new(bound));
-        }
-        if extras
-            .aggregations
-            .as_ref()
-            .is_some_and(|bound| bound.sees_all())
-        {
-            // What hits are sorted by is opened beside them.
-            demand.always_from = demand.needs.len();
+            let bound = Arc::new(request.aggregated().bind(index, limits, request.moment())?);
+            if bound.sees_all() {
+                // What hits are sorted by is opened beside them.
+                demand.always_from = demand.needs.len();
+            }
+            extras.aggregations = Some(bound);
         }
         demand.needs.extend(needs_of_sort(request, &schema)?);
         if let Some(bound) = &extras.aggregations {
-            demand.needs.extend(needs_of_aggregations(bound, &schema));
+            let needs = needs_of_aggregations(bound, &schema);
+            demand.needs.extend(needs);
         }
         Ok(BoundWork {
             clause,

@@ -278,6 +278,28 @@ fn too_many_buckets_and_too_much_memory_are_errors() {
     }
 }
 
+/// tantivy multiplies the number of buckets by their size in 64 bits; this interval makes the
+/// product wrap to almost nothing.
+#[test]
+fn a_histogram_of_more_buckets_than_can_be_counted_is_refused() {
+    let corpus = &CORPUS.corpus;
+    let warmer = strict(&corpus.store);
+    for (field, span) in [("id", 502.0), ("ni", 1.8e19)] {
+        let interval = span / 2.562_047_788_015_215_6e17;
+        let histogram = json!({"field": field, "interval": interval});
+        for aggs in [
+            json!({"it": {"histogram": histogram}}),
+            json!({"tags": {"terms": {"field": "tag"}, "aggs": {"it": {"histogram": histogram}}}}),
+        ] {
+            let body = json!({"size": 0, "aggs": aggs});
+            let request = SearchRequest::from_value(&body).unwrap();
+            let error = RUNTIME.block_on(warmer.search(&corpus.addresses, &request));
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Budget, "{}", error.chain());
+        }
+    }
+}
+
 #[test]
 fn an_aggregation_over_no_split_is_empty() {
     let warmer = strict(&CORPUS.corpus.store);

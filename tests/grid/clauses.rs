@@ -175,6 +175,181 @@ fn prefix() -> Json {
         .boxed()
 }
 
+/// Texts whose words may differ, or end in a prefix, in one field or several.
+fn loose_text() -> Json {
+    const ENDS: &[&str] = &["", " qu", " se", " f", " absent", " seak"];
+    let text = || {
+        (some_words(0..4), select(ENDS)).prop_map(|(words, end)| (words + end).trim().to_owned())
+    };
+    let fuzzy = || {
+        select(vec![
+            json!({}),
+            json!({"fuzziness": 1}),
+            json!({"fuzziness": "AUTO", "prefix_length": 1}),
+            json!({"fuzziness": 2, "fuzzy_transpositions": false}),
+            json!({"operator": "and"}),
+            json!({"minimum_should_match": "1<-1"}),
+        ])
+    };
+    let with = |text: String, more: &Value| {
+        let mut body = json!({ "query": text });
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
+        body
+    };
+    let words = || {
+        select(vec![
+            "title", "body", "tag", "key", "label", "js.s", "doc.s",
+        ])
+    };
+    let expansions = select(vec![json!({}), json!({"max_expansions": 2})]);
+    let fields = select(vec![
+        json!(["title^3", "body"]),
+        json!(["t*", "js.s"]),
+        json!(["*", "title"]),
+        json!(["label", "key^0.5"]),
+        json!([]),
+    ]);
+    let kinds = select(vec![
+        json!({}),
+        json!({"type": "most_fields", "operator": "and"}),
+        json!({"type": "best_fields", "tie_breaker": 0.3, "fuzziness": 1}),
+        json!({"type": "bool_prefix"}),
+        json!({"fields": ["title", "tag"], "type": "phrase", "slop": 2}),
+        json!({"fields": ["title", "tag"], "type": "phrase_prefix"}),
+        json!({"zero_terms_query": "all", "lenient": true}),
+    ]);
+    let simple = select(vec![
+        "sea + -night",
+        "\"quick fox\" | zeb*",
+        "qiuck~1 -(lazy | dog)",
+        "-the",
+        "se* + la* fox~2",
+        "\"the sea\"~4 +seal",
+    ]);
+    let string = select(vec![
+        "sea* -night",
+        "title:qu?ck OR tag:k*1",
+        "fxo~1 +title:/se.*/",
+        "\"quick f\"*",
+        "*ea",
+    ]);
+    let strings = || {
+        prop::option::of(select(vec![
+            json!(["title"]),
+            json!(["title", "tag", "nu"]),
+        ]))
+    };
+    let string_body = |text: &str, fields: Option<Value>| {
+        let mut body = json!({"query": text, "lenient": true});
+        if let Some(fields) = fields {
+            body["fields"] = fields;
+        }
+        body
+    };
+    let clause = prop_oneof![
+        (words(), text(), fuzzy())
+            .prop_map(move |(field, text, more)| { json!({"match": {field: with(text, &more)}}) }),
+        (words(), text(), fuzzy()).prop_map(move |(field, text, more)| {
+            json!({"match_bool_prefix": {field: with(text, &more)}})
+        }),
+        (text(), expansions).prop_map(move |(text, more)| {
+            json!({"match_phrase_prefix": {"title": with(text, &more)}})
+        }),
+        (text(), fields, kinds).prop_map(move |(text, fields, kind)| {
+            let mut body = json!({ "fields": fields });
+            for (key, value) in kind.as_object().into_iter().flatten() {
+                body[key] = value.clone();
+            }
+            json!({"multi_match": with(text, &body)})
+        }),
+        (simple, strings()).prop_map(move |(text, fields)| {
+            json!({"simple_query_string": string_body(text, fields)})
+        }),
+        (string, strings())
+            .prop_map(move |(text, fields)| { json!({"query_string": string_body(text, fields)}) }),
+    ];
+    clause.boxed()
+}
+
+/// Targets whose strings patterns are held against.
+fn strings() -> impl Strategy<Value = &'static Target> {
+    target(|target| matches!(target.kind, Kind::Mixed | Kind::Raw | Kind::Text))
+}
+
+/// Terms by a pattern, or in either case.
+fn pattern() -> Json {
+    let any = |name: &'static str, values: &'static [&'static str], with: Json| {
+        (strings(), select(values), with)
+            .prop_flat_map(move |(target, value, with)| {
+                let mut body = json!({ "value": value });
+                if let (Some(body), Some(with)) = (body.as_object_mut(), with.as_object()) {
+                    body.extend(with.clone());
+                }
+                boosted(Just(body).boxed()).prop_map(move |body| json!({name: {target.name: body}}))
+            })
+            .boxed()
+    };
+    let cases = || {
+        let either = select(vec![json!({}), json!({"case_insensitive": true})]);
+        either.boxed()
+    };
+    let fuzziness = select(vec![
+        json!({}),
+        json!({"fuzziness": 1}),
+        json!({"fuzziness": 2, "prefix_length": 1}),
+        json!({"fuzziness": "AUTO:1,4", "transpositions": false}),
+        json!({"fuzziness": 0}),
+    ]);
+    let wildcards = &[
+        "*", "k*", "K1*", "*1", "?1*", "k?", "k1", "", "se*", "*ea*", "S?A", "z*a", "*l*n*",
+        "absent*",
+    ];
+    let regexps = &[
+        "k.*",
+        "[k-l]1?.*",
+        "k(1|2)",
+        "(sea|dog)l?",
+        ".*o.*",
+        "S[^x]a",
+        "k1",
+        "",
+        "absent.*",
+        "\\w+",
+    ];
+    let words = &["k1", "k01", "quik", "zbera", "aes", "longoen", "the", "K10"];
+    prop_oneof![
+        3 => any("wildcard", wildcards, cases()),
+        3 => any("regexp", regexps, cases()),
+        3 => any("fuzzy", words, fuzziness.boxed()),
+        1 => any("prefix", &["K", "SE", "1"], Just(json!({"case_insensitive": true})).boxed()),
+        1 => any("term", &["K1", "Sea", "12"], Just(json!({"case_insensitive": true})).boxed()),
+    ]
+    .boxed()
+}
+
+/// Networks of addresses.
+fn network() -> Json {
+    let networks = select(vec![
+        "10.0.0.0/30",
+        "10.0.0.0/8",
+        "2001:db8::/127",
+        "::/0",
+        "11.0.0.0/8",
+    ]);
+    networks
+        .prop_flat_map(|network| {
+            select(vec![
+                json!({"term": {"ip": network}}),
+                json!({"terms": {"ip": [network, "10.0.0.7"]}}),
+                json!({"range": {"ip": {"gt": network}}}),
+                json!({"range": {"ip": {"lte": network}}}),
+            ])
+        })
+        .boxed()
+}
+
 /// Texts that `model` can read: see there.
 fn query_string() -> Json {
     let word = select(WORDS).prop_map(str::to_owned);
@@ -226,7 +401,10 @@ fn leaf() -> Json {
         2 => exists(),
         4 => match_text(),
         3 => match_phrase(),
+        4 => loose_text(),
         3 => prefix(),
+        4 => pattern(),
+        1 => network(),
         2 => query_string(),
     ]
     .boxed()
@@ -259,7 +437,15 @@ pub fn clause() -> Json {
                     body.extend(minimum.map(|value| ("minimum_should_match".to_owned(), value)));
                     Value::Object(body)
                 });
-            boosted(body.boxed()).prop_map(|body| json!({ "bool": body }))
+            let bool = boosted(body.boxed()).prop_map(|body| json!({ "bool": body }));
+            let constant = inner.clone().prop_map(|filter| json!({ "filter": filter }));
+            let constant =
+                boosted(constant.boxed()).prop_map(|body| json!({ "constant_score": body }));
+            let best = (prop::collection::vec(inner, 0..4), select(vec![0.0, 0.3, 1.0])).prop_map(
+                |(queries, tie_breaker)| json!({"queries": queries, "tie_breaker": tie_breaker}),
+            );
+            let best = boosted(best.boxed()).prop_map(|body| json!({ "dis_max": body }));
+            prop_oneof![4 => bool, 1 => constant, 1 => best]
         })
         .boxed()
 }

@@ -87,6 +87,32 @@ fn top_documents_are_those_of_memory() {
 }
 
 #[test]
+fn scores_tweaked_by_a_column_are_those_of_memory() {
+    assert_collects(
+        || {
+            TopDocs::with_limit(12).tweak_score(|reader: &SegmentReader| {
+                let column: Option<Column<u64>> =
+                    reader.fast_fields().column_opt("nu").unwrap_or(None);
+                move |doc: DocId, score: Score| {
+                    let value = column.as_ref().and_then(|column| column.first(doc));
+                    (
+                        score * (1.0 + value.unwrap_or(0) as Score),
+                        std::cmp::Reverse(doc),
+                    )
+                }
+            })
+        },
+        |top| top,
+    );
+    for (field, order) in [("label", Order::Desc), ("js.s", Order::Asc)] {
+        assert_collects(
+            || TopDocs::with_limit(15).order_by_string_fast_field(field, order.clone()),
+            |top| top,
+        );
+    }
+}
+
+#[test]
 fn tuples_and_collections_of_collectors_are_those_of_memory() {
     assert_collects(
         || (TopDocs::with_limit(5).order_by_score(), Count),

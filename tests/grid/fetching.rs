@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use forewarm::{Clause, Filter, SearchRequest, SearchResponse};
+use forewarm::{Clause, Filter, PackSettings, SearchRequest, SearchResponse};
 use serde_json::{Value, json};
 use tantivy::TantivyDocument;
 use tantivy::collector::DocSetCollector;
+use tantivy::schema::{FAST, INDEXED, JsonObjectOptions, STORED, Schema, TEXT};
 use tantivy::snippet::SnippetGenerator;
 
 use crate::collectors::CORPUS;
+use crate::corpus::{Corpus, index_of};
 use crate::expected::{addresses, query};
 use crate::random::{RUNTIME, search_twice, strict};
 use crate::values::{Key, TARGETS};
@@ -109,6 +111,85 @@ fn patterns_and_formats_choose_fields_and_how_dates_are_written() {
         assert!(!fields.contains_key("ix") && !fields.contains_key("js.n"));
         assert!(hit.source.is_none());
     }
+}
+
+/// Documents of stored fields and paths, none of which is fast.
+fn stored() -> Corpus {
+    let mut builder = Schema::builder();
+    builder.add_text_field("title", TEXT | STORED);
+    builder.add_date_field("at", STORED | INDEXED);
+    builder.add_u64_field("fast", FAST);
+    let json: JsonObjectOptions = TEXT.into();
+    builder.add_json_field("js", json.clone().set_stored());
+    builder.add_json_field("ex", json.set_stored().set_expand_dots_enabled());
+    let schema = builder.build();
+    let documents = [
+        r#"{"title": ["the sea", "a sea"], "at": "2024-01-30T12:00:00Z", "fast": 7,
+            "js": {"a": {"text": "the quiet sea at night", "n": [1, 2]}, "b.c": "sea"},
+            "ex": {"d.e": "sea"}}"#,
+        r#"{"title": "night", "js": {"a": [{"text": "sea"}, {"text": "night sea"}]},
+            "ex": {"d": {"e": "the night"}}}"#,
+    ];
+    let documents = documents.map(|text| TantivyDocument::parse_json(&schema, text).unwrap());
+    let source = index_of(&schema, &[documents.to_vec()]);
+    RUNTIME.block_on(Corpus::of(&[source], &PackSettings::default()))
+}
+
+fn hits_of(corpus: &Corpus, body: &Value) -> Value {
+    let request = SearchRequest::from_value(body).unwrap();
+    let warmer = strict(&corpus.store);
+    let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
+    serde_json::to_value(&response.hits.hits).unwrap()
+}
+
+#[test]
+fn fields_that_are_not_fast_are_brought_from_what_is_stored() {
+    let corpus = stored();
+    let body = json!({"sort": ["_doc"], "_source": false, "fields": [
+        "title", {"field": "at", "format": "epoch_millis"}, "js.a.*", "js.b\\.c", "ex.d.e", "f*"]});
+    let hits = hits_of(&corpus, &body);
+    assert_eq!(
+        hits[0]["fields"],
+        json!({
+            "at": ["1706616000000"],
+            "ex.d.e": ["sea"],
+            "fast": [7],
+            "js.a.n": [1, 2],
+            "js.a.text": ["the quiet sea at night"],
+            "js.b\\.c": ["sea"],
+            "title": ["the sea", "a sea"],
+        })
+    );
+    assert_eq!(
+        hits[1]["fields"],
+        json!({"ex.d.e": ["the night"], "js.a.text": ["sea", "night sea"], "title": ["night"]})
+    );
+    let body = json!({"sort": ["_doc"], "_source": false, "docvalue_fields": ["*"]});
+    assert_eq!(hits_of(&corpus, &body)[0]["fields"], json!({"fast": [7]}));
+}
+
+#[test]
+fn words_of_json_paths_are_marked_in_their_own_path_only() {
+    let corpus = stored();
+    let body = json!({
+        "query": {"bool": {"should": [
+            {"match": {"js.a.text": "sea"}}, {"match": {"ex.d.e": "night sea"}}]}},
+        "sort": ["_doc"],
+        "_source": false,
+        "highlight": {"fields": {"js.a.text": {}, "js.b\\.c": {}, "ex.d.e": {}, "title": {}}},
+    });
+    let hits = hits_of(&corpus, &body);
+    assert_eq!(
+        hits[0]["highlight"],
+        json!({"js.a.text": ["the quiet <em>sea</em> at night"], "ex.d.e": ["<em>sea</em>"]})
+    );
+    assert_eq!(
+        hits[1]["highlight"],
+        json!({
+            "js.a.text": ["<em>sea</em>", "night <em>sea</em>"],
+            "ex.d.e": ["the <em>night</em>"],
+        })
+    );
 }
 
 #[test]

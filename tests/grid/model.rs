@@ -9,25 +9,87 @@ pub fn matches(clause: &Value, doc: &Doc) -> Option<bool> {
     let (name, body) = only(clause);
     match name {
         "bool" => bool_clause(body, doc),
+        "constant_score" => matches(&body["filter"], doc),
+        "dis_max" => {
+            let queries = body["queries"].as_array().unwrap().iter();
+            let found: Option<Vec<bool>> = queries.map(|query| matches(query, doc)).collect();
+            found.map(|found| found.contains(&true))
+        }
         "exists" => Some(exists(body["field"].as_str().unwrap(), doc)),
+        "fuzzy" | "regexp" => None,
+        "match" if is_loose(only(body).1) => None,
         "match" => Some(match_text(body, doc)),
         "match_all" => Some(true),
+        "match_bool_prefix" | "match_phrase_prefix" | "multi_match" => None,
         "match_none" => Some(false),
         "match_phrase" => match_phrase(body, doc),
         "prefix" => prefix(body, doc),
+        "query_string" if body.get("lenient").is_some() => None,
         "query_string" => query_string(body, doc),
+        "range" if body.get("ip").is_some_and(has_network) => None,
         "range" => Some(range(body, doc)),
+        "simple_query_string" => None,
         "term" => {
             let (field, value) = only(body);
+            if value.get("case_insensitive").is_some() || has_network(value) {
+                return None;
+            }
             Some(has(doc, field, value.get("value").unwrap_or(value)))
         }
         "terms" => {
             let (field, values) = body.as_object().unwrap().iter().next().unwrap();
             let values = values.as_array().unwrap();
+            if values.iter().any(has_network) {
+                return None;
+            }
             Some(values.iter().any(|value| has(doc, field, value)))
         }
+        "wildcard" => Some(wildcard(body, doc)),
         other => panic!("no model of {other}"),
     }
+}
+
+/// Whether a value, or one within it, is a network of addresses.
+fn has_network(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.values().any(has_network),
+        Value::String(text) => text.contains('/') && !text.starts_with('/') && text != "/w==",
+        _ => false,
+    }
+}
+
+fn wildcard(body: &Value, doc: &Doc) -> bool {
+    let (field, parameters) = only(body);
+    let folded = |text: &str| match parameters.get("case_insensitive") {
+        None => text.to_owned(),
+        Some(_) => text.to_ascii_lowercase(),
+    };
+    let pattern = folded(parameters["value"].as_str().unwrap());
+    let is_like = |key: &Key| matches!(key, Key::Text(text) if like(pattern.as_bytes(), folded(text).as_bytes()));
+    terms(doc, target_named(field)).iter().any(is_like)
+}
+
+/// Whether a text is like a pattern; both are ASCII.
+fn like(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern, text) {
+        ([], text) => text.is_empty(),
+        ([b'*', rest @ ..], _) => {
+            like(rest, text)
+                || text
+                    .split_first()
+                    .is_some_and(|(_, text)| like(pattern, text))
+        }
+        ([b'?', rest @ ..], [_, text @ ..]) => like(rest, text),
+        ([first, rest @ ..], [same, text @ ..]) => first == same && like(rest, text),
+        (_, []) => false,
+    }
+}
+
+/// Whether words may differ, or a minimum depends on their number.
+fn is_loose(parameters: &Value) -> bool {
+    let minimum = parameters.get("minimum_should_match");
+    let combined = minimum.and_then(Value::as_str);
+    parameters.get("fuzziness").is_some() || combined.is_some_and(|text| text.contains('<'))
 }
 
 fn only(value: &Value) -> (&str, &Value) {
@@ -79,16 +141,15 @@ fn match_text(body: &Value, doc: &Doc) -> bool {
     if asked == 0 {
         return false;
     }
-    if parameters.get("operator") == Some(&Value::from("and")) {
-        return found == asked;
+    if asked == 1 {
+        // Of one word Lucene makes no combination, so there is no minimum.
+        return found == 1;
     }
-    // A single word is a term, of which nothing can be required but itself.
-    let least = if asked == 1 {
-        1
-    } else {
-        minimum(parameters, asked)
-    };
-    found >= least.max(1)
+    if parameters.get("operator") == Some(&Value::from("and")) {
+        // Nothing is optional, so that a minimum above nothing cannot be reached.
+        return found == asked && minimum(parameters, 0) == 0;
+    }
+    found >= minimum(parameters, asked).max(1)
 }
 
 fn match_phrase(body: &Value, doc: &Doc) -> Option<bool> {
@@ -125,6 +186,9 @@ fn prefix(body: &Value, doc: &Doc) -> Option<bool> {
     }
     let value = parameters.get("value").unwrap_or(parameters);
     let value = value.as_str().unwrap();
+    if parameters.get("case_insensitive").is_some() {
+        return None;
+    }
     let begins = |key: &Key| matches!(key, Key::Text(text) if text.starts_with(value));
     Some(terms(doc, target).iter().any(begins))
 }

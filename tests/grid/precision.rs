@@ -85,9 +85,7 @@ fn costs(documents: &Documents, copies: usize, merge_gap: Option<u64>) -> Vec<Co
         body["_source"] = json!(false);
         let keys = body.as_object_mut().unwrap();
         keys.retain(|key, _| !["docvalue_fields", "fields", "highlight"].contains(&key.as_str()));
-        let Ok(request) = SearchRequest::from_value(&body) else {
-            continue;
-        };
+        let request = SearchRequest::from_value(&body).unwrap();
         let settings = StoreSettings::default();
         let settings = match merge_gap {
             None => settings,
@@ -113,10 +111,7 @@ fn costs(documents: &Documents, copies: usize, merge_gap: Option<u64>) -> Vec<Co
                 .search_with_options(&splits, &request, &options)
                 .await
         });
-        let Ok(response) = searched else {
-            println!("{line}: {body} {:?}", searched.err());
-            continue;
-        };
+        let response = searched.unwrap_or_else(|error| panic!("line {line}: {}", error.chain()));
         let explained = RUNTIME.block_on(warmer().explain(&address, &request));
         let components = explained.unwrap().components.into_iter();
         costs.push(Cost {

@@ -1,8 +1,9 @@
 //! Any query of tantivy, and of the caller's, is given what it reads.
 
 use std::ops::Bound;
+use std::time::{Duration, UNIX_EPOCH};
 
-use forewarm::{Filter, SearchRequest, Sort, TrackTotalHits};
+use forewarm::{Clause, Filter, SearchRequest, Sort, SourceFilter, TrackTotalHits};
 use tantivy::collector::Count;
 use tantivy::query::{
     BitSetDocSet, BooleanQuery, BoostQuery, ConstScoreQuery, ConstScorer, DisjunctionMaxQuery,
@@ -216,4 +217,59 @@ fn an_opaque_query_may_be_a_part_of_tantivys_own() {
         ),
     ]);
     assert!(assert_answers(Box::new(all)) > 0);
+}
+
+#[test]
+fn ids_find_the_hits_they_were_brought_with() {
+    let corpus = &CORPUS.corpus;
+    let warmer = strict(&corpus.store);
+    let find = |request: &SearchRequest| {
+        RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, request))
+    };
+    let everything = SearchRequest::new(Clause::match_all()).size(1_000);
+    let all = find(&everything).hits.hits;
+    let wanted: Vec<&str> = ["0:3", "1:0", "1:8", "7:0", "0:99999", "nonsense"].to_vec();
+    let expected = all.iter().filter(|hit| wanted.contains(&hit.id.as_str()));
+    let expected: Vec<(String, String)> = expected
+        .map(|hit| (hit.index.clone(), hit.id.clone()))
+        .collect();
+    assert!(expected.len() > 2);
+    // In every split there are documents of these ids.
+    let by_ids = SearchRequest::new(Clause::ids(wanted)).source(SourceFilter::None);
+    let response = find(&by_ids);
+    let found: Vec<(String, String)> = response
+        .hits
+        .hits
+        .iter()
+        .map(|hit| (hit.index.clone(), hit.id.clone()))
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(response.hits.max_score, Some(1.0));
+}
+
+#[test]
+fn a_request_is_warmed_and_searched_at_one_moment() {
+    let corpus = &CORPUS.corpus;
+    // 2024-01-31T12:00Z, in the midst of the dates.
+    let noon = UNIX_EPOCH + Duration::from_secs(1_706_702_400);
+    let recent = |field: &str| Clause::range(field).gte("now-1d/d").lte("now");
+    let exactly = |field: &str| {
+        let clause = Clause::range(field).gte("2024-01-30T00:00:00Z");
+        clause.lte("2024-01-31T12:00:00Z")
+    };
+    for field in ["at", "day"] {
+        let request = SearchRequest::new(recent(field)).size(1_000).at(noon);
+        let found = |request: &SearchRequest| {
+            let warmer = strict(&corpus.store);
+            let found = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, request));
+            serde_json::to_value(found.hits).unwrap()
+        };
+        let expected = SearchRequest::new(exactly(field)).size(1_000);
+        let hits = found(&request);
+        assert_eq!(hits, found(&expected));
+        assert!(!hits["hits"].as_array().unwrap().is_empty());
+        // By the system's clock these dates are long past.
+        let now = SearchRequest::new(recent(field));
+        assert_eq!(found(&now)["hits"], serde_json::json!([]));
+    }
 }

@@ -13,6 +13,7 @@ use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, SegmentReader};
 
 use super::check::kind_of;
+use super::spans::Spans;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
 use crate::filter::Moment;
@@ -25,7 +26,7 @@ use crate::filter::path::Path;
 use crate::filter::source::wildcard_match;
 
 /// What tantivy takes for a number: it looks for a column of these types.
-const NUMBERS: &[ColumnType] = &[
+pub(super) const NUMBERS: &[ColumnType] = &[
     ColumnType::F64,
     ColumnType::U64,
     ColumnType::I64,
@@ -71,13 +72,15 @@ impl BoundAggregations {
         self.sees_all
     }
 
-    /// The collector of one segment.
+    /// The collector of one segment; how far its histograms reach is added to `spans`.
     pub(crate) fn for_segment(
         &self,
         segment: u32,
         reader: &SegmentReader,
         limits: &AggregationLimitsGuard,
+        spans: &Spans,
     ) -> tantivy::Result<AggregationSegmentCollector> {
+        spans.widen(&self.requests, reader)?;
         let context = AggContextParams::new(limits.clone(), self.tokenizers.clone());
         let present;
         let requests = if self.brings_values {

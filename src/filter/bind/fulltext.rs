@@ -276,14 +276,14 @@ fn phrase_prefix(
     let phrases = phrases(target, words, path)?.into_iter();
     let with_prefix = |mut terms: Vec<_>| {
         let prefix = terms.pop()?;
-        let is_short = terms.len() == 1;
+        // tantivy scores a phrase of one word and a prefix 1, or 0, and forgets its boost.
+        let unscored = terms.len() == 1;
         let phrase = BoundClause::PhrasePrefix {
             terms,
             prefix,
             max_expansions: search.max_expansions,
         };
-        // Of a word and a prefix tantivy makes a scorer whose score is 1, whatever the boost.
-        Some(if is_short {
+        Some(if unscored {
             BoundClause::Constant(Box::new(phrase), 1.0)
         } else {
             phrase

@@ -247,8 +247,10 @@ impl Pattern {
                 out.push('[');
                 for (first, last) in ranges {
                     write_character(out, *first);
-                    out.push('-');
-                    write_character(out, *last);
+                    if first != last {
+                        out.push('-');
+                        write_character(out, *last);
+                    }
                 }
                 out.push(']');
             }

@@ -7,7 +7,8 @@ use super::{FuzzyWords, MinimumShouldMatch};
 use crate::filter::value::FieldValue;
 
 /// `match`: the text goes through the field's tokenizer; its words are searched. On a field that
-/// is no text, the same as `term`. See [`Clause::match_text`](super::Clause::match_text).
+/// is no text, the same as `term`, but without date arithmetic: `now` is a word. See
+/// [`Clause::match_text`](super::Clause::match_text).
 ///
 /// A word that may differ (`fuzzy`) scores 1, whichever term it is found as. For a single word
 /// neither `operator` nor `minimum_should_match` means anything, as in Elasticsearch.

@@ -8,6 +8,8 @@ mod leaf;
 mod pattern;
 mod simple;
 mod simple_parser;
+#[cfg(test)]
+mod tests;
 
 use tantivy::query_grammar::{
     Delimiter, Occur, UserInputAst, UserInputBound, UserInputLeaf, UserInputLiteral, parse_query,

@@ -9,7 +9,7 @@ use super::{DEFAULT_SIZE, SearchRequest, TrackTotalHits};
 use crate::error::Result;
 use crate::filter::aggregations::Aggregations;
 use crate::filter::clause::Clause;
-use crate::filter::fetch_field;
+use crate::filter::fetch_field::{self, FetchField};
 use crate::filter::filter::FilterKind;
 use crate::filter::highlight;
 use crate::filter::json::{self, StrictValue, check_keys, kind_of, object};
@@ -98,10 +98,11 @@ impl SearchRequest {
         if let Some(value) = map.get("_source") {
             self.source = SourceFilter::from_value(value, &Path::root("_source"))?;
         }
-        for key in ["fields", "docvalue_fields"] {
+        for (key, or_stored) in [("fields", true), ("docvalue_fields", false)] {
             if let Some(value) = map.get(key) {
-                let path = Path::root(key);
-                self.fields.extend(fetch_field::from_value(value, &path)?);
+                let fields = fetch_field::from_value(value, &Path::root(key))?.into_iter();
+                self.fields
+                    .extend(fields.map(|field| FetchField { or_stored, ..field }));
             }
         }
         if let Some(value) = map.get("highlight") {
@@ -162,7 +163,12 @@ impl SearchRequest {
             body.insert("_source".into(), self.source.to_value());
         }
         if !self.fields.is_empty() {
-            body.insert("fields".into(), fetch_field::to_value(&self.fields));
+            for (key, or_stored) in [("fields", true), ("docvalue_fields", false)] {
+                let fields = fetch_field::to_value(&self.fields, or_stored);
+                if fields != json!([]) {
+                    body.insert(key.into(), fields);
+                }
+            }
         }
         if !self.highlight.is_empty() {
             body.insert("highlight".into(), highlight::to_value(&self.highlight));

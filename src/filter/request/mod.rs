@@ -196,8 +196,8 @@ impl SearchRequest {
         self
     }
 
-    /// Sets which columns hits bring the values of. Unlike stored fields, these cost a whole column
-    /// in each segment that has a hit.
+    /// Sets which fields hits bring the values of. One that is fast costs a whole column in each
+    /// segment that has a hit.
     #[must_use]
     pub fn fields(mut self, fields: impl IntoIterator<Item = impl Into<FetchField>>) -> Self {
         self.fields = fields.into_iter().map(Into::into).collect();
@@ -254,7 +254,7 @@ impl SearchRequest {
         self.search_after.as_deref()
     }
 
-    /// The columns that hits bring the values of.
+    /// The fields that hits bring the values of.
     pub fn fetched_fields(&self) -> &[FetchField] {
         &self.fields
     }

@@ -193,9 +193,13 @@ const BODIES: &[(&str, &str)] = &[
         "fields[0]: unknown field \"nothing\"",
     ),
     (
-        r#"{"fields": ["title"]}"#,
+        r#"{"fields": ["unkept"]}"#,
+        "fields[0]: \"unkept\" is neither fast nor stored",
+    ),
+    (
+        r#"{"docvalue_fields": ["title"]}"#,
         "fields[0]: \"title\" is not fast, so it has no column: make it fast, or name it in \
-         \"_source\"",
+         \"fields\"",
     ),
     (
         r#"{"fields": ["repo"]}"#,
@@ -274,7 +278,7 @@ const BODIES: &[(&str, &str)] = &[
     ),
     (
         r#"{"highlight": {"fields": {"repo.name": {}}}}"#,
-        "highlight.fields.repo.name: expected a text field, got a JSON field",
+        "highlight.fields.repo.name: \"repo\" is not stored, so there is no text to show",
     ),
 ];
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tantivy::query::AllQuery;
 
 use crate::filter::tests::strategy::clauses;
+use crate::filter::tests::text_forms;
 use crate::filter::{
     BoolClause, Clause, DisMaxClause, FieldValue, Filter, Fingerprint, Fuzziness, Missing,
     Operator, RegexpFlags, SearchRequest, Sort, SourceFilter, TermsClause, TrackTotalHits,
@@ -57,7 +58,8 @@ fn disguise(clause: &Clause) -> Clause {
                 ..clause.clone()
             })
         }
-        leaf => Clause::bool().must(leaf.clone().boost(3.0)).into(),
+        leaf => text_forms::disguise(leaf)
+            .unwrap_or_else(|| Clause::bool().must(leaf.clone().boost(3.0)).into()),
     }
 }
 

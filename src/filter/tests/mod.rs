@@ -8,5 +8,7 @@ mod model;
 mod queries;
 mod strategy;
 mod text_errors;
+mod text_forms;
 mod text_model;
+mod text_queries;
 mod text_strategy;

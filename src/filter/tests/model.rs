@@ -101,8 +101,11 @@ pub(super) const FLOATS: &[f64] = &[-2.5, -1.0, 0.0, 0.5, 1.5, 1e12];
 pub(super) const INTEGERS: &[i64] = &[i64::MIN, -7, -1, 0, 1, 2, 10, i64::MAX];
 pub(super) const UNSIGNED: &[u64] = &[0, 1, 2, 10, 1 << 63, u64::MAX];
 
+/// Whether a regular expression matches a text.
+type Accepts = fn(&str) -> bool;
+
 /// Regular expressions, and what they match: lower case, where case does not matter.
-pub(super) const REGEXPS: &[(&str, fn(&str) -> bool)] = &[
+pub(super) const REGEXPS: &[(&str, Accepts)] = &[
     ("a.*", |text| text.starts_with('a')),
     (".*h", |text| text.ends_with('h')),
     ("ash(en)?", |text| text == "ash" || text == "ashen"),

@@ -14,13 +14,13 @@ use crate::filter::tests::model::{self, DOCS, document, facet_matches, matches};
 use crate::filter::tests::strategy::clauses;
 use crate::filter::{Clause, Filter, Fuzziness};
 
-struct Corpus {
-    index: Index,
+pub(super) struct Corpus {
+    pub(super) index: Index,
     searcher: Searcher,
     docs: Vec<Value>,
 }
 
-static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
+pub(super) static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
     let index = model::index();
     let searcher = index.reader().unwrap().searcher();
     assert_eq!(searcher.segment_readers().len(), 3);
@@ -39,7 +39,7 @@ static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
     }
 });
 
-fn query(clause: &Clause) -> Box<dyn Query> {
+pub(super) fn query(clause: &Clause) -> Box<dyn Query> {
     Filter::from(clause.clone())
         .bind_at(&CORPUS.index, "query", model::now())
         .unwrap()
@@ -60,7 +60,7 @@ fn ids(addresses: impl IntoIterator<Item = DocAddress>) -> BTreeSet<u64> {
 }
 
 /// The ids of what a query finds, which are the same whether it is scored, counted or neither.
-fn found(query: &dyn Query) -> BTreeSet<u64> {
+pub(super) fn found(query: &dyn Query) -> BTreeSet<u64> {
     let searcher = &CORPUS.searcher;
     let unscored = ids(searcher.search(query, &DocSetCollector).unwrap());
     let top = searcher
@@ -86,7 +86,7 @@ pub(super) fn matching(clause: &Clause) -> Option<BTreeSet<u64>> {
     Some(found(bound.query(&ExpansionSettings::default()).as_ref()))
 }
 
-fn expected(test: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
+pub(super) fn expected(test: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
     (0..)
         .zip(&CORPUS.docs)
         .filter(|(_, doc)| test(doc))
@@ -94,7 +94,7 @@ fn expected(test: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
         .collect()
 }
 
-fn scores(clause: impl Into<Clause>) -> BTreeSet<String> {
+pub(super) fn scores(clause: impl Into<Clause>) -> BTreeSet<String> {
     let query = query(&clause.into());
     let top = CORPUS
         .searcher

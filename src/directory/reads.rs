@@ -1,0 +1,97 @@
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::ThreadId;
+
+use crate::error::Error;
+use crate::store::{Traffic, TrafficCounter, normalise};
+
+/// What a search read that was not warmed.
+#[derive(Debug, Default)]
+pub(crate) struct LateReads {
+    count: AtomicU64,
+    traffic: TrafficCounter,
+    /// Reads of one thread wait for each other; those of two threads do not.
+    by_thread: Mutex<HashMap<ThreadId, u64>>,
+    failure: OnceLock<Error>,
+    /// What was read, by split, up to [`MAX_LATE_RANGES`]: the next warmup can bring it.
+    ranges: Mutex<Vec<(u64, Range<u64>)>>,
+}
+
+/// How many late reads of one search are noted.
+const MAX_LATE_RANGES: usize = 65_536;
+
+impl LateReads {
+    /// Counts a late read.
+    pub(super) fn note(&self, split: u64, range: &Range<u64>) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        if ranges.len() < MAX_LATE_RANGES {
+            ranges.push((split, range.clone()));
+        }
+    }
+
+    /// What was read late of a split.
+    pub(crate) fn ranges(&self, split: u64) -> Vec<Range<u64>> {
+        let ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_split = ranges.iter().filter(|(of, _)| *of == split);
+        of_split.map(|(_, range)| range.clone()).collect()
+    }
+
+    /// Begins a read of the store on this thread; answers where its traffic is counted.
+    pub(super) fn begin_fetch(&self) -> TrafficCounter {
+        let mut by_thread = self
+            .by_thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *by_thread.entry(std::thread::current().id()).or_default() += 1;
+        self.traffic.clone()
+    }
+
+    /// Takes note of a late read that failed or was refused.
+    pub(super) fn fail(&self, error: &Error) {
+        let _ = self.failure.set(error.clone());
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        let by_thread = self
+            .by_thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Traffic {
+            rounds: by_thread.values().copied().max().unwrap_or(0),
+            ..self.traffic.snapshot()
+        }
+    }
+
+    /// The first late read that failed or was refused.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failure.get()
+    }
+}
+
+/// What was really read of splits, beyond their hot bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Reads(Mutex<HashMap<u64, Vec<Range<u64>>>>);
+
+impl Reads {
+    pub(super) fn record(&self, split: u64, range: &Range<u64>) {
+        let mut reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.entry(split).or_default().push(range.clone());
+    }
+
+    /// Different bytes that were read.
+    pub(crate) fn bytes(&self) -> u64 {
+        let reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_split = |ranges: &Vec<Range<u64>>| -> u64 {
+            let ranges = normalise(ranges.clone());
+            ranges.iter().map(|range| range.end - range.start).sum()
+        };
+        reads.values().map(of_split).sum()
+    }
+}

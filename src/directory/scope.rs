@@ -1,0 +1,96 @@
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LateReads, Probe, Reads};
+use crate::cache::Lease;
+
+/// What a search does when it reads bytes that were not warmed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OnMiss {
+    /// Fail the search with [`ErrorKind::LateRead`], naming file and range: strict mode.
+    Fail,
+    /// Read from the store, blocking the search thread, and count a late read.
+    #[default]
+    Fetch,
+}
+
+pub(super) enum Mode {
+    Probe(Arc<Probe>),
+    Search {
+        on_miss: OnMiss,
+        late: Arc<LateReads>,
+    },
+}
+
+/// What reads of a thread may do: see the [module](self).
+pub(crate) struct ReadScope {
+    /// By split: a search over many splits reads statistics of all of them.
+    /// Sorted: it is searched for every read, and hashing would cost more.
+    leases: Box<[(u64, Arc<Lease>)]>,
+    pub(super) mode: Mode,
+    /// Where reads are recorded, when anybody wants to know.
+    pub(super) reads: Option<Arc<Reads>>,
+}
+
+thread_local! {
+    pub(super) static SCOPE: RefCell<Option<Arc<ReadScope>>> = const { RefCell::new(None) };
+}
+
+impl ReadScope {
+    /// A scope in which misses are recorded in `probe`; `lease` holds what came so far.
+    pub(crate) fn probe(probe: Arc<Probe>, leases: Vec<(u64, Arc<Lease>)>) -> Arc<Self> {
+        Self::new(leases, Mode::Probe(probe), None)
+    }
+
+    /// A scope that reads from `leases` and counts what they miss in `late`.
+    pub(crate) fn search(
+        leases: Vec<(u64, Arc<Lease>)>,
+        on_miss: OnMiss,
+        late: Arc<LateReads>,
+    ) -> Arc<Self> {
+        Self::new(leases, Mode::Search { on_miss, late }, None)
+    }
+
+    fn new(mut leases: Vec<(u64, Arc<Lease>)>, mode: Mode, reads: Option<Arc<Reads>>) -> Arc<Self> {
+        leases.sort_by_key(|(split, _)| *split);
+        let leases = leases.into();
+        Arc::new(Self {
+            leases,
+            mode,
+            reads,
+        })
+    }
+
+    /// The same scope, which records in `reads` what is read in it.
+    pub(crate) fn recording(self: Arc<Self>, reads: Option<Arc<Reads>>) -> Arc<Self> {
+        match Arc::try_unwrap(self) {
+            Ok(scope) => Arc::new(Self { reads, ..scope }),
+            // It is shared only once somebody is in it.
+            Err(scope) => scope,
+        }
+    }
+
+    /// What is leased of a split.
+    pub(super) fn lease(&self, split: u64) -> Option<&Lease> {
+        let at = self
+            .leases
+            .binary_search_by_key(&split, |(split, _)| *split);
+        at.ok().map(|at| &*self.leases[at].1)
+    }
+
+    /// Runs `work` on this thread inside the scope.
+    pub(crate) fn enter<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
+        struct Leave(Option<Arc<ReadScope>>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                SCOPE.set(self.0.take());
+            }
+        }
+        let _leave = Leave(SCOPE.replace(Some(Arc::clone(self))));
+        work()
+    }
+}
