@@ -16,6 +16,7 @@ mod schema;
 mod search;
 mod session;
 mod table;
+mod tree;
 mod units;
 mod uploads;
 mod url;
