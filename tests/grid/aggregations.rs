@@ -392,6 +392,29 @@ pub fn tree() -> BoxedStrategy<Value> {
     some(top.boxed()).boxed()
 }
 
+/// Trees whose `terms` have room for all buckets.
+pub fn roomy_tree() -> impl Strategy<Value = Value> {
+    fn make_room(tree: &mut Value) {
+        match tree {
+            // The sources of a composite have no size of their own.
+            Value::Object(map) if !map.contains_key("composite") => {
+                for kind in ["terms", "multi_terms"] {
+                    if let Some(Value::Object(terms)) = map.get_mut(kind) {
+                        terms.insert("size".to_owned(), json!(10_000));
+                    }
+                }
+                map.values_mut().for_each(make_room);
+            }
+            Value::Array(values) => values.iter_mut().for_each(make_room),
+            _ => {}
+        }
+    }
+    tree().prop_map(|mut tree| {
+        make_room(&mut tree);
+        tree
+    })
+}
+
 #[test]
 fn random_aggregations_are_those_of_memory() {
     let cases = std::env::var("FOREWARM_CASES").ok();
