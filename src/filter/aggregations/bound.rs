@@ -95,7 +95,7 @@ impl BoundAggregations {
 
 /// The same aggregations, in which `top_hits` asks for columns that the segment has: tantivy
 /// panics when one is absent.
-fn present_values(
+pub(crate) fn present_values(
     requests: &TantivyAggregations,
     reader: &SegmentReader,
 ) -> tantivy::Result<TantivyAggregations> {
