@@ -67,7 +67,7 @@ impl BoundAggregations {
     }
 
     /// Whether what they answer may depend on segments without matches: empty buckets come from
-    /// there.
+    /// there, and of what type keys are.
     pub(crate) fn sees_all(&self) -> bool {
         self.sees_all
     }
@@ -281,6 +281,8 @@ impl Binder<'_> {
         use CompositeAggregationSource as Source;
 
         self.sees_all |= match variant {
+            // That its keys are dates it learns from the column of the last segment.
+            Kind::DateHistogram(_) => true,
             Kind::MultiTerms(terms) => terms.min_doc_count == Some(0),
             Kind::Range(_) => true,
             Kind::Terms(terms) => terms.min_doc_count == Some(0),
