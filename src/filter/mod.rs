@@ -43,7 +43,9 @@ mod source;
 mod value;
 mod write;
 
-pub(crate) use aggregations::{AggregationRead, BoundAggregations, Spans, column_names};
+pub(crate) use aggregations::{
+    AggregationRead, BoundAggregations, Spans, column_names, present_values,
+};
 pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::{ColumnRangeQuery, ColumnValues};

@@ -1,35 +1,51 @@
 //! Aggregations over the segments of all splits, merged as if they were one index.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
+use tantivy::aggregation::agg_req::Aggregations as TantivyAggregations;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
-use tantivy::aggregation::{AggregationLimitsGuard, AggregationSegmentCollector};
-use tantivy::collector::Collector;
-use tantivy::{SegmentReader, TantivyError};
+use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, AggregationSegmentCollector};
+use tantivy::collector::{Collector, SegmentCollector};
+use tantivy::directory::RamDirectory;
+use tantivy::schema::Schema;
+use tantivy::{Index, Searcher, SegmentReader, TantivyDocument, TantivyError};
 
 use super::collect::{Hopeless, Prepared, SegmentNumbers};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Aggregations, BoundAggregations, Spans};
+use crate::filter::{Aggregations, BoundAggregations, Spans, present_values};
 
 /// Collects what a request aggregates: each segment by what its own split's schema made of it.
 pub(super) struct AggregationsOf {
+    /// As tantivy knows them, filters but for their names.
+    shape: TantivyAggregations,
     by_split: Vec<Arc<BoundAggregations>>,
     numbers: SegmentNumbers,
     limits: AggregationLimitsGuard,
     spans: Spans,
+    /// Whether the very last segment holds no match and is left out.
+    last_is_skipped: bool,
 }
 
 impl AggregationsOf {
     /// The collector over all splits.
-    pub(super) fn new(splits: &[Prepared], limits: AggregationLimitsGuard) -> Result<Self> {
+    pub(super) fn new(
+        aggregations: &Aggregations,
+        splits: &[Prepared],
+        limits: AggregationLimitsGuard,
+    ) -> Result<Self> {
         let by_split = splits.iter().map(|split| split.extras.aggregations.clone());
         let by_split: Option<Vec<_>> = by_split.collect();
+        let by_split = by_split.ok_or_else(|| {
+            let message = "a split was prepared without its aggregations";
+            Error::new(ErrorKind::Internal, message)
+        })?;
+        let last = splits.iter().rev().find(|it| it.split.num_segments() > 0);
+        let is_hopeless = last.is_some_and(|it| it.hopeless.last() == Some(&true));
         Ok(Self {
-            by_split: by_split.ok_or_else(|| {
-                let message = "a split was prepared without its aggregations";
-                Error::new(ErrorKind::Internal, message)
-            })?,
+            last_is_skipped: is_hopeless && !sees_all(&by_split),
+            shape: aggregations.shape(),
+            by_split,
             numbers: SegmentNumbers::of(splits),
             limits,
             spans: Spans::default(),
@@ -40,7 +56,7 @@ impl AggregationsOf {
 impl AggregationsOf {
     /// What becomes of segments without matches.
     pub(super) fn hopeless(&self) -> Hopeless {
-        if self.by_split.iter().any(|bound| bound.sees_all()) {
+        if sees_all(&self.by_split) {
             Hopeless::Seen
         } else {
             Hopeless::Skipped
@@ -74,15 +90,42 @@ impl Collector for AggregationsOf {
     ) -> tantivy::Result<IntermediateAggregationResults> {
         self.spans.check().map_err(std::io::Error::other)?;
         // In tantivy's own order, so that sums of fractions are the same to the last bit.
-        let Some(last) = fruits.pop() else {
-            return Ok(IntermediateAggregationResults::default());
+        let mut merged = match fruits.pop() {
+            None => return Ok(IntermediateAggregationResults::default()),
+            Some(last) if !self.last_is_skipped => last?,
+            // The rest is merged into the last, here one that found nothing.
+            Some(last) => {
+                fruits.push(last);
+                nothing(&self.shape)?
+            }
         };
-        let mut merged = last?;
         for fruit in fruits {
             merged.merge_fruits(fruit?)?;
         }
         Ok(merged)
     }
+}
+
+fn sees_all(by_split: &[Arc<BoundAggregations>]) -> bool {
+    by_split.iter().any(|bound| bound.sees_all())
+}
+
+/// What aggregations collect in a segment without matches. It is no nothing at all: what others
+/// are merged into decides in which order equal buckets come out.
+fn nothing(shape: &TantivyAggregations) -> tantivy::Result<IntermediateAggregationResults> {
+    /// One document without a field: the smallest segment there is.
+    static SEGMENT: LazyLock<tantivy::Result<Searcher>> = LazyLock::new(|| {
+        let index = Index::builder().schema(Schema::builder().build());
+        let directory = RamDirectory::create();
+        let mut writer = index.single_segment_index_writer(directory, 15_000_000)?;
+        writer.add_document(TantivyDocument::default())?;
+        Ok(writer.finalize()?.reader()?.searcher())
+    });
+    let searcher = SEGMENT.as_ref().map_err(TantivyError::clone)?;
+    let reader = searcher.segment_reader(0);
+    let shape = present_values(shape, reader)?;
+    let context = AggContextParams::default();
+    AggregationSegmentCollector::from_agg_req_and_reader(&shape, reader, 0, &context)?.harvest()
 }
 
 /// The response, in Elasticsearch's JSON.

@@ -367,7 +367,8 @@ fn found(
         request.check_fetch(split.split.index())?;
     }
     let aggregates = !request.aggregated().is_empty();
-    let aggregations = aggregates.then(|| AggregationsOf::new(splits, limits));
+    let aggregations =
+        aggregates.then(|| AggregationsOf::new(request.aggregated(), splits, limits));
     let mut found = hits::found(splits, Way::of(request), aggregations.transpose()?, scope)?;
     found.hits.drain(..request.offset().min(found.hits.len()));
     let page: Vec<DocAddress> = found.hits.iter().map(|hit| hit.address).collect();

@@ -67,8 +67,7 @@ impl BoundAggregations {
     }
 
     /// Whether what they answer may depend on segments without matches: empty buckets come from
-    /// there. (So may the order of buckets with equal counts, which tantivy leaves to its hash
-    /// map.)
+    /// there, and of what type keys are.
     pub(crate) fn sees_all(&self) -> bool {
         self.sees_all
     }
@@ -96,7 +95,7 @@ impl BoundAggregations {
 
 /// The same aggregations, in which `top_hits` asks for columns that the segment has: tantivy
 /// panics when one is absent.
-fn present_values(
+pub(crate) fn present_values(
     requests: &TantivyAggregations,
     reader: &SegmentReader,
 ) -> tantivy::Result<TantivyAggregations> {
@@ -282,6 +281,8 @@ impl Binder<'_> {
         use CompositeAggregationSource as Source;
 
         self.sees_all |= match variant {
+            // That its keys are dates it learns from the column of the last segment.
+            Kind::DateHistogram(_) => true,
             Kind::MultiTerms(terms) => terms.min_doc_count == Some(0),
             Kind::Range(_) => true,
             Kind::Terms(terms) => terms.min_doc_count == Some(0),

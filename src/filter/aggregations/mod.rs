@@ -23,7 +23,7 @@ use crate::filter::filter::Filter;
 use crate::filter::json;
 use crate::filter::path::Path;
 
-pub(crate) use bound::{AggregationRead, BoundAggregations, column_names};
+pub(crate) use bound::{AggregationRead, BoundAggregations, column_names, present_values};
 pub(crate) use spans::Spans;
 
 /// How deep aggregations may nest. tantivy collects each once for every type of column above it,
@@ -247,7 +247,12 @@ fn shape(nodes: &Nodes) -> TantivyAggregations {
             Kind::Filter(_) | Kind::Missing(_) => {
                 AggregationVariants::Filter(FilterAggregation::new(String::new()))
             }
-            Kind::Native(variant) => (**variant).clone(),
+            Kind::Native(variant) => match &**variant {
+                AggregationVariants::Filter(_) => {
+                    AggregationVariants::Filter(FilterAggregation::new(String::new()))
+                }
+                other => other.clone(),
+            },
         };
         let sub_aggregation = shape(&node.children);
         let aggregation = Aggregation {
