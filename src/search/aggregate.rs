@@ -72,9 +72,7 @@ impl Collector for AggregationsOf {
         &self,
         mut fruits: Vec<tantivy::Result<IntermediateAggregationResults>>,
     ) -> tantivy::Result<IntermediateAggregationResults> {
-        self.spans
-            .check()
-            .map_err(|error| std::io::Error::other(error))?;
+        self.spans.check().map_err(std::io::Error::other)?;
         // In tantivy's own order, so that sums of fractions are the same to the last bit.
         let Some(last) = fruits.pop() else {
             return Ok(IntermediateAggregationResults::default());

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
+use tantivy::Searcher;
 use tantivy::aggregation::agg_req;
 use tantivy::aggregation::{AggContextParams, AggregationCollector};
 use tantivy::collector::Count;
@@ -19,10 +20,10 @@ use crate::random::{RUNTIME, search_twice, strict};
 use crate::values::{Kind, TARGETS};
 
 /// What tantivy makes of aggregations over the same segments in memory.
-fn in_memory(query: &dyn Query, aggregations: &Value) -> Value {
+pub fn in_memory(ram: &Searcher, query: &dyn Query, aggregations: &Value) -> Value {
     let request: agg_req::Aggregations = serde_json::from_value(aggregations.clone()).unwrap();
     let collector = AggregationCollector::from_aggs(request, AggContextParams::default());
-    let results = CORPUS.corpus.ram.search(query, &collector).unwrap();
+    let results = ram.search(query, &collector).unwrap();
     serde_json::to_value(results).unwrap()
 }
 
@@ -46,7 +47,7 @@ fn assert_aggregates(filter: &Value, aggregations: &Value) {
     let query = query(request.filter(), &CORPUS.corpus.ram);
     for size in [0, 3] {
         let body = json!({"query": filter, "size": size, "aggs": aggregations});
-        let expected = in_memory(&query, aggregations);
+        let expected = in_memory(&CORPUS.corpus.ram, &query, aggregations);
         assert_eq!(aggregated(&body), expected, "{body}");
     }
 }
@@ -179,7 +180,7 @@ fn filters_and_missing_values_make_one_bucket_each() {
         let both = json!({"bool": {"filter": [query_body, clause]}});
         let both = Filter::from(Clause::from_value(&both).unwrap());
         let query = query(&both, &CORPUS.corpus.ram);
-        let mut bucket = in_memory(&query, &children);
+        let mut bucket = in_memory(&CORPUS.corpus.ram, &query, &children);
         bucket["doc_count"] = json!(CORPUS.corpus.ram.search(&query, &Count).unwrap());
         expected.insert(format!("f{number}"), bucket);
         let mut aggregation = aggregation.clone();
@@ -229,7 +230,7 @@ fn aggregations_built_in_rust_are_collected_too() {
         .aggregations(Aggregations::from_tantivy(built).unwrap());
     let warmer = strict(&corpus.store);
     let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
-    let expected = in_memory(&query(request.filter(), &corpus.ram), &text);
+    let expected = in_memory(&corpus.ram, &query(request.filter(), &corpus.ram), &text);
     assert_eq!(response.aggregations, Some(expected));
 }
 
@@ -372,7 +373,7 @@ fn some(of: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
 }
 
 /// Trees of aggregations, up to four deep.
-fn tree() -> BoxedStrategy<Value> {
+pub fn tree() -> BoxedStrategy<Value> {
     let node = prop_oneof![leaf(), bucket()].prop_recursive(3, 12, 3, |inner| {
         let with = (bucket(), some(inner)).prop_map(|(mut bucket, children)| {
             bucket["aggs"] = children;

@@ -106,7 +106,7 @@ fn scores_tweaked_by_a_column_are_those_of_memory() {
     );
     for (field, order) in [("label", Order::Desc), ("js.s", Order::Asc)] {
         assert_collects(
-            || TopDocs::with_limit(15).order_by_string_fast_field(field, order.clone()),
+            || TopDocs::with_limit(15).order_by_string_fast_field(field, order),
             |top| top,
         );
     }

@@ -11,6 +11,7 @@ use tantivy::collector::{Collector, Count, SegmentCollector, TopDocs};
 use tantivy::query::Query;
 use tantivy::{DocAddress, DocId, Score, Searcher, SegmentReader};
 
+use crate::aggregations::in_memory;
 use crate::corpus::{Corpus, RandomCorpus};
 use crate::model;
 use crate::values::Key;
@@ -117,6 +118,10 @@ pub fn assert_answers(response: &SearchResponse, body: &Value, random: &RandomCo
     let query = query(request.filter(), &corpus.ram);
     let matches = corpus.ram.search(&query, &AllScores).unwrap();
     assert_total(response, &request, matches.len());
+    if let Some(tree) = body.get("aggs") {
+        let aggregations = response.aggregations.as_ref().unwrap();
+        assert_eq!(*aggregations, in_memory(&corpus.ram, &query, tree));
+    }
 
     for (address, (_, doc)) in &random.docs {
         let Some(expected) = model::matches(&body["query"], doc) else {

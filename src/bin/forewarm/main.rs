@@ -17,6 +17,7 @@ mod schema;
 mod search;
 mod session;
 mod table;
+mod tree;
 mod units;
 mod uploads;
 mod url;

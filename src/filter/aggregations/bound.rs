@@ -67,7 +67,7 @@ impl BoundAggregations {
     }
 
     /// Whether what they answer may depend on segments without matches: empty buckets come from
-    /// there.
+    /// there, and the order of buckets that are equal.
     pub(crate) fn sees_all(&self) -> bool {
         self.sees_all
     }
@@ -280,12 +280,12 @@ impl Binder<'_> {
         use AggregationVariants as Kind;
         use CompositeAggregationSource as Source;
 
-        self.sees_all |= match variant {
-            Kind::MultiTerms(terms) => terms.min_doc_count == Some(0),
-            Kind::Range(_) => true,
-            Kind::Terms(terms) => terms.min_doc_count == Some(0),
-            _ => false,
-        };
+        // tantivy orders buckets of equal counts as its hash map happens to, which depends on every
+        // segment that was merged into it.
+        self.sees_all |= matches!(
+            variant,
+            Kind::MultiTerms(_) | Kind::Range(_) | Kind::Terms(_)
+        );
         let field = path.key("field");
         match variant {
             Kind::Average(_)
