@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::args::SearchArgs;
 use crate::engine::{self, Cost};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::search::{repeated, sized};
 use crate::session::{Progress, Session};
 use crate::table::{self, Lean};
