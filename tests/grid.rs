@@ -44,7 +44,6 @@ mod shapes;
 mod shared;
 #[path = "grid/sorted.rs"]
 mod sorted;
-#[cfg(feature = "sstable")]
 #[path = "grid/table/mod.rs"]
 mod table;
 #[path = "grid/values.rs"]

@@ -124,7 +124,14 @@ async fn ask(corpus: &Corpus, body: &Value) -> Result<Reads, forewarm::Error> {
     assert_eq!(report.bytes, bytes, "{body}");
     if matches > 0 {
         // Of segments without matches the warmup alone reads, to find that out.
-        assert_eq!(report.read_bytes, Some(bytes), "{body}");
+        // An FST is held in memory once it is opened.
+        let opened = if cfg!(feature = "sstable") {
+            None
+        } else {
+            explanation.components.get(&Component::Terms)
+        };
+        let read = bytes - opened.map_or(0, |cost| cost.bytes);
+        assert_eq!(report.read_bytes, Some(read), "{body}");
     }
     Ok(reads)
 }
@@ -195,6 +202,10 @@ fn first_difference<'t>(left: &'t str, right: &'t str) -> BTreeMap<usize, (&'t s
 fn the_table_of_clauses_says_what_the_code_does() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clauses.md");
     let made = RUNTIME.block_on(document());
+    if cfg!(not(feature = "sstable")) {
+        // Everything was checked but the letters, which are those of SSTables.
+        return;
+    }
     if std::env::var_os("FOREWARM_BLESS").is_some() {
         std::fs::write(&path, made).unwrap();
         return;
