@@ -43,7 +43,8 @@ mod value;
 mod write;
 
 pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names};
-pub(crate) use automaton::TermAutomaton;
+pub(crate) use automaton::{AutomatonBudget, TermAutomaton};
+pub(crate) use bind::Budget;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::ColumnRangeQuery;
 pub(crate) use date_math::Moment;

@@ -15,7 +15,6 @@ use tantivy::{Index, SegmentReader};
 use super::check::kind_of;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
-use crate::filter::Moment;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
 use crate::filter::expansion::ExpansionSettings;
@@ -23,6 +22,7 @@ use crate::filter::field::Target;
 use crate::filter::filter::Filter;
 use crate::filter::path::Path;
 use crate::filter::source::wildcard_match;
+use crate::filter::{Budget, Moment};
 
 /// What tantivy takes for a number: it looks for a column of these types.
 const NUMBERS: &[ColumnType] = &[
@@ -192,6 +192,7 @@ impl Aggregations {
             index,
             limits,
             now,
+            budget: Budget::default(),
             schema: index.schema(),
             reads: Vec::new(),
             brings_values: false,
@@ -224,6 +225,8 @@ struct Binder<'i> {
     limits: &'i ExpansionSettings,
     /// What `now` is in filters.
     now: Moment,
+    /// What filters share.
+    budget: Budget,
     schema: Schema,
     reads: Vec<AggregationRead>,
     brings_values: bool,
@@ -262,7 +265,8 @@ impl Binder<'_> {
     }
 
     fn filter(&mut self, filter: Filter, path: &Path<'_>) -> Result<AggregationVariants> {
-        let clause = filter.bind_at(self.index, &path.to_string(), self.now)?;
+        let clause =
+            filter.bind_within(self.index, &path.to_string(), self.now, &mut self.budget)?;
         let query = clause.query(self.limits);
         self.reads.push(AggregationRead::Filter(clause));
         let filter = FilterAggregation::new_with_builder(Box::new(BoundFilter(query)));

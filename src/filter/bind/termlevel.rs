@@ -7,7 +7,6 @@ use super::Binder;
 use super::patterns::{self, Pattern, Rest, Split};
 use super::regexp::regexp;
 use crate::error::Result;
-use crate::filter::TermAutomaton;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::{
     FuzzyClause, IdsClause, PrefixClause, RegexpClause, TermClause, WildcardClause,
@@ -19,6 +18,7 @@ use crate::filter::field::Target;
 use crate::filter::parse::check_terms;
 use crate::filter::path::Path;
 use crate::filter::ranges;
+use crate::filter::{AutomatonBudget, TermAutomaton};
 
 impl Binder<'_> {
     pub(super) fn fuzzy(&self, clause: &FuzzyClause, path: &Path<'_>) -> Result<BoundClause> {
@@ -42,7 +42,8 @@ impl Binder<'_> {
         let at = word.char_indices().nth(same);
         let (same, rest) = word.split_at(at.map_or(word.len(), |(at, _)| at));
         let beginning = string_beginning(&target, same);
-        TermAutomaton::fuzzy(beginning, rest, edits, clause.transpositions)
+        self.automata
+            .admit(|| TermAutomaton::fuzzy(beginning, rest, edits, clause.transpositions))
             .map(|automaton| accepted(&target, automaton))
             .map_err(|message| path.error(message))
     }
@@ -55,14 +56,14 @@ impl Binder<'_> {
         }
         let text = Pattern::text(&clause.value, true);
         let pattern = text.and_then(|text| Pattern::concat(vec![text, Pattern::anything()]));
-        matching(&target, pattern, path)
+        matching(&target, pattern, &self.automata, path)
     }
 
     pub(super) fn regexp(&self, clause: &RegexpClause, path: &Path<'_>) -> Result<BoundClause> {
         let path = &path.key(&clause.field);
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
         let pattern = regexp(&clause.value, clause.flags, clause.case_insensitive);
-        matching(&target, pattern, path)
+        matching(&target, pattern, &self.automata, path)
     }
 
     pub(super) fn term(&self, clause: &TermClause, path: &Path<'_>) -> Result<BoundClause> {
@@ -85,7 +86,12 @@ impl Binder<'_> {
         }
         // On a JSON path the value may be of other types too; as a string it stands last.
         clauses.pop();
-        clauses.push(matching(&target, Pattern::text(&text, true), path)?);
+        clauses.push(matching(
+            &target,
+            Pattern::text(&text, true),
+            &self.automata,
+            path,
+        )?);
         Ok(BoundClause::any_constant(clauses))
     }
 
@@ -93,7 +99,7 @@ impl Binder<'_> {
         let path = &path.key(&clause.field);
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
         let pattern = patterns::wildcard(&clause.value, clause.case_insensitive);
-        matching(&target, pattern, path)
+        matching(&target, pattern, &self.automata, path)
     }
 }
 
@@ -140,6 +146,7 @@ fn check_patterns(target: &Target<'_>, path: &Path<'_>) -> Result<()> {
 fn matching(
     target: &Target<'_>,
     pattern: Result<Pattern, String>,
+    automata: &AutomatonBudget,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
     check_patterns(target, path)?;
@@ -150,9 +157,11 @@ fn matching(
         Rest::Nothing => Ok(only(target, &beginning)),
         Rest::Regex(regex) => {
             let beginning = string_beginning(target, &beginning);
-            let automaton = TermAutomaton::regex(beginning, &regex).map_err(|message| {
-                path.error(format_args!("the pattern is too large: {message}"))
-            })?;
+            let automaton = automata.admit(|| {
+                TermAutomaton::regex(beginning, &regex)
+                    .map_err(|message| format!("the pattern is too large: {message}"))
+            });
+            let automaton = automaton.map_err(|message| path.error(message))?;
             Ok(accepted(target, automaton))
         }
     }

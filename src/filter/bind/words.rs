@@ -5,7 +5,6 @@ use tantivy::schema::FieldType;
 
 use super::{Binder, MAX_SCANS};
 use crate::error::Result;
-use crate::filter::TermAutomaton;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::FuzzyWords;
 use crate::filter::coerce;
@@ -13,6 +12,7 @@ use crate::filter::column_range::ColumnValues;
 use crate::filter::field::Target;
 use crate::filter::parse::MAX_CLAUSES;
 use crate::filter::path::Path;
+use crate::filter::{AutomatonBudget, TermAutomaton};
 
 /// How many phrases the forms of their words may make of one.
 const MAX_PHRASES: usize = 256;
@@ -96,12 +96,13 @@ impl Word {
         &self,
         target: &Target<'_>,
         fuzzy: Option<&FuzzyWords>,
+        automata: &AutomatonBudget,
         path: &Path<'_>,
     ) -> Result<BoundClause> {
         let forms = self.forms.iter();
         let forms = forms.map(|form| match fuzzy {
             None => Ok(word_clause(target, form)),
-            Some(fuzzy) => fuzzy_word(target, form, fuzzy, path),
+            Some(fuzzy) => fuzzy_word(target, form, fuzzy, automata, path),
         });
         forms.collect::<Result<_>>().map(BoundClause::any)
     }
@@ -112,6 +113,7 @@ pub(crate) fn fuzzy_word(
     target: &Target<'_>,
     word: &str,
     fuzzy: &FuzzyWords,
+    automata: &AutomatonBudget,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
     if !fuzzy.fuzziness.is_valid() {
@@ -136,7 +138,8 @@ pub(crate) fn fuzzy_word(
     } else {
         same.as_bytes().to_vec()
     };
-    match TermAutomaton::fuzzy(beginning, rest, edits, fuzzy.transpositions) {
+    let make = || TermAutomaton::fuzzy(beginning, rest, edits, fuzzy.transpositions);
+    match automata.admit(make) {
         Ok(automaton) if target.is_indexed() => Ok(BoundClause::Automaton {
             field: target.field,
             automaton,
