@@ -23,6 +23,8 @@ use crate::filter::source::SourceFilter;
 
 /// How far into the hits a request may reach; Elasticsearch's `index.max_result_window`.
 const MAX_WINDOW: usize = 10_000;
+/// How many names of clauses the hits of a request may be told to match, together.
+const MAX_NAMES: usize = 1_000_000;
 /// How many hits a request asks for when it does not say.
 const DEFAULT_SIZE: usize = 10;
 
@@ -302,6 +304,14 @@ impl SearchRequest {
             let path = Path::root("size");
             return Err(path.error(format_args!(
                 "from + size is {window}, more than the {MAX_WINDOW} allowed"
+            )));
+        }
+        let mut names = 0_usize;
+        self.visit_named(&mut |_, _| names += 1);
+        if names.saturating_mul(self.size) > MAX_NAMES {
+            return Err(Path::root("size").error(format_args!(
+                "{names} named clauses for {} hits make more than {MAX_NAMES} names: ask for fewer",
+                self.size
             )));
         }
         let Some(place) = &self.search_after else {
