@@ -339,7 +339,8 @@ impl SearchRequest {
             extras.insert("aggs".into(), self.aggregations.canonical(self.moment()));
         }
         let mut named = Vec::new();
-        if let Some(clause) = self.filter.clause().filter(|_| self.size > 0) {
+        let shallow = self.filter.clause().filter(|it| !it.is_too_deep());
+        if let Some(clause) = shallow.filter(|_| self.size > 0) {
             read_for_names(clause, self.is_scored(), self.moment(), &mut named);
         }
         if !named.is_empty() {
