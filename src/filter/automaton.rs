@@ -1,5 +1,6 @@
 //! Patterns over the terms of a dictionary.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -10,6 +11,49 @@ use tantivy_fst::{Automaton, Regex};
 const MAX_FUZZY_CHARS: usize = 256;
 /// The greatest edit distance, as in Lucene: the tables of the automaton grow with its power.
 const MAX_DISTANCE: u8 = 2;
+/// How much memory the automata of one filter may take together, in bytes: a short fuzzy word
+/// takes 150 kB, a wildcard about as much, the largest expression 4 MB.
+const MAX_BYTES: u64 = 128 << 20;
+/// Bytes of a state of a fuzzy pattern, and of a regular expression: a place to go for each byte.
+const FUZZY_STATE_BYTES: u64 = 1 << 10;
+const REGEX_STATE_BYTES: u64 = 4 << 10;
+
+/// Counts what the automata of a filter take.
+#[derive(Default)]
+pub(crate) struct AutomatonBudget(Cell<u64>);
+
+impl AutomatonBudget {
+    /// Makes one more, and counts it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made, or together they take too much.
+    pub(crate) fn admit(
+        &self,
+        make: impl FnOnce() -> Result<TermAutomaton, String>,
+    ) -> Result<TermAutomaton, String> {
+        self.check()?;
+        let automaton = make()?;
+        self.0.set(self.0.get().saturating_add(automaton.bytes()));
+        self.check().map(|()| automaton)
+    }
+
+    /// Tells, once they take too much, that they do: a clause that is lenient goes on.
+    ///
+    /// # Errors
+    ///
+    /// Together they take too much.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.0.get() <= MAX_BYTES {
+            return Ok(());
+        }
+        let most = MAX_BYTES >> 20;
+        Err(format!(
+            "the patterns of the request take more than {most} MiB of automata: use fewer or \
+             shorter ones"
+        ))
+    }
+}
 
 /// An automaton that accepts terms which begin with exactly some bytes and go on as a pattern says.
 #[derive(Clone)]
@@ -123,12 +167,39 @@ impl TermAutomaton {
         &self.0.source
     }
 
+    /// What its tables take in memory, about.
+    fn bytes(&self) -> u64 {
+        match &self.0.pattern {
+            Pattern::Fuzzy { dfa, .. } => dfa.num_states() as u64 * FUZZY_STATE_BYTES,
+            Pattern::Regex(regex) => states(regex) * REGEX_STATE_BYTES,
+        }
+    }
+
     fn started(&self) -> State {
         match &self.0.pattern {
             Pattern::Fuzzy { dfa, .. } => State::Fuzzy(dfa.initial_state()),
             Pattern::Regex(regex) => regex.start().map_or(State::Dead, State::Regex),
         }
     }
+}
+
+/// How many states a regular expression has: it does not tell, but numbers them in a row.
+fn states(regex: &Regex) -> u64 {
+    let mut known = vec![false; 1];
+    let mut open: Vec<usize> = regex.start().into_iter().collect();
+    while let Some(state) = open.pop() {
+        if known.len() <= state {
+            known.resize(state + 1, false);
+        }
+        if std::mem::replace(&mut known[state], true) {
+            continue;
+        }
+        let next = (0..=u8::MAX).filter_map(|byte| regex.accept(&Some(state), byte));
+        open.extend(next.filter(|&next| !known.get(next).is_some_and(|known| *known)));
+        open.sort_unstable();
+        open.dedup();
+    }
+    known.len() as u64
 }
 
 impl fmt::Debug for TermAutomaton {
@@ -255,6 +326,16 @@ pub(super) mod tests {
         assert!(TermAutomaton::fuzzy(Vec::new(), "a", 3, true).is_err());
         assert!(TermAutomaton::fuzzy(Vec::new(), &"a".repeat(257), 1, true).is_err());
         TermAutomaton::fuzzy(Vec::new(), &"ä".repeat(256), 2, true).unwrap();
+    }
+
+    #[test]
+    fn automata_share_one_budget() {
+        let budget = AutomatonBudget::default();
+        let fuzzy = || TermAutomaton::fuzzy(Vec::new(), &"abcd".repeat(60), 2, true).unwrap();
+        let admitted = (0..1_000).find_map(|_| budget.admit(|| Ok(fuzzy())).err());
+        assert!(admitted.unwrap().contains("more than 128 MiB"));
+        let regex = TermAutomaton::regex(Vec::new(), "ab*").unwrap();
+        assert_eq!(regex.bytes(), 2 * REGEX_STATE_BYTES);
     }
 
     proptest! {

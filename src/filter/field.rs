@@ -6,6 +6,9 @@ use tantivy::schema::{Field, FieldEntry, FieldType, Schema};
 use crate::error::Result;
 use crate::filter::path::Path;
 
+/// The longest name, in bytes: tantivy tries every dot as the end of a field.
+const MAX_NAME: usize = 4_096;
+
 /// A field, or a path within a JSON field.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
@@ -21,6 +24,12 @@ impl<'a> Target<'a> {
     /// Finds a field by its name, or by the longest name that a JSON path begins with. A dot
     /// within a JSON key is written `\.`.
     pub(crate) fn resolve(schema: &'a Schema, name: &'a str, path: &Path<'_>) -> Result<Self> {
+        if name.len() > MAX_NAME {
+            return Err(path.error(format_args!(
+                "the name of a field has {} bytes, more than the {MAX_NAME} allowed",
+                name.len()
+            )));
+        }
         let Some((field, json_path)) = schema.find_field(name) else {
             return Err(path.error(format_args!("unknown field {name:?}")));
         };

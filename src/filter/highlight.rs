@@ -13,6 +13,8 @@ use crate::filter::source::wildcard_match;
 
 /// How many fields may be named.
 const MAX_FIELDS: usize = 100;
+/// The longest tag, in bytes: it stands before or after every marked word.
+const MAX_TAG: usize = 1_000;
 /// How many fragments of a field may be asked for.
 const MAX_FRAGMENTS: usize = 100;
 
@@ -105,13 +107,13 @@ impl HighlightField {
         };
         field.fragment_size = count("fragment_size", field.fragment_size)?;
         field.number_of_fragments = count("number_of_fragments", field.number_of_fragments)?;
-        field.check_sizes(path)?;
         if let Some(tags) = map.get("pre_tags") {
             field.pre_tag = tag(tags, &path.key("pre_tags"))?;
         }
         if let Some(tags) = map.get("post_tags") {
             field.post_tag = tag(tags, &path.key("post_tags"))?;
         }
+        field.check_sizes(path)?;
         Ok(field)
     }
 
@@ -125,6 +127,14 @@ impl HighlightField {
                 "{} fragments, more than {MAX_FRAGMENTS}",
                 self.number_of_fragments
             )));
+        }
+        for (key, tag) in [("pre_tags", &self.pre_tag), ("post_tags", &self.post_tag)] {
+            if tag.len() > MAX_TAG {
+                return Err(path.key(key).error(format_args!(
+                    "a tag of {} bytes, more than {MAX_TAG}",
+                    tag.len()
+                )));
+            }
         }
         Ok(())
     }

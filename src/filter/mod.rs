@@ -46,7 +46,8 @@ mod write;
 pub(crate) use aggregations::{
     AggregationRead, BoundAggregations, Spans, column_names, present_values,
 };
-pub(crate) use automaton::TermAutomaton;
+pub(crate) use automaton::{AutomatonBudget, TermAutomaton};
+pub(crate) use bind::Budget;
 pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::{ColumnRangeQuery, ColumnValues};
 pub(crate) use date_math::Moment;

@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::error::Error;
 
+/// How long the place and the message of an error may each be, in bytes.
+const MAX_MESSAGE: usize = 2_000;
+
 /// A step of a path; the steps before it stay borrowed on the stack of whoever walks the request.
 #[derive(Clone, Copy)]
 pub(crate) struct Path<'a> {
@@ -42,10 +45,23 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// The error that something here is wrong.
+    /// The error that something here is wrong. What the request makes long is cut in the middle.
     pub(crate) fn error(&self, message: impl fmt::Display) -> Error {
-        Error::invalid(format!("{self}: {message}"))
+        let (place, message) = (clipped(self.to_string()), clipped(message.to_string()));
+        Error::invalid(format!("{place}: {message}"))
     }
+}
+
+/// A text without its middle, if it is too long: it begins with what is wrong, and may end with
+/// what to do.
+fn clipped(text: String) -> String {
+    if text.len() <= MAX_MESSAGE {
+        return text;
+    }
+    let half = MAX_MESSAGE / 2;
+    let head = text.floor_char_boundary(half);
+    let tail = text.ceil_char_boundary(text.len() - half);
+    format!("{} … {}", &text[..head], &text[tail..])
 }
 
 impl fmt::Display for Path<'_> {

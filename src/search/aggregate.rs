@@ -3,8 +3,12 @@
 use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
-use tantivy::aggregation::agg_req::Aggregations as TantivyAggregations;
-use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
+use tantivy::aggregation::agg_req::{AggregationVariants, Aggregations as TantivyAggregations};
+use tantivy::aggregation::agg_result::AggregationResults;
+use tantivy::aggregation::bucket::HistogramAggregation;
+use tantivy::aggregation::intermediate_agg_result::{
+    IntermediateAggregationResults, IntermediateHistogramBucketEntry,
+};
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, AggregationSegmentCollector};
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::directory::RamDirectory;
@@ -13,7 +17,7 @@ use tantivy::{Index, Searcher, SegmentReader, TantivyDocument, TantivyError};
 
 use super::collect::{Hopeless, Prepared, SegmentNumbers};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Aggregations, BoundAggregations, Spans, present_values};
+use crate::filter::{Aggregations, BoundAggregations, Path, Spans, present_values};
 
 /// Collects what a request aggregates: each segment by what its own split's schema made of it.
 pub(super) struct AggregationsOf {
@@ -128,6 +132,87 @@ fn nothing(shape: &TantivyAggregations) -> tantivy::Result<IntermediateAggregati
     AggregationSegmentCollector::from_agg_req_and_reader(&shape, reader, 0, &context)?.harvest()
 }
 
+/// Whether an aggregation makes empty buckets between others.
+fn has_gaps(requests: &TantivyAggregations) -> bool {
+    let mut requests = requests.values();
+    requests.any(|it| gap(&it.agg).is_some() || has_gaps(&it.sub_aggregation))
+}
+
+/// The histogram that an aggregation is, if it fills the gaps between its buckets.
+fn gap(variant: &AggregationVariants) -> Option<&HistogramAggregation> {
+    match variant {
+        AggregationVariants::Histogram(histogram) => {
+            (histogram.min_doc_count.unwrap_or(0) == 0).then_some(histogram)
+        }
+        // Of dates there are not so many that tantivy's own count would go wrong.
+        _ => None,
+    }
+}
+
+/// Makes no empty buckets.
+fn leave_gaps(requests: &mut TantivyAggregations) {
+    for request in requests.values_mut() {
+        match &mut request.agg {
+            AggregationVariants::DateHistogram(histogram) => {
+                histogram.min_doc_count = Some(1);
+                histogram.extended_bounds = None;
+            }
+            AggregationVariants::Histogram(histogram) => {
+                histogram.min_doc_count = Some(1);
+                histogram.extended_bounds = None;
+            }
+            _ => {}
+        }
+        leave_gaps(&mut request.sub_aggregation);
+    }
+}
+
+/// Refuses histograms whose empty buckets would be more than may be returned: tantivy counts them
+/// too, but in numbers that can overflow.
+fn check_gaps(
+    requests: &TantivyAggregations,
+    results: &Value,
+    buckets: u32,
+    path: &Path<'_>,
+) -> Result<()> {
+    for (name, request) in requests {
+        let path = &path.key(name);
+        let result = &results[name];
+        let found: Vec<&Value> = match &result["buckets"] {
+            Value::Array(found) => found.iter().collect(),
+            Value::Object(found) => found.values().collect(),
+            // The one bucket of a filter.
+            _ => vec![result],
+        };
+        if let Some(histogram) = gap(&request.agg).filter(|_| !found.is_empty()) {
+            let interval = histogram.interval;
+            let bounds = histogram.extended_bounds;
+            // What is not finite has no number in JSON.
+            let keys = || {
+                found
+                    .iter()
+                    .map(|it| it["key"].as_f64().unwrap_or(f64::NAN))
+            };
+            let first = keys().fold(bounds.map_or(f64::INFINITY, |it| it.min), f64::min);
+            let last = keys().fold(bounds.map_or(f64::NEG_INFINITY, |it| it.max), f64::max);
+            let is_finite = keys().all(f64::is_finite);
+            if !is_finite || (last - first) / interval > buckets.into() {
+                return Err(Error::new(
+                    ErrorKind::Budget,
+                    format!(
+                        "{path}: an interval of {interval:e} makes more than {buckets} buckets: \
+                         raise it, or ask for no empty ones with \"min_doc_count\": 1"
+                    ),
+                ));
+            }
+        }
+        for bucket in found {
+            check_gaps(&request.sub_aggregation, bucket, buckets, path)?;
+        }
+    }
+    Ok(())
+}
+
 /// The response, in Elasticsearch's JSON.
 ///
 /// # Errors
@@ -136,11 +221,28 @@ fn nothing(shape: &TantivyAggregations) -> tantivy::Result<IntermediateAggregati
 pub(super) fn results(
     aggregations: &Aggregations,
     collected: IntermediateAggregationResults,
-    limits: AggregationLimitsGuard,
+    buckets: u32,
 ) -> Result<Value> {
+    let shape = aggregations.shape();
+    if has_gaps(&shape) {
+        let mut full = shape.clone();
+        leave_gaps(&mut full);
+        let guard = AggregationLimitsGuard::new(None, Some(u32::MAX));
+        let results = collected.clone().into_final_result(full, guard);
+        let results = results.map_err(|error| Error::from_tantivy("the aggregations", error))?;
+        check_gaps(&shape, &to_json(results)?, buckets, &Path::root("aggs"))?;
+    }
+    // All that is counted here is the empty buckets of histograms, before they are made.
+    let empty = size_of::<IntermediateHistogramBucketEntry>() as u64;
+    let bytes = u64::from(buckets).saturating_add(1).saturating_mul(empty);
+    let limits = AggregationLimitsGuard::new(Some(bytes), Some(buckets));
     let results = collected
         .into_final_result(aggregations.shape(), limits)
         .map_err(|error| Error::from_tantivy("the aggregations", error))?;
+    to_json(results)
+}
+
+fn to_json(results: AggregationResults) -> Result<Value> {
     serde_json::to_value(results).map_err(|error| {
         Error::with_source(ErrorKind::Internal, "the aggregations have no JSON", error)
     })

@@ -61,9 +61,14 @@ impl Warmer {
                 sort: hit.sort,
             })
             .collect();
-        let aggregations = found.aggregated.map(|collected| {
-            aggregate::results(request.aggregated(), collected, self.aggregation_limits())
-        });
+        let aggregations = match found.aggregated {
+            None => None,
+            Some(collected) => {
+                let (asked, buckets) = (request.clone(), self.settings().aggregation_buckets);
+                let results = move || aggregate::results(asked.aggregated(), collected, buckets);
+                Some(pool::run(self.pool(), results).await?)
+            }
+        };
         let splits = joined.splits.len();
         Ok(SearchResponse {
             took: 0,
@@ -79,7 +84,7 @@ impl Warmer {
                 max_score: found.max_score,
                 hits,
             },
-            aggregations: aggregations.transpose()?,
+            aggregations,
             report,
         })
     }

@@ -7,7 +7,8 @@ use tantivy::query::Query;
 
 use crate::error::Result;
 use crate::filter::{
-    BoundAggregations, BoundClause, ExpansionSettings, Filter, Fingerprint, Moment, SearchRequest,
+    BoundAggregations, BoundClause, Budget, ExpansionSettings, Filter, Fingerprint, Moment,
+    SearchRequest,
 };
 use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
@@ -186,9 +187,12 @@ impl Work {
         request.check_fetch(index)?;
         let mut extras = Extras::default();
         let mut named = Vec::new();
+        // A name within another's clause is bound with both: what that comes to is bounded.
+        let mut budget = Budget::default();
         request.visit_named(&mut |name, clause| named.push((name, clause)));
         for (name, clause) in named {
-            let clause = Filter::from(clause.clone()).bind_at(index, "query", request.moment())?;
+            let clause = Filter::from(clause.clone());
+            let clause = clause.bind_within(index, "query", request.moment(), &mut budget)?;
             let needs = needs_of(&clause, MATCHING, &schema).needs;
             demand.needs.extend(needs);
             extras.named.push(Named {

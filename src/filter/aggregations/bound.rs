@@ -16,7 +16,6 @@ use super::check::kind_of;
 use super::spans::Spans;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
-use crate::filter::Moment;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
 use crate::filter::expansion::ExpansionSettings;
@@ -24,6 +23,7 @@ use crate::filter::field::Target;
 use crate::filter::filter::Filter;
 use crate::filter::path::Path;
 use crate::filter::source::wildcard_match;
+use crate::filter::{Budget, Moment};
 
 /// What tantivy takes for a number: it looks for a column of these types.
 pub(super) const NUMBERS: &[ColumnType] = &[
@@ -195,6 +195,7 @@ impl Aggregations {
             index,
             limits,
             now,
+            budget: Budget::default(),
             schema: index.schema(),
             reads: Vec::new(),
             brings_values: false,
@@ -227,6 +228,8 @@ struct Binder<'i> {
     limits: &'i ExpansionSettings,
     /// What `now` is in filters.
     now: Moment,
+    /// What filters share.
+    budget: Budget,
     schema: Schema,
     reads: Vec<AggregationRead>,
     brings_values: bool,
@@ -265,7 +268,8 @@ impl Binder<'_> {
     }
 
     fn filter(&mut self, filter: Filter, path: &Path<'_>) -> Result<AggregationVariants> {
-        let clause = filter.bind_at(self.index, &path.to_string(), self.now)?;
+        let clause =
+            filter.bind_within(self.index, &path.to_string(), self.now, &mut self.budget)?;
         let query = clause.query(self.limits);
         self.reads.push(AggregationRead::Filter(clause));
         let filter = FilterAggregation::new_with_builder(Box::new(BoundFilter(query)));

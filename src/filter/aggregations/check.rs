@@ -21,6 +21,10 @@ const MAX_REGEX: usize = 1_000;
 const MAX_TOP_HITS: u64 = 100;
 /// How many fields `multi_terms` and `composite` may combine: that of tantivy's `composite`.
 const MAX_SOURCES: usize = 16;
+/// The most buckets `terms` and `multi_terms` may ask for. No response may have as many.
+const MAX_SIZE: u32 = 100_000_000;
+/// How many columns the hits of a bucket may bring.
+const MAX_VALUES: usize = 100;
 /// The most buckets a page of `composite` may have.
 const MAX_COMPOSITE_BUCKETS: u32 = 65_536;
 
@@ -50,11 +54,7 @@ pub(super) fn node(node: &Node, depth: usize, path: &Path<'_>) -> Result<()> {
         AggregationVariants::Composite(composite) => check_composite(composite, here),
         AggregationVariants::DateHistogram(histogram) => {
             let interval = histogram.fixed_interval.as_deref().unwrap_or_default();
-            let interval = milliseconds(interval).ok_or_else(|| {
-                here.key("fixed_interval").error(format_args!(
-                    "expected a whole number of ms, s, m, h or d, like \"1d\", got {interval:?}"
-                ))
-            })?;
+            let interval = check_fixed_interval(interval, here)?;
             if let Some(offset) = &histogram.offset
                 && milliseconds(offset.trim_start_matches(['+', '-'])).is_none()
             {
@@ -71,12 +71,7 @@ pub(super) fn node(node: &Node, depth: usize, path: &Path<'_>) -> Result<()> {
             min_doc_count(histogram.min_doc_count, histogram.extended_bounds, here)
         }
         AggregationVariants::Histogram(histogram) => {
-            if !(histogram.interval.is_finite() && histogram.interval > 0.0) {
-                return Err(here.key("interval").error(format_args!(
-                    "expected a number above 0, got {}",
-                    histogram.interval
-                )));
-            }
+            check_interval(histogram.interval, here)?;
             bounds(
                 histogram.interval,
                 histogram.hard_bounds,
@@ -86,6 +81,7 @@ pub(super) fn node(node: &Node, depth: usize, path: &Path<'_>) -> Result<()> {
             min_doc_count(histogram.min_doc_count, histogram.extended_bounds, here)
         }
         AggregationVariants::MultiTerms(terms) => {
+            check_size(terms.size, "size", here)?;
             let path = &here.key("terms");
             match terms.terms.len() {
                 0 => Err(path.error("expected at least one field")),
@@ -103,6 +99,9 @@ pub(super) fn node(node: &Node, depth: usize, path: &Path<'_>) -> Result<()> {
                     "expected numbers from 0 to 100, got {percent}"
                 ))),
             }
+        }
+        AggregationVariants::Range(range) if range.ranges.is_empty() => {
+            Err(here.key("ranges").error("expected at least one range"))
         }
         AggregationVariants::Terms(terms) => check_terms(terms, here),
         AggregationVariants::TopHits(top_hits) => check_top_hits(top_hits, here),
@@ -146,6 +145,9 @@ fn check_composite(composite: &CompositeAggregation, path: &Path<'_>) -> Result<
     if names.len() < composite.sources.len() {
         return Err(sources.error("two sources have one name"));
     }
+    for source in &composite.sources {
+        check_source(source, &sources.key(source_name(source)))?;
+    }
     if composite.size == 0 || composite.size > MAX_COMPOSITE_BUCKETS {
         return Err(path.key("size").error(format_args!(
             "expected a whole number from 1 to {MAX_COMPOSITE_BUCKETS}, got {}",
@@ -162,6 +164,34 @@ fn check_composite(composite: &CompositeAggregation, path: &Path<'_>) -> Result<
             .key("after")
             .error(format_args!("no source is named {name:?}"))),
     }
+}
+
+/// tantivy divides by the interval.
+fn check_source(source: &CompositeAggregationSource, path: &Path<'_>) -> Result<()> {
+    match source {
+        CompositeAggregationSource::DateHistogram(source) => match &source.fixed_interval {
+            Some(interval) => check_fixed_interval(interval, path).map(drop),
+            None => Ok(()),
+        },
+        CompositeAggregationSource::Histogram(source) => check_interval(source.interval, path),
+        CompositeAggregationSource::Terms(_) => Ok(()),
+    }
+}
+
+fn check_interval(interval: f64, path: &Path<'_>) -> Result<()> {
+    if interval.is_finite() && interval > 0.0 {
+        return Ok(());
+    }
+    let path = path.key("interval");
+    Err(path.error(format_args!("expected a number above 0, got {interval}")))
+}
+
+fn check_fixed_interval(interval: &str, path: &Path<'_>) -> Result<f64> {
+    milliseconds(interval).ok_or_else(|| {
+        path.key("fixed_interval").error(format_args!(
+            "expected a whole number of ms, s, m, h or d, like \"1d\", got {interval:?}"
+        ))
+    })
 }
 
 fn source_name(source: &CompositeAggregationSource) -> &str {
@@ -230,7 +260,19 @@ pub(super) fn milliseconds(text: &str) -> Option<f64> {
     (interval > 0).then_some(interval as f64)
 }
 
+/// tantivy takes ten times as many from each segment, in numbers of 32 bits.
+fn check_size(size: Option<u32>, key: &str, path: &Path<'_>) -> Result<()> {
+    match size {
+        Some(size) if size > MAX_SIZE => Err(path.key(key).error(format_args!(
+            "expected a whole number up to {MAX_SIZE}, got {size}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn check_terms(terms: &TermsAggregation, path: &Path<'_>) -> Result<()> {
+    check_size(terms.size, "size", path)?;
+    check_size(terms.segment_size, "segment_size", path)?;
     for (key, param) in [("include", &terms.include), ("exclude", &terms.exclude)] {
         if let Some(IncludeExcludeParam::Regex(regex)) = param
             && regex.len() > MAX_REGEX
@@ -255,6 +297,11 @@ fn check_top_hits(top_hits: &TopHitsAggregationReq, path: &Path<'_>) -> Result<(
         return Err(path.key("size").error(format_args!(
             "from + size is {window}, expected 1 to {MAX_TOP_HITS}"
         )));
+    }
+    let values = top_hits.value_field_names().len();
+    if values > MAX_VALUES {
+        let path = path.key("docvalue_fields");
+        return Err(path.error(format_args!("{values} fields, more than {MAX_VALUES}")));
     }
     let sorts = top_hits.field_names().len() - top_hits.value_field_names().len();
     if sorts == 0 {

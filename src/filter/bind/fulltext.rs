@@ -6,6 +6,7 @@ use tantivy::schema::IndexRecordOption;
 use super::words::{Word, no_words, phrases};
 use super::{Binder, minimum};
 use crate::error::Result;
+use crate::filter::automaton::AutomatonBudget;
 use crate::filter::bound::{BoundBool, BoundClause};
 use crate::filter::builder::MAX_EXPANSIONS;
 use crate::filter::clause::{
@@ -20,6 +21,8 @@ use crate::filter::value::FieldValue;
 
 /// How many expansions of a prefix tantivy makes room for beforehand.
 const MOST_EXPANSIONS: u32 = 1_024;
+/// How many words a phrase may have whose words may be moved: tantivy's time grows with the square.
+const MAX_SLOPPY_WORDS: usize = 256;
 
 /// A text, and how it is searched in a field.
 pub(crate) struct TextSearch<'c> {
@@ -144,7 +147,7 @@ impl Binder<'_> {
                 BoundClause::Empty => Found::Nothing,
                 typed => Found::Clause(typed),
             },
-            Some(words) => words_clause(target, &words, search, path).into(),
+            Some(words) => words_clause(target, &words, search, &self.automata, path).into(),
             None => value_clause(target, search, path).into(),
         })
     }
@@ -173,12 +176,13 @@ fn words_clause(
     target: &Target<'_>,
     words: &[Word],
     search: &TextSearch<'_>,
+    automata: &AutomatonBudget,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
     let each = |words: &[Word]| -> Result<Vec<BoundClause>> {
         let words = words.iter();
         words
-            .map(|word| word.clause(target, search.fuzzy, path))
+            .map(|word| word.clause(target, search.fuzzy, automata, path))
             .collect()
     };
     let bound = match search.kind {
@@ -191,7 +195,7 @@ fn words_clause(
             }
             return Ok(combined(parts, search));
         }
-        MultiMatchType::Phrase => phrase(target, words, search.slop, path)?,
+        MultiMatchType::Phrase => phrase(target, words, search.slop, automata, path)?,
         MultiMatchType::PhrasePrefix => return phrase_prefix(target, words, search, path),
     };
     Ok(or_typed(target, search, bound))
@@ -234,11 +238,23 @@ fn combined(mut words: Vec<BoundClause>, search: &TextSearch<'_>) -> BoundClause
 }
 
 /// Words in their order.
-fn phrase(target: &Target<'_>, words: &[Word], slop: u32, path: &Path<'_>) -> Result<BoundClause> {
+fn phrase(
+    target: &Target<'_>,
+    words: &[Word],
+    slop: u32,
+    automata: &AutomatonBudget,
+    path: &Path<'_>,
+) -> Result<BoundClause> {
     if let [word] = words {
-        return word.clause(target, None, path);
+        return word.clause(target, None, automata, path);
     }
     check_positions(target, path)?;
+    if slop > 0 && words.len() > MAX_SLOPPY_WORDS {
+        return Err(path.error(format_args!(
+            "a phrase of {} words with \"slop\", more than the {MAX_SLOPPY_WORDS} allowed",
+            words.len()
+        )));
+    }
     let phrases = phrases(target, words, path)?.into_iter();
     Ok(BoundClause::any(
         phrases

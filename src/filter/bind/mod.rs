@@ -14,6 +14,7 @@ use tantivy::schema::Schema;
 use tantivy::tokenizer::TokenizerManager;
 
 use crate::error::Result;
+use crate::filter::automaton::AutomatonBudget;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::{Clause, ExistsClause, MinimumShouldMatch, TermsClause};
 use crate::filter::coerce;
@@ -38,6 +39,17 @@ impl Filter {
 
     /// As [`bind`](Self::bind), at the moment of a request.
     pub(crate) fn bind_at(&self, index: &Index, path: &str, now: Moment) -> Result<BoundClause> {
+        self.bind_within(index, path, now, &mut Budget::default())
+    }
+
+    /// As [`bind_at`](Self::bind_at), for one of several filters of a request, which share bounds.
+    pub(crate) fn bind_within(
+        &self,
+        index: &Index,
+        path: &str,
+        now: Moment,
+        budget: &mut Budget,
+    ) -> Result<BoundClause> {
         match self.kind() {
             FilterKind::Opaque { query, .. } => Ok(BoundClause::Opaque(query.box_clone())),
             FilterKind::Clause(clause) => {
@@ -45,10 +57,17 @@ impl Filter {
                     schema: index.schema(),
                     tokenizers: index.tokenizers(),
                     fast_tokenizers: index.fast_field_tokenizer(),
-                    clauses: 0,
+                    clauses: budget.clauses,
+                    automata: std::mem::take(&mut budget.automata),
                     now,
                 };
-                binder.clause(clause, &Path::root(path), 0, true)
+                let path = &Path::root(path);
+                let bound = binder.clause(clause, path, 0, true)?;
+                let within = binder.automata.check();
+                within.map_err(|message| path.error(message))?;
+                budget.clauses = binder.clauses;
+                budget.automata = binder.automata;
+                Ok(bound)
             }
         }
     }
@@ -66,12 +85,20 @@ impl SearchRequest {
 pub(super) use patterns::tests::is_like;
 pub(super) use patterns::{canonical_wildcard, has_case};
 
+/// What filters that share bounds have come to so far.
+#[derive(Default)]
+pub(crate) struct Budget {
+    clauses: usize,
+    automata: AutomatonBudget,
+}
+
 /// Binds clauses, and counts them: those made in Rust were never counted before.
 pub(crate) struct Binder<'i> {
     pub(crate) schema: Schema,
     tokenizers: &'i TokenizerManager,
     fast_tokenizers: &'i TokenizerManager,
     pub(crate) clauses: usize,
+    pub(crate) automata: AutomatonBudget,
     /// What `now` is.
     pub(super) now: Moment,
 }

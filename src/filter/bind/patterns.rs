@@ -102,11 +102,24 @@ impl Pattern {
 
     /// Exactly these characters; of ASCII letters both cases if `insensitive`.
     pub(super) fn text(text: &str, insensitive: bool) -> Result<Self, String> {
-        Self::concat(
-            text.chars()
-                .map(|character| Self::character(character, insensitive))
-                .collect(),
-        )
+        let parts = text.chars();
+        Self::bounded(parts.map(|character| Self::character(character, insensitive)))
+    }
+
+    /// One part after the other; once they are too many, they are only counted.
+    fn bounded(parts: impl Iterator<Item = Self>) -> Result<Self, String> {
+        let mut kept = Vec::new();
+        let mut size = 0;
+        for part in parts {
+            size += part.size;
+            if size <= MAX_SIZE {
+                kept.push(part);
+            }
+        }
+        if size > MAX_SIZE {
+            return Err(too_large(size));
+        }
+        Self::concat(kept)
     }
 
     /// One character of several ranges, or of none of them.
@@ -200,11 +213,7 @@ impl Pattern {
 
     fn checked(self) -> Result<Self, String> {
         if self.size > MAX_SIZE {
-            return Err(format!(
-                "the pattern is too large: with repetitions written out it has {} steps, more \
-                 than the {MAX_SIZE} allowed",
-                self.size
-            ));
+            return Err(too_large(self.size));
         }
         if self.nesting > MAX_NESTING {
             return Err(format!(
@@ -283,21 +292,36 @@ impl Pattern {
     }
 }
 
+fn too_large(size: u64) -> String {
+    format!(
+        "the pattern is too large: with repetitions written out it has {size} steps, more than \
+         the {MAX_SIZE} allowed"
+    )
+}
+
 /// Reads the pattern of a `wildcard`: `*` is any characters, `?` is any one, and `\` makes the
 /// next character mean itself. At the end it means itself, as in Lucene's `WildcardQuery`.
 pub(super) fn wildcard(text: &str, insensitive: bool) -> Result<Pattern, String> {
-    let mut parts = Vec::new();
     let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        parts.push(match character {
-            '*' if parts.last() == Some(&Pattern::anything()) => continue,
-            '*' => Pattern::anything(),
-            '?' => Pattern::any(),
-            '\\' => Pattern::character(characters.next().unwrap_or('\\'), insensitive),
-            character => Pattern::character(character, insensitive),
-        });
-    }
-    Pattern::concat(parts)
+    let mut anything = false;
+    let parts = std::iter::from_fn(|| {
+        loop {
+            let again = std::mem::take(&mut anything);
+            return Some(match characters.next()? {
+                '*' => {
+                    anything = true;
+                    if again {
+                        continue;
+                    }
+                    Pattern::anything()
+                }
+                '?' => Pattern::any(),
+                '\\' => Pattern::character(characters.next().unwrap_or('\\'), insensitive),
+                character => Pattern::character(character, insensitive),
+            });
+        }
+    });
+    Pattern::bounded(parts)
 }
 
 /// How a wildcard is written that matches the same: without needless escapes, with every run of

@@ -7,7 +7,6 @@ use super::Binder;
 use super::patterns::{self, Pattern, Rest, Split};
 use super::regexp::regexp;
 use crate::error::Result;
-use crate::filter::TermAutomaton;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::{
     FuzzyClause, IdsClause, PrefixClause, RegexpClause, TermClause, WildcardClause,
@@ -19,6 +18,7 @@ use crate::filter::field::Target;
 use crate::filter::parse::check_terms;
 use crate::filter::path::Path;
 use crate::filter::ranges;
+use crate::filter::{AutomatonBudget, TermAutomaton};
 
 impl Binder<'_> {
     pub(super) fn fuzzy(&self, clause: &FuzzyClause, path: &Path<'_>) -> Result<BoundClause> {
@@ -42,7 +42,8 @@ impl Binder<'_> {
         let at = word.char_indices().nth(same);
         let (same, rest) = word.split_at(at.map_or(word.len(), |(at, _)| at));
         let beginning = string_beginning(&target, same);
-        TermAutomaton::fuzzy(beginning, rest, edits, clause.transpositions)
+        self.automata
+            .admit(|| TermAutomaton::fuzzy(beginning, rest, edits, clause.transpositions))
             .map(|automaton| automaton.shown_as(fuzzy_shown(&word, edits)))
             .map(|automaton| accepted(&target, automaton))
             .map_err(|message| path.error(message))
@@ -57,7 +58,7 @@ impl Binder<'_> {
         let text = Pattern::text(&clause.value, true);
         let pattern = text.and_then(|text| Pattern::concat(vec![text, Pattern::anything()]));
         let shown = format!("prefix {:?} in any case", clause.value);
-        matching(&target, pattern, shown, path)
+        matching(&target, pattern, shown, &self.automata, path)
     }
 
     pub(super) fn regexp(&self, clause: &RegexpClause, path: &Path<'_>) -> Result<BoundClause> {
@@ -65,7 +66,7 @@ impl Binder<'_> {
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
         let pattern = regexp(&clause.value, clause.flags, clause.case_insensitive);
         let shown = format!("regexp {:?}{}", clause.value, case(clause.case_insensitive));
-        matching(&target, pattern, shown, path)
+        matching(&target, pattern, shown, &self.automata, path)
     }
 
     pub(super) fn term(&self, clause: &TermClause, path: &Path<'_>) -> Result<BoundClause> {
@@ -89,7 +90,8 @@ impl Binder<'_> {
         // On a JSON path the value may be of other types too; as a string it stands last.
         clauses.pop();
         let shown = format!("term {text:?} in any case");
-        clauses.push(matching(&target, Pattern::text(&text, true), shown, path)?);
+        let pattern = Pattern::text(&text, true);
+        clauses.push(matching(&target, pattern, shown, &self.automata, path)?);
         Ok(BoundClause::any_constant(clauses))
     }
 
@@ -102,7 +104,7 @@ impl Binder<'_> {
             clause.value,
             case(clause.case_insensitive)
         );
-        matching(&target, pattern, shown, path)
+        matching(&target, pattern, shown, &self.automata, path)
     }
 }
 
@@ -151,6 +153,7 @@ fn matching(
     target: &Target<'_>,
     pattern: Result<Pattern, String>,
     shown: String,
+    automata: &AutomatonBudget,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
     check_patterns(target, path)?;
@@ -161,9 +164,11 @@ fn matching(
         Rest::Nothing => Ok(only(target, &beginning)),
         Rest::Regex(regex) => {
             let beginning = string_beginning(target, &beginning);
-            let automaton = TermAutomaton::regex(beginning, &regex).map_err(|message| {
-                path.error(format_args!("the pattern is too large: {message}"))
-            })?;
+            let automaton = automata.admit(|| {
+                TermAutomaton::regex(beginning, &regex)
+                    .map_err(|message| format!("the pattern is too large: {message}"))
+            });
+            let automaton = automaton.map_err(|message| path.error(message))?;
             Ok(accepted(target, automaton.shown_as(shown)))
         }
     }

@@ -6,7 +6,6 @@ use tantivy::schema::FieldType;
 use super::termlevel::fuzzy_shown;
 use super::{Binder, MAX_SCANS};
 use crate::error::Result;
-use crate::filter::TermAutomaton;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::FuzzyWords;
 use crate::filter::coerce;
@@ -14,6 +13,7 @@ use crate::filter::column_range::ColumnValues;
 use crate::filter::field::Target;
 use crate::filter::parse::MAX_CLAUSES;
 use crate::filter::path::Path;
+use crate::filter::{AutomatonBudget, TermAutomaton};
 
 /// How many phrases the forms of their words may make of one.
 const MAX_PHRASES: usize = 256;
@@ -97,12 +97,13 @@ impl Word {
         &self,
         target: &Target<'_>,
         fuzzy: Option<&FuzzyWords>,
+        automata: &AutomatonBudget,
         path: &Path<'_>,
     ) -> Result<BoundClause> {
         let forms = self.forms.iter();
         let forms = forms.map(|form| match fuzzy {
             None => Ok(word_clause(target, form)),
-            Some(fuzzy) => fuzzy_word(target, form, fuzzy, path),
+            Some(fuzzy) => fuzzy_word(target, form, fuzzy, automata, path),
         });
         forms.collect::<Result<_>>().map(BoundClause::any)
     }
@@ -113,6 +114,7 @@ pub(crate) fn fuzzy_word(
     target: &Target<'_>,
     word: &str,
     fuzzy: &FuzzyWords,
+    automata: &AutomatonBudget,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
     if !fuzzy.fuzziness.is_valid() {
@@ -137,9 +139,9 @@ pub(crate) fn fuzzy_word(
     } else {
         same.as_bytes().to_vec()
     };
-    let automaton = TermAutomaton::fuzzy(beginning, rest, edits, fuzzy.transpositions)
-        .map(|automaton| automaton.shown_as(fuzzy_shown(word, edits)));
-    match automaton {
+    let make = || TermAutomaton::fuzzy(beginning, rest, edits, fuzzy.transpositions);
+    let automaton = automata.admit(make);
+    match automaton.map(|automaton| automaton.shown_as(fuzzy_shown(word, edits))) {
         Ok(automaton) if target.is_indexed() => Ok(BoundClause::Automaton {
             field: target.field,
             automaton,

@@ -57,6 +57,8 @@ impl Filter {
 
     fn canonical_in(&self, context: Context) -> Value {
         sorted(match self.kind() {
+            // It binds to no schema, so it reads nothing.
+            FilterKind::Clause(clause) if clause.is_too_deep() => json!({"too_deep": {}}),
             FilterKind::Clause(clause) => canonical(clause, context),
             FilterKind::Opaque {
                 key: OpaqueKey::Named(key),

@@ -13,7 +13,7 @@ impl Filter {
     /// The filter for its canonical form alone: arithmetic says what it comes to.
     pub(super) fn at(&self, now: Moment) -> Self {
         match self.clause() {
-            Some(clause) if depends(clause) => {
+            Some(clause) if !clause.is_too_deep() && depends(clause) => {
                 let mut clause = clause.clone();
                 settle(&mut clause, now);
                 Self::from(clause)

@@ -9,6 +9,7 @@ mod query_strings;
 mod regexp_flags;
 mod termlevel;
 
+use crate::filter::parse::MAX_DEPTH;
 pub use compound::{BoolClause, ConstantScoreClause, DisMaxClause};
 pub use fulltext::{
     MatchBoolPrefixClause, MatchClause, MatchPhraseClause, MatchPhrasePrefixClause, Operator,
@@ -118,10 +119,28 @@ impl Clause {
     /// assert_eq!(names, ["all", "english"]);
     /// ```
     pub fn visit_named<'c>(&'c self, visit: &mut dyn FnMut(&'c str, &'c Clause)) {
-        if let Some(name) = self.name() {
-            visit(name, self);
+        // Without recursion: nobody may have looked yet how deep it is.
+        let mut open = vec![self];
+        while let Some(clause) = open.pop() {
+            if let Some(name) = clause.name() {
+                visit(name, clause);
+            }
+            let before = open.len();
+            clause.visit_inner(&mut |inner| open.push(inner));
+            open[before..].reverse();
         }
-        self.visit_inner(&mut |clause| clause.visit_named(visit));
+    }
+
+    /// Whether clauses nest deeper than can be bound: then nothing may walk them by recursion.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        let mut open = vec![(self, 0)];
+        while let Some((clause, depth)) = open.pop() {
+            if depth >= MAX_DEPTH {
+                return true;
+            }
+            clause.visit_inner(&mut |inner| open.push((inner, depth + 1)));
+        }
+        false
     }
 
     /// As [`visit_inner`](Self::visit_inner), to change them.

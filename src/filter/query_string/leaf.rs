@@ -75,7 +75,7 @@ impl Binder<'_> {
             },
             Leaf::Fuzzy { word, fuzzy } => {
                 let word = self.normal(target, word, path)?;
-                return Ok(fuzzy_word(target, &word, fuzzy, path).into());
+                return Ok(fuzzy_word(target, &word, fuzzy, &self.automata, path).into());
             }
             Leaf::Prefix { word } => {
                 let word = self.normal(target, word, path)?;

@@ -23,6 +23,8 @@ use crate::filter::source::SourceFilter;
 
 /// How far into the hits a request may reach; Elasticsearch's `index.max_result_window`.
 const MAX_WINDOW: usize = 10_000;
+/// How many names of clauses the hits of a request may be told to match, together.
+const MAX_NAMES: usize = 1_000_000;
 /// How many hits a request asks for when it does not say.
 const DEFAULT_SIZE: usize = 10;
 
@@ -304,6 +306,14 @@ impl SearchRequest {
                 "from + size is {window}, more than the {MAX_WINDOW} allowed"
             )));
         }
+        let mut names = 0_usize;
+        self.visit_named(&mut |_, _| names += 1);
+        if names.saturating_mul(self.size) > MAX_NAMES {
+            return Err(Path::root("size").error(format_args!(
+                "{names} named clauses for {} hits make more than {MAX_NAMES} names: ask for fewer",
+                self.size
+            )));
+        }
         let Some(place) = &self.search_after else {
             return Ok(());
         };
@@ -329,7 +339,8 @@ impl SearchRequest {
             extras.insert("aggs".into(), self.aggregations.canonical(self.moment()));
         }
         let mut named = Vec::new();
-        if let Some(clause) = self.filter.clause().filter(|_| self.size > 0) {
+        let shallow = self.filter.clause().filter(|it| !it.is_too_deep());
+        if let Some(clause) = shallow.filter(|_| self.size > 0) {
             read_for_names(clause, self.is_scored(), self.moment(), &mut named);
         }
         if !named.is_empty() {
