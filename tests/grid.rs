@@ -28,6 +28,8 @@ mod lazy;
 mod model;
 #[path = "grid/paging.rs"]
 mod paging;
+// An FST is read when its field is opened, and not again by the search.
+#[cfg(feature = "sstable")]
 #[path = "grid/precision.rs"]
 mod precision;
 #[path = "grid/queries.rs"]

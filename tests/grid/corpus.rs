@@ -164,6 +164,7 @@ pub fn writer(index: &Index) -> IndexWriter {
 }
 
 /// A writer that makes a segment of each commit, however large.
+#[cfg(feature = "sstable")]
 pub fn large_writer(index: &Index) -> IndexWriter {
     let writer = index.writer_with_num_threads(1, 1_000_000_000).unwrap();
     writer.set_merge_policy(Box::new(NoMergePolicy));
