@@ -50,6 +50,7 @@
 //! | to | see |
 //! |---|---|
 //! | open, warm, join, search | [`Warmer`] |
+//! | know which clause works on which field, and what it reads | [`clauses`] |
 //! | say what is searched | [`Clause`] (the Elasticsearch query DSL, or built in Rust), [`Filter`] (that, or any query of tantivy), [`SearchRequest`] (a whole `_search` body) |
 //! | collect anything else | [`Warmer::search_with`] and any collector of tantivy |
 //! | know the cost beforehand | [`Warmer::explain`] |
@@ -111,6 +112,10 @@ struct Readme;
 /// How it works and why: `DESIGN.md`.
 #[doc = include_str!("../DESIGN.md")]
 pub mod design {}
+
+/// What each clause reads on each type of field, or why it cannot: `docs/clauses.md`.
+#[doc = include_str!("../docs/clauses.md")]
+pub mod clauses {}
 
 pub use cache::CacheSettings;
 pub use directory::OnMiss;

@@ -229,6 +229,58 @@ fn documents_are_packed_inspected_explained_searched_and_verified() {
 }
 
 #[test]
+fn a_file_of_bodies_is_searched_line_by_line() {
+    let room = Room::new();
+    let docs = room.write("docs.ndjson", documents(300));
+    room.pack(&docs, &[]).ok();
+    let splits = room.path("splits");
+    let lines = concat!(
+        r#"{"query": {"match": {"title": "alpha"}}}"#,
+        "\n\n",
+        r#"{"size": 0, "aggs": {"kinds": {"terms": {"field": "kind"}}}}"#,
+        "\n"
+    );
+    let bodies = room.write("bodies.ndjson", lines);
+    let arguments = ["search", &splits, "--body", &bodies, "--strict"];
+    let found = forewarm(&[&arguments[..], &["--json"]].concat())
+        .ok()
+        .json();
+    let numbers: Vec<u64> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(numbers, [1, 3]);
+    assert!(found[1]["response"]["aggregations"]["kinds"]["buckets"].is_array());
+    assert_eq!(found[0]["response"]["forewarm"]["late_reads"], 0);
+    let printed = forewarm(&arguments).ok().stdout;
+    assert!(printed.contains("late reads"), "{printed}");
+
+    let wrong = format!("{lines}{{\"sise\": 1}}\n");
+    let bodies = room.write("wrong.ndjson", wrong);
+    let failed = forewarm(&["search", &splits, "--body", &bodies]);
+    assert_eq!(failed.code, 1);
+    assert!(
+        failed
+            .stderr
+            .contains("wrong.ndjson:4: request: unknown key \"sise\""),
+        "{}",
+        failed.stderr
+    );
+    let bodies = room.write(
+        "unfit.ndjson",
+        format!("{lines}{}\n", r#"{"query": {"term": {"nosuchfield": 1}}}"#),
+    );
+    let failed = forewarm(&["search", &splits, "--body", &bodies]);
+    assert!(
+        failed.stderr.contains("line 4: query.term.nosuchfield"),
+        "{}",
+        failed.stderr
+    );
+}
+
+#[test]
 fn a_second_search_of_the_same_warmer_gets_nothing() {
     let room = Room::new();
     let docs = room.write("docs.ndjson", documents(20_000));

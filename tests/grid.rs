@@ -44,5 +44,7 @@ mod shapes;
 mod shared;
 #[path = "grid/sorted.rs"]
 mod sorted;
+#[path = "grid/table/mod.rs"]
+mod table;
 #[path = "grid/values.rs"]
 mod values;

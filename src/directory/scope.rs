@@ -11,7 +11,8 @@ use crate::cache::Lease;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnMiss {
-    /// Fail the search with [`ErrorKind::LateRead`], naming file and range: strict mode.
+    /// Fail the search with [`ErrorKind::LateRead`](crate::ErrorKind::LateRead), naming file and
+    /// range: strict mode.
     Fail,
     /// Read from the store, blocking the search thread, and count a late read.
     #[default]

@@ -19,8 +19,10 @@ struct Inner {
     /// What a term begins with before the pattern applies: the path of a JSON field.
     beginning: Vec<u8>,
     pattern: Pattern,
-    /// What it was made of, to be shown and compared.
+    /// What it was made of, to be compared.
     source: String,
+    /// What the request said, for people.
+    shown: OnceLock<String>,
 }
 
 enum Pattern {
@@ -96,6 +98,7 @@ impl TermAutomaton {
             beginning,
             pattern,
             source,
+            shown: OnceLock::new(),
         }))
     }
 
@@ -104,7 +107,18 @@ impl TermAutomaton {
         &self.0.beginning
     }
 
-    /// The pattern, for people and to tell one from another.
+    /// Sets what the request said; what was said first stays.
+    pub(crate) fn shown_as(self, text: String) -> Self {
+        let _ = self.0.shown.set(text);
+        self
+    }
+
+    /// What the request said, for people.
+    pub(crate) fn shown(&self) -> &str {
+        self.0.shown.get().map_or(self.source(), String::as_str)
+    }
+
+    /// The pattern, to tell one from another.
     pub(crate) fn source(&self) -> &str {
         &self.0.source
     }

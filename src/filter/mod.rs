@@ -48,11 +48,12 @@ pub(crate) use aggregations::{
 };
 pub(crate) use automaton::TermAutomaton;
 pub(crate) use bound::{BoundBool, BoundClause};
-pub(crate) use column_range::ColumnRangeQuery;
+pub(crate) use column_range::{ColumnRangeQuery, ColumnValues};
 pub(crate) use date_math::Moment;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
 pub(crate) use highlight::{BoundHighlight, bind as bind_highlights};
 pub(crate) use ids_query::IdsQuery;
+pub(crate) use numbers::Number;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
 pub(crate) use ranges::after_prefix;

@@ -9,6 +9,7 @@ mod demand;
 mod label;
 mod need;
 mod query;
+mod shown;
 
 pub(crate) use collector::{ProbeCollector, needs_of_aggregations, needs_of_sort};
 pub(crate) use demand::{Demand, Node};

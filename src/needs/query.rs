@@ -177,10 +177,10 @@ impl Walk<'_> {
             if clauses.is_empty() {
                 continue;
             }
-            let label = if self.labelled {
-                name.to_owned()
-            } else {
-                String::new()
+            let label = match rule {
+                _ if !self.labelled => String::new(),
+                Rule::AtLeast(least) if least > 0 => format!("{name}, at least {least}"),
+                _ => name.to_owned(),
             };
             let parts = clauses.iter().map(|part| self.clause(part, scored));
             let parts = parts.collect();

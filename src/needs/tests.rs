@@ -244,6 +244,80 @@ fn each_clause_needs_what_it_reads() {
 }
 
 #[test]
+fn texts_need_what_their_words_do() {
+    let none: [&str; 0] = [];
+    let text = |clause: &str, more: Value| {
+        let mut body = json!({"query": "a b"});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            body[key] = value.clone();
+        }
+        let fields = more.get("fields").is_some();
+        let body = if fields {
+            body
+        } else {
+            json!({ "title": body })
+        };
+        needs(json!({ clause: body }), true)
+    };
+    assert_eq!(
+        text("match", json!({"fuzziness": 0})),
+        ["term title:a", "norms title", "term title:b"]
+    );
+    assert_eq!(text("match", json!({"minimum_should_match": 3})), none);
+    // What scores 1 needs no norms.
+    assert_eq!(
+        text("match", json!({"fuzziness": 1})).len(),
+        2,
+        "two automata"
+    );
+    assert_eq!(
+        text("match_bool_prefix", json!({})),
+        ["term title:a", "norms title", "terms title [b, c["]
+    );
+    assert_eq!(
+        text("match_phrase_prefix", json!({})),
+        [
+            "term title:a with positions",
+            "norms title",
+            "terms title [b, c[ with positions first 50"
+        ]
+    );
+    assert_eq!(
+        text(
+            "match_phrase_prefix",
+            json!({"query": "a b c", "max_expansions": 7})
+        ),
+        [
+            "term title:a with positions",
+            "norms title",
+            "term title:b with positions",
+            "terms title [c, d[ with positions first 7"
+        ]
+    );
+    assert_eq!(
+        text("multi_match", json!({"fields": ["title^2", "word"]})),
+        [
+            "term title:a",
+            "norms title",
+            "term title:b",
+            "term word:a b",
+            "norms word"
+        ]
+    );
+    assert_eq!(
+        text(
+            "simple_query_string",
+            json!({"query": "a + -\"a b\"", "fields": ["title"]})
+        ),
+        [
+            "term title:a with positions",
+            "norms title",
+            "term title:b with positions"
+        ]
+    );
+}
+
+#[test]
 fn queries_of_tantivy_are_taken_apart() {
     let schema = index().schema();
     let term = |name: &str, text: &str| {

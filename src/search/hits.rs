@@ -2,12 +2,14 @@ use std::sync::Arc;
 
 use tantivy::DocAddress;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
+use tantivy::collector::sort_key::{Comparator, SortKeyComputer};
 use tantivy::collector::{Collector, Count, TopDocs};
 
 use super::after::After;
 use super::aggregate::AggregationsOf;
 use super::collect::{Hopeless, Prepared, collect};
 use super::count::{CountOnly, Nothing, UpTo};
+use super::in_order::InOrder;
 use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::directory::ReadScope;
 use crate::error::Result;
@@ -87,7 +89,10 @@ impl Way {
 
 /// The collector of hits by score.
 fn by_score(limit: usize) -> impl Collector<Fruit = Vec<(f32, DocAddress)>> {
-    TopDocs::with_limit(limit).order_by_score()
+    let collector = TopDocs::with_limit(limit).order_by_score();
+    InOrder::new(collector, limit, |left: &f32, right: &f32| {
+        right.total_cmp(left)
+    })
 }
 
 /// The collector of hits by a sort.
@@ -95,7 +100,11 @@ fn by_sort<const KEYS: usize>(
     limit: usize,
     by: SortBy<KEYS>,
 ) -> impl Collector<Fruit = Vec<(Vec<SortValue>, DocAddress)>> {
-    TopDocs::with_limit(limit).order_by(by)
+    let comparator = by.comparator();
+    let compare = move |left: &Vec<SortValue>, right: &Vec<SortValue>| {
+        comparator.compare(left, right).reverse()
+    };
+    InOrder::new(TopDocs::with_limit(limit).order_by(by), limit, compare)
 }
 
 impl Found {

@@ -10,6 +10,7 @@ mod documents;
 mod execute;
 mod highlight;
 mod hits;
+mod in_order;
 mod leaves;
 mod matched;
 mod options;

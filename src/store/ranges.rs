@@ -54,28 +54,44 @@ impl Batch {
     }
 }
 
+/// Bytes that a GET may waste however few are asked of it: what its own headers weigh.
+const HEADER_BYTES: u64 = 1024;
+
 /// Coalesces normalised `missing` ranges into GETs: two neighbours share one when at most
-/// `merge_gap` bytes lie between them and none of those bytes is already `held` (fetched or on the
-/// way), for what is held is never fetched again.
+/// `merge_gap` bytes lie between them, at least half of what the GET brings is asked for, and
+/// none of those bytes is already `held` (fetched or on the way), for what is held is
+/// never fetched again.
 pub(crate) fn batches(
     missing: Vec<Range<u64>>,
     merge_gap: u64,
     held: impl Fn(&Range<u64>) -> bool,
 ) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
+    // Bytes that are asked of the last one.
+    let mut useful = 0;
     for part in missing {
+        let len = part.end - part.start;
+        let is_worth_it = |batch: &Batch| {
+            let waste = (part.end - batch.range.start) - (useful + len);
+            waste <= HEADER_BYTES.max(useful + len)
+        };
         match batches.last_mut() {
             Some(batch)
                 if part.start - batch.range.end <= merge_gap
+                    && is_worth_it(batch)
                     && !held(&(batch.range.end..part.start)) =>
             {
                 batch.range.end = part.end;
                 batch.parts.push(part);
+                useful += len;
             }
-            _ => batches.push(Batch {
-                range: part.clone(),
-                parts: vec![part],
-            }),
+            _ => {
+                batches.push(Batch {
+                    range: part.clone(),
+                    parts: vec![part],
+                });
+                useful = len;
+            }
         }
     }
     batches
@@ -100,6 +116,28 @@ mod tests {
                 .map(|(start, len)| start..start + len)
                 .collect()
         })
+    }
+
+    #[test]
+    fn a_gap_is_fetched_only_beside_enough_that_is_asked_for() {
+        let ranges = |of: &[(u64, u64)]| -> Vec<Range<u64>> {
+            of.iter().map(|(start, end)| *start..*end).collect()
+        };
+        for (missing, gets) in [
+            // Little waste: two GETs would weigh more.
+            (ranges(&[(0, 1), (1_000, 1_001), (2_000, 2_001)]), 2),
+            (ranges(&[(0, 1), (20_000, 20_001)]), 2),
+            (ranges(&[(0, 9_998), (19_999, 20_000)]), 2),
+            (ranges(&[(0, 9_999), (19_999, 20_000)]), 1),
+            (
+                ranges(&[(0, 10_000), (20_000, 30_000), (40_000, 50_000)]),
+                1,
+            ),
+            (ranges(&[(0, 100_000), (140_000, 150_000)]), 2),
+        ] {
+            let found = batches(missing.clone(), 32 << 10, |_| false);
+            assert_eq!(found.len(), gets, "{missing:?}");
+        }
     }
 
     proptest! {

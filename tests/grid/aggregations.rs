@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
+use tantivy::Searcher;
 use tantivy::aggregation::agg_req;
 use tantivy::aggregation::{AggContextParams, AggregationCollector};
 use tantivy::collector::{Count, TopDocs};
@@ -19,10 +20,10 @@ use crate::random::{RUNTIME, search_twice, strict};
 use crate::values::{Kind, TARGETS};
 
 /// What tantivy makes of aggregations over the same segments in memory.
-fn in_memory(query: &dyn Query, aggregations: &Value) -> Value {
+pub fn in_memory(ram: &Searcher, query: &dyn Query, aggregations: &Value) -> Value {
     let request: agg_req::Aggregations = serde_json::from_value(aggregations.clone()).unwrap();
     let collector = AggregationCollector::from_aggs(request, AggContextParams::default());
-    let results = CORPUS.corpus.ram.search(query, &collector).unwrap();
+    let results = ram.search(query, &collector).unwrap();
     serde_json::to_value(results).unwrap()
 }
 
@@ -59,7 +60,7 @@ fn assert_aggregates(filter: &Value, aggregations: &Value) {
     for size in [0, 3] {
         let body = json!({"query": filter, "size": size, "aggs": aggregations});
         let expected = match size {
-            0 => in_memory(&query, aggregations),
+            0 => in_memory(&CORPUS.corpus.ram, &query, aggregations),
             _ => in_memory_scored(&query, aggregations),
         };
         assert_eq!(aggregated(&body), expected, "{body}");
@@ -194,7 +195,7 @@ fn filters_and_missing_values_make_one_bucket_each() {
         let both = json!({"bool": {"filter": [query_body, clause]}});
         let both = Filter::from(Clause::from_value(&both).unwrap());
         let query = query(&both, &CORPUS.corpus.ram);
-        let mut bucket = in_memory(&query, &children);
+        let mut bucket = in_memory(&CORPUS.corpus.ram, &query, &children);
         bucket["doc_count"] = json!(CORPUS.corpus.ram.search(&query, &Count).unwrap());
         expected.insert(format!("f{number}"), bucket);
         let mut aggregation = aggregation.clone();
@@ -244,7 +245,7 @@ fn aggregations_built_in_rust_are_collected_too() {
         .aggregations(Aggregations::from_tantivy(built).unwrap());
     let warmer = strict(&corpus.store);
     let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
-    let expected = in_memory(&query(request.filter(), &corpus.ram), &text);
+    let expected = in_memory(&corpus.ram, &query(request.filter(), &corpus.ram), &text);
     assert_eq!(response.aggregations, Some(expected));
 }
 
@@ -387,7 +388,7 @@ fn some(of: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
 }
 
 /// Trees of aggregations, up to four deep.
-fn tree() -> BoxedStrategy<Value> {
+pub fn tree() -> BoxedStrategy<Value> {
     let node = prop_oneof![leaf(), bucket()].prop_recursive(3, 12, 3, |inner| {
         let with = (bucket(), some(inner)).prop_map(|(mut bucket, children)| {
             bucket["aggs"] = children;
@@ -404,6 +405,29 @@ fn tree() -> BoxedStrategy<Value> {
     );
     let top = prop_oneof![5 => node, 1 => composite];
     some(top.boxed()).boxed()
+}
+
+/// Trees whose `terms` have room for all buckets.
+pub fn roomy_tree() -> impl Strategy<Value = Value> {
+    fn make_room(tree: &mut Value) {
+        match tree {
+            // The sources of a composite have no size of their own.
+            Value::Object(map) if !map.contains_key("composite") => {
+                for kind in ["terms", "multi_terms"] {
+                    if let Some(Value::Object(terms)) = map.get_mut(kind) {
+                        terms.insert("size".to_owned(), json!(10_000));
+                    }
+                }
+                map.values_mut().for_each(make_room);
+            }
+            Value::Array(values) => values.iter_mut().for_each(make_room),
+            _ => {}
+        }
+    }
+    tree().prop_map(|mut tree| {
+        make_room(&mut tree);
+        tree
+    })
 }
 
 /// The last segment holds no match and is left out, but the others were merged into it in memory:

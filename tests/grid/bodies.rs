@@ -249,15 +249,21 @@ fn assert_bodies(documents: &Documents) {
 
 #[test]
 fn bodies_over_debian_packages_answer_as_memory_does() {
-    DEBIAN.as_ref().map(assert_bodies);
+    if let Some(documents) = &*DEBIAN {
+        assert_bodies(documents);
+    }
 }
 
 #[test]
 fn bodies_over_github_events_answer_as_memory_does() {
-    GH.as_ref().map(assert_bodies);
+    if let Some(documents) = &*GH {
+        assert_bodies(documents);
+    }
 }
 
 #[test]
 fn bodies_over_wikipedia_articles_answer_as_memory_does() {
-    WIKI.as_ref().map(assert_bodies);
+    if let Some(documents) = &*WIKI {
+        assert_bodies(documents);
+    }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
+use crate::aggregations;
 use crate::values::{Kind, TARGETS, Target, WORDS};
 
 type Json = BoxedStrategy<Value>;
@@ -410,10 +411,10 @@ fn leaf() -> Json {
     .boxed()
 }
 
-/// Clauses, four levels deep.
+/// Clauses, five levels deep.
 pub fn clause() -> Json {
     leaf()
-        .prop_recursive(3, 24, 4, |inner| {
+        .prop_recursive(4, 24, 4, |inner| {
             let some = || prop::collection::vec(inner.clone(), 0..3);
             let parts = (
                 some(),
@@ -487,10 +488,13 @@ pub fn request() -> Json {
         3 => Just(None),
         1 => select(vec![json!(false), json!(["id"]), json!(true)]).prop_map(Some),
     ];
-    (clause(), size, from, sorts, track, source)
-        .prop_map(|(query, size, from, sorts, track, source)| {
+    // Room for all buckets: which of equal ones are cut off is left to a hash map.
+    let aggregations = prop_oneof![3 => Just(None), 1 => aggregations::roomy_tree().prop_map(Some)];
+    (clause(), size, from, sorts, track, source, aggregations)
+        .prop_map(|(query, size, from, sorts, track, source, aggregations)| {
             let mut body = json!({"query": query, "size": size, "from": from});
             let map = body.as_object_mut().expect("an object");
+            map.extend(aggregations.map(|tree| ("aggs".to_owned(), tree)));
             if !sorts.is_empty() {
                 map.insert("sort".into(), Value::Array(sorts));
             }

@@ -1,5 +1,6 @@
 //! Random documents, random requests.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
@@ -95,9 +96,11 @@ fn a_strict_search_of_anything_answers_as_memory_does() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let requests = proptest::collection::vec(request().prop_map(Body), 1..2 * REQUESTS);
     let strategy = (corpus_plan(), requests);
+    let count = Cell::new(0_usize);
     TestRunner::new_with_rng(config, rng)
         .run(&strategy, |(plan, requests)| {
             let random = RUNTIME.block_on(RandomCorpus::build(&plan));
+            count.set(count.get() + requests.len());
             for Body(body) in &requests {
                 let checked = AssertUnwindSafe(|| RUNTIME.block_on(check(&random, body)));
                 catch_unwind(checked).map_err(|panic| {
@@ -109,6 +112,7 @@ fn a_strict_search_of_anything_answers_as_memory_does() {
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
+    println!("{} random requests answered as in memory", count.get());
 }
 
 /// A request that a failure prints in one line.

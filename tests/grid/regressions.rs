@@ -55,3 +55,20 @@ fn many_documents_of_many_blocks_are_found_again() {
         assert_right(&random, body);
     }
 }
+
+#[test]
+fn ties_of_a_union_keep_the_order_of_the_index() {
+    let random = RUNTIME.block_on(RandomCorpus::build(&CorpusPlan {
+        seed: 18079559262675133853,
+        splits: vec![vec![20], vec![1, 9, 20, 15], vec![363, 162, 9, 3]],
+        deletes: 38,
+        hot_dictionaries: 65536,
+        trailer: false,
+    }));
+    let query =
+        json!({"bool": {"should": [{"exists": {"field": "tag"}}, {"term": {"flag": false}}]}});
+    let sort = json!([{"at": {"order": "asc", "missing": "_first"}}, {"ni": {"order": "asc", "missing": "_first"}}]);
+    for size in [5, 6, 8, 10, 11, 12, 13] {
+        assert_right(&random, json!({"query": query, "size": size, "sort": sort}));
+    }
+}

@@ -68,6 +68,7 @@ Examples:
   forewarm search s3://bucket/logs --body body.json --strict --json | jq .forewarm
   forewarm search splits/ --query rust --simulate-latency 30ms --repeat 3
   forewarm search splits/ --query rust --simulate-latency 30ms --no-warm
+  forewarm search splits/ --body bodies.ndjson --strict
 
 A body has the shape of an Elasticsearch _search body:
   {\"query\": {\"bool\": {\"must\": [{\"match\": {\"title\": \"rust\"}}],
@@ -138,7 +139,8 @@ pub(crate) struct SimulateArgs {
 #[derive(Args, Clone, Debug)]
 #[command(group = ArgGroup::new("what").required(true).args(["body", "query"]))]
 pub(crate) struct RequestArgs {
-    /// Read the request from a JSON file (`-`: standard input); `{…}` is the request itself
+    /// Read the request from a JSON file (`-`: standard input); `{…}` is the request itself, and
+    /// `search` takes one request a line from a file that ends in .ndjson
     #[arg(long, value_name = "FILE")]
     pub(crate) body: Option<String>,
 

@@ -40,6 +40,28 @@ pub(crate) async fn request(args: &RequestArgs) -> Outcome<SearchRequest> {
         .map_err(|error| Failure::failed(format!("{name}: {}", error.chain())))
 }
 
+/// The bodies of a file that ends in `.ndjson`, one a line, with the numbers of their lines; `None`
+/// when the arguments name something else.
+///
+/// # Errors
+///
+/// When the file cannot be read, or a line is no request.
+pub(crate) async fn requests(args: &RequestArgs) -> Outcome<Option<Vec<(usize, SearchRequest)>>> {
+    let name = args.body.as_ref().filter(|name| name.ends_with(".ndjson"));
+    let Some(name) = name.filter(|name| !name.trim_start().starts_with('{')) else {
+        return Ok(None);
+    };
+    let text = read_body(name).await?;
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
+    let bodies = lines.filter(|(_, line)| !line.trim().is_empty());
+    let requests = bodies.map(|(line, body)| {
+        let request = SearchRequest::from_json(body)
+            .map_err(|error| Failure::failed(format!("{name}:{line}: {}", error.chain())))?;
+        Ok((line, request))
+    });
+    requests.collect::<Outcome<Vec<_>>>().map(Some)
+}
+
 fn body_name(body: &str) -> String {
     if body == "-" {
         "standard input".to_owned()

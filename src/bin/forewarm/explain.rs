@@ -1,15 +1,15 @@
 //! `forewarm explain`: what a warmup would fetch.
 
-use forewarm::{ClauseExplanation, Explanation, Traffic};
+use forewarm::{Explanation, Traffic};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
-use termtree::Tree;
 
 use crate::args::ExplainArgs;
 use crate::engine;
 use crate::failure::Outcome;
 use crate::session::{Progress, Session};
 use crate::table::{self, Lean};
+use crate::tree::tree;
 use crate::units;
 use crate::url::Place;
 
@@ -118,33 +118,6 @@ fn print_split(session: &Session, split: &Explanation) -> Outcome {
         traffic(split.dictionaries),
         traffic(split.data)
     ))
-}
-
-/// The clauses as a tree, each with the bytes that it reads.
-fn tree(clause: &ClauseExplanation) -> Tree<String> {
-    let mut text = shown(&clause.clause);
-    for (number, (component, bytes)) in clause.reads.iter().enumerate() {
-        let before = if number == 0 { "  [" } else { ", " };
-        text.push_str(&format!(
-            "{before}{} {}",
-            component.name(),
-            units::bytes(*bytes)
-        ));
-    }
-    if !clause.reads.is_empty() {
-        text.push(']');
-    }
-    if !clause.can_match {
-        text.push_str("  (no match)");
-    }
-    Tree::new(text).with_leaves(clause.clauses.iter().map(tree))
-}
-
-/// A request may hold control characters, which are no business of the terminal.
-fn shown(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 fn traffic(traffic: Traffic) -> String {

@@ -3,6 +3,7 @@
 #![warn(clippy::unwrap_used)]
 
 mod args;
+mod bodies;
 mod demo;
 mod demo_data;
 mod engine;
@@ -16,6 +17,7 @@ mod schema;
 mod search;
 mod session;
 mod table;
+mod tree;
 mod units;
 mod uploads;
 mod url;

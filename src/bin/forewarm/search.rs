@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use forewarm::SearchResponse;
+use forewarm::{SearchRequest, SearchResponse, SplitAddress, Warmer};
 use serde_json::Value;
 
 use crate::args::SearchArgs;
+use crate::bodies;
 use crate::engine::{self, Cost};
 use crate::failure::{Failure, Outcome};
 use crate::session::{Progress, Session};
@@ -18,34 +19,18 @@ const SHOWN: usize = 120;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
-    let place = Place::to_read(&args.url, &args.store.option)?;
-    let mut request = engine::request(&args.request).await?;
-    if let Some(size) = args.size {
-        request = request.size(size);
+    if let Some(requests) = engine::requests(&args.request).await? {
+        return bodies::run(session, args, requests).await;
     }
+    let place = Place::to_read(&args.url, &args.store.option)?;
+    let request = sized(engine::request(&args.request).await?, args);
     let splits = place.splits().await?;
     let store = engine::simulate(splits.store, args.simulate);
     let warmer = engine::warmer(store, args.strict, args.deadline)?;
 
     let progress = Progress::over_items("searching", args.repeat.into());
-    let mut runs = Vec::new();
-    let mut last: Option<SearchResponse> = None;
-    for _ in 0..args.repeat {
-        let start = Instant::now();
-        let response = if args.no_warm {
-            warmer
-                .search_without_warming(&splits.addresses, &request)
-                .await?
-        } else {
-            warmer.search(&splits.addresses, &request).await?
-        };
-        runs.push((start.elapsed(), Cost::of(&response.report)));
-        last = Some(response);
-        progress.bar().inc(1);
-    }
+    let (response, runs) = repeated(args, &warmer, &splits.addresses, &request, &progress).await?;
     drop(progress);
-    // clap asks for one run at least.
-    let response = last.ok_or_else(|| Failure::usage("--repeat is at least 1"))?;
     for failure in runs
         .iter()
         .filter_map(|(_, cost)| cost.failure.as_ref())
@@ -61,6 +46,40 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     } else {
         print(session, &answer, &runs)
     }
+}
+
+/// The request with the number of hits that the arguments ask for.
+pub(crate) fn sized(request: SearchRequest, args: &SearchArgs) -> SearchRequest {
+    match args.size {
+        Some(size) => request.size(size),
+        None => request,
+    }
+}
+
+/// Searches as often as the arguments say: the last response, and what each run cost.
+pub(crate) async fn repeated(
+    args: &SearchArgs,
+    warmer: &Warmer,
+    splits: &[SplitAddress],
+    request: &SearchRequest,
+    progress: &Progress,
+) -> Outcome<(SearchResponse, Vec<(Duration, Cost)>)> {
+    let mut runs = Vec::new();
+    let mut last: Option<SearchResponse> = None;
+    for _ in 0..args.repeat {
+        let start = Instant::now();
+        let response = if args.no_warm {
+            warmer.search_without_warming(splits, request).await?
+        } else {
+            warmer.search(splits, request).await?
+        };
+        runs.push((start.elapsed(), Cost::of(&response.report)));
+        last = Some(response);
+        progress.bar().inc(1);
+    }
+    // clap asks for one run at least.
+    let response = last.ok_or_else(|| Failure::usage("--repeat is at least 1"))?;
+    Ok((response, runs))
 }
 
 /// The response, with the cost of all runs; each run's own beside it when there are several.

@@ -1,5 +1,6 @@
 //! Clauses whose text goes through a tokenizer.
 
+use tantivy::Term;
 use tantivy::schema::IndexRecordOption;
 
 use super::words::{Word, no_words, phrases};
@@ -274,20 +275,27 @@ fn phrase_prefix(
     }
     check_positions(target, path)?;
     let phrases = phrases(target, words, path)?.into_iter();
-    let with_prefix = |mut terms: Vec<_>| {
+    let with_prefix = |mut terms: Vec<(usize, Term)>| {
         let prefix = terms.pop()?;
-        // tantivy scores a phrase of one word and a prefix 1, or 0, and forgets its boost.
-        let unscored = terms.len() == 1;
+        // tantivy scores these by the statistics of one split, or not at all; so they only match,
+        // and the words before the prefix are scored beside them, from the same bytes.
+        let before = match terms.as_slice() {
+            [(_, term)] => coerce::term(term.clone()),
+            _ => BoundClause::Phrase {
+                terms: terms.clone(),
+                slop: 0,
+            },
+        };
         let phrase = BoundClause::PhrasePrefix {
             terms,
             prefix,
             max_expansions: search.max_expansions,
         };
-        Some(if unscored {
-            BoundClause::Constant(Box::new(phrase), 1.0)
-        } else {
-            phrase
-        })
+        Some(BoundClause::Bool(BoundBool {
+            must: vec![before],
+            filter: vec![phrase],
+            ..BoundBool::default()
+        }))
     };
     Ok(BoundClause::any(phrases.filter_map(with_prefix).collect()))
 }

@@ -43,6 +43,7 @@ impl Binder<'_> {
         let (same, rest) = word.split_at(at.map_or(word.len(), |(at, _)| at));
         let beginning = string_beginning(&target, same);
         TermAutomaton::fuzzy(beginning, rest, edits, clause.transpositions)
+            .map(|automaton| automaton.shown_as(fuzzy_shown(&word, edits)))
             .map(|automaton| accepted(&target, automaton))
             .map_err(|message| path.error(message))
     }
@@ -55,14 +56,16 @@ impl Binder<'_> {
         }
         let text = Pattern::text(&clause.value, true);
         let pattern = text.and_then(|text| Pattern::concat(vec![text, Pattern::anything()]));
-        matching(&target, pattern, path)
+        let shown = format!("prefix {:?} in any case", clause.value);
+        matching(&target, pattern, shown, path)
     }
 
     pub(super) fn regexp(&self, clause: &RegexpClause, path: &Path<'_>) -> Result<BoundClause> {
         let path = &path.key(&clause.field);
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
         let pattern = regexp(&clause.value, clause.flags, clause.case_insensitive);
-        matching(&target, pattern, path)
+        let shown = format!("regexp {:?}{}", clause.value, case(clause.case_insensitive));
+        matching(&target, pattern, shown, path)
     }
 
     pub(super) fn term(&self, clause: &TermClause, path: &Path<'_>) -> Result<BoundClause> {
@@ -85,7 +88,8 @@ impl Binder<'_> {
         }
         // On a JSON path the value may be of other types too; as a string it stands last.
         clauses.pop();
-        clauses.push(matching(&target, Pattern::text(&text, true), path)?);
+        let shown = format!("term {text:?} in any case");
+        clauses.push(matching(&target, Pattern::text(&text, true), shown, path)?);
         Ok(BoundClause::any_constant(clauses))
     }
 
@@ -93,7 +97,12 @@ impl Binder<'_> {
         let path = &path.key(&clause.field);
         let target = Target::resolve_value(&self.schema, &clause.field, path)?;
         let pattern = patterns::wildcard(&clause.value, clause.case_insensitive);
-        matching(&target, pattern, path)
+        let shown = format!(
+            "wildcard {:?}{}",
+            clause.value,
+            case(clause.case_insensitive)
+        );
+        matching(&target, pattern, shown, path)
     }
 }
 
@@ -136,10 +145,12 @@ fn check_patterns(target: &Target<'_>, path: &Path<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The documents with a string that matches a pattern from beginning to end, score 1.
+/// The documents with a string that matches a pattern from beginning to end, score 1. The pattern
+/// is `shown` to people so.
 fn matching(
     target: &Target<'_>,
     pattern: Result<Pattern, String>,
+    shown: String,
     path: &Path<'_>,
 ) -> Result<BoundClause> {
     check_patterns(target, path)?;
@@ -153,9 +164,20 @@ fn matching(
             let automaton = TermAutomaton::regex(beginning, &regex).map_err(|message| {
                 path.error(format_args!("the pattern is too large: {message}"))
             })?;
-            Ok(accepted(target, automaton))
+            Ok(accepted(target, automaton.shown_as(shown)))
         }
     }
+}
+
+/// What is said of a pattern that does not look at case.
+fn case(insensitive: bool) -> &'static str {
+    if insensitive { " in any case" } else { "" }
+}
+
+/// A fuzzy word, for people.
+pub(super) fn fuzzy_shown(word: &str, edits: u8) -> String {
+    let plural = if edits == 1 { "" } else { "s" };
+    format!("within {edits} edit{plural} of {word:?}")
 }
 
 /// The documents with a string that an automaton accepts, score 1.

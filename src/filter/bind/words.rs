@@ -3,6 +3,7 @@
 use tantivy::Term;
 use tantivy::schema::FieldType;
 
+use super::termlevel::fuzzy_shown;
 use super::{Binder, MAX_SCANS};
 use crate::error::Result;
 use crate::filter::TermAutomaton;
@@ -136,7 +137,9 @@ pub(crate) fn fuzzy_word(
     } else {
         same.as_bytes().to_vec()
     };
-    match TermAutomaton::fuzzy(beginning, rest, edits, fuzzy.transpositions) {
+    let automaton = TermAutomaton::fuzzy(beginning, rest, edits, fuzzy.transpositions)
+        .map(|automaton| automaton.shown_as(fuzzy_shown(word, edits)));
+    match automaton {
         Ok(automaton) if target.is_indexed() => Ok(BoundClause::Automaton {
             field: target.field,
             automaton,

@@ -99,9 +99,8 @@ pub struct MatchPhraseClause {
 /// [`Clause::match_phrase_prefix`](super::Clause::match_phrase_prefix).
 ///
 /// As in Elasticsearch, of the terms with the prefix only the first `max_expansions` of each
-/// segment are looked for, unless the text is one word: then it is a prefix like any other. The
-/// prefix counts for nothing in the score, and one word before it scores 1: tantivy scores the
-/// words before it, as a phrase.
+/// segment are looked for, unless the text is one word: then it is a prefix like any other, with
+/// score 1. The words before the prefix are scored as a phrase; the prefix adds nothing.
 ///
 /// ```
 /// let clause = forewarm::Clause::match_phrase_prefix("title", "quick brown f");

@@ -33,7 +33,8 @@ pub use termlevel::{
 ///
 /// The reference for every clause is the chapter *Query DSL* of the Elasticsearch guide
 /// (<https://www.elastic.co/guide/en/elasticsearch/reference/current/query-dsl.html>); each variant
-/// names its page.
+/// names its page. On which types of field each works and what it reads there:
+/// [`clauses`](crate::clauses).
 ///
 /// ```
 /// use forewarm::Clause;

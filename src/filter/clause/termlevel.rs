@@ -6,7 +6,8 @@ use crate::filter::value::FieldValue;
 
 /// `exists`: documents that have a value in a field, which must be fast. Score: `boost`.
 ///
-/// For a JSON path a value in any path below it counts. See [`Clause::exists`].
+/// For a JSON path a value in any path below it counts. See
+/// [`Clause::exists`](super::Clause::exists).
 ///
 /// ```
 /// assert_eq!(forewarm::Clause::exists("repo.name").field, "repo.name");
@@ -24,7 +25,8 @@ pub struct ExistsClause {
 
 /// `fuzzy`: documents with a term that differs from a word by no more than some edits: characters
 /// put in, left out or changed, or two neighbours that changed places. Not analysed. For text and
-/// JSON paths, whose strings are matched. Score: `boost`. See [`Clause::fuzzy`].
+/// JSON paths, whose strings are matched. Score: `boost`. See
+/// [`Clause::fuzzy`](super::Clause::fuzzy).
 ///
 /// Every term within the distance matches, not only the closest 50 as in Elasticsearch, and how
 /// close it is does not change the score; `rewrite` is no parameter, and `max_expansions` none but
@@ -58,7 +60,7 @@ pub struct FuzzyClause {
 /// `ids`: the documents whose hits have one of these `_id`s: in forewarm the number of the segment
 /// and of the document in it, parted by a colon, within each split that is searched. What is no
 /// such id matches nothing, as what is not there does. Nothing is read. Score: `boost`. See
-/// [`Clause::ids`].
+/// [`Clause::ids`](super::Clause::ids).
 ///
 /// ```
 /// assert_eq!(forewarm::Clause::ids(["0:7", "1:0"]).values.len(), 2);
@@ -75,7 +77,8 @@ pub struct IdsClause {
 }
 
 /// `prefix`: documents with a term that begins with exactly these characters; `*` and `?` mean
-/// themselves. For text, facets and JSON paths. Score: `boost`. See [`Clause::prefix`].
+/// themselves. For text, facets and JSON paths. Score: `boost`. See
+/// [`Clause::prefix`](super::Clause::prefix).
 ///
 /// ```
 /// assert_eq!(forewarm::Clause::prefix("path", "/var/").value, "/var/");
@@ -97,7 +100,7 @@ pub struct PrefixClause {
 
 /// `range`: values between bounds; of several bounds on one side the tightest holds. Bounds that
 /// exclude each other match nothing, none at all every document with a value. Score: `boost`. See
-/// [`Clause::range`].
+/// [`Clause::range`](super::Clause::range).
 ///
 /// Whole-number fields round a fractional bound inwards and accept bounds beyond their range.
 /// Dates may be shortened (`2024-01-31`, `2024-01`): `gt` and `lte` then mean the end of that day
@@ -143,7 +146,7 @@ pub struct RangeClause {
 /// `regexp`: documents with a term that a regular expression of Lucene matches from beginning to
 /// end: `.` `?` `*` `+` `{n,m}` `|` `( )` `[ ]` `[^ ]` `"…"` `\d` `\s` `\w` and their opposites;
 /// `^` and `$` mean themselves. For text and JSON paths, whose strings are matched. Score: `boost`.
-/// See [`Clause::regexp`].
+/// See [`Clause::regexp`](super::Clause::regexp).
 ///
 /// Its optional operators are refused, as is an expression of more than 1,000 characters or one
 /// whose automaton would have more than 1,000 states; `rewrite` and `max_determinized_states` are
@@ -172,10 +175,12 @@ pub struct RegexpClause {
     pub name: Option<String>,
 }
 
-/// `term`: documents with exactly this value; text is not analysed. See [`Clause::term`].
+/// `term`: documents with exactly this value; text is not analysed. See
+/// [`Clause::term`](super::Clause::term).
 ///
 /// A date that is shortened (`2024-01-31`) or rounded (`now/d`) matches the whole day, as in
-/// Elasticsearch, and a network (`10.0.0.0/8`) its addresses. On a JSON path the value is looked for as each type it can be read as (`"10"`: a number and a string).
+/// Elasticsearch, and a network (`10.0.0.0/8`) its addresses. On a JSON path the value is looked
+/// for as each type it can be read as (`"10"`: a number and a string).
 ///
 /// ```
 /// assert_eq!(forewarm::Clause::term("type", "PushEvent").boost(3.0).boost, 3.0);
@@ -197,7 +202,7 @@ pub struct TermClause {
 }
 
 /// `terms`: documents with any of these values; none at all matches nothing. Score: `boost`. See
-/// [`Clause::terms`].
+/// [`Clause::terms`](super::Clause::terms).
 ///
 /// ```
 /// assert_eq!(forewarm::Clause::terms("type", ["PushEvent", "ForkEvent"]).values.len(), 2);
@@ -217,7 +222,8 @@ pub struct TermsClause {
 
 /// `wildcard`: documents with a term that a pattern matches from beginning to end: `*` is any
 /// characters, `?` is any one, and after `\` either means itself. For text and JSON paths, whose
-/// strings are matched; not analysed. Score: `boost`. See [`Clause::wildcard`].
+/// strings are matched; not analysed. Score: `boost`. See
+/// [`Clause::wildcard`](super::Clause::wildcard).
 ///
 /// ```
 /// assert_eq!(forewarm::Clause::wildcard("path", "/var/*.lo?").value, "/var/*.lo?");

@@ -257,8 +257,14 @@ fn the_scores_of_fields_combine_as_the_type_says() {
     assert_eq!(scores(Clause::from_value(&fuzzy).unwrap()), only(2.0));
     let prefix = json!({"match_bool_prefix": {"text": {"query": "as", "boost": 2}}});
     assert_eq!(scores(Clause::from_value(&prefix).unwrap()), only(2.0));
-    let prefix = json!({"match_phrase_prefix": {"text": {"query": "ash a", "boost": 2}}});
-    assert_eq!(scores(Clause::from_value(&prefix).unwrap()), only(2.0));
+    // The words before a prefix are scored as they are alone.
+    let scored = |clause: Value| scores(Clause::from_value(&clause).unwrap());
+    let phrase = |boost: f32| {
+        scored(json!({"match_phrase_prefix": {"text": {"query": "ash a", "boost": boost}}}))
+    };
+    let words = scored(json!({"match": {"text": {"query": "ash", "boost": 2}}}));
+    assert!(phrase(2.0).is_subset(&words));
+    assert_ne!(phrase(2.0), phrase(1.0));
 }
 
 #[test]
