@@ -49,16 +49,38 @@ struct Target {
     splits: Vec<SplitAddress>,
 }
 
-static TARGET: LazyLock<Target> = LazyLock::new(|| {
-    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    RUNTIME.block_on(async {
-        let split = put(&*store, "hostile.split", &index()).await;
-        Target {
-            warmer: warmer(store, strict()),
-            splits: vec![split],
-        }
-    })
-});
+static TARGET: LazyLock<Target> = LazyLock::new(|| Target::over(&index()));
+
+impl Target {
+    fn over(index: &RamDirectory) -> Self {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        RUNTIME.block_on(async {
+            let split = put(&*store, "hostile.split", index).await;
+            Self {
+                warmer: warmer(store, strict()),
+                splits: vec![split],
+            }
+        })
+    }
+
+    /// Reads, explains and searches, in bounded time and without a panic.
+    fn ask(&self, request: SearchRequest) -> Result<SearchResponse, Error> {
+        let Self { warmer, splits } = self;
+        let work = async move {
+            let _ = request.fingerprint();
+            let explained = warmer.explain(&splits[0], &request).await;
+            let response = warmer.search(splits, &request).await;
+            if response.is_ok() {
+                explained?;
+            }
+            response
+        };
+        RUNTIME.block_on(async {
+            let work = tokio::time::timeout(PATIENCE, AssertUnwindSafe(work).catch_unwind()).await;
+            work.expect("it hangs").expect("a panic came through")
+        })
+    }
+}
 
 /// What is to become of a request.
 pub enum Ends {
@@ -88,22 +110,33 @@ fn index() -> RamDirectory {
     schema.add_facet_field("path", INDEXED);
     let repo = JsonObjectOptions::from(TEXT | STORED).set_fast("raw");
     schema.add_json_field("repo", repo);
-    let schema = schema.build();
+    let documents = |segment: i64| (segment * 200..(segment + 1) * 200).map(document);
+    built(
+        schema.build(),
+        (0..2).map(|segment| documents(segment).collect()),
+    )
+}
+
+fn document(n: i64) -> Value {
+    json!({
+        "id": n, "body": format!("common word w{} a{} old man", n % 50, n % 7),
+        "tag": format!("t{}", n % 5), "price": n as f64 / 4.0, "delta": 7 - n,
+        "flag": n % 2 == 0, "at": format!("{}-01-01T00:00:00Z", 1925 + n % 100),
+        "ip": format!("10.0.0.{}", n % 250), "blob": "AAEC", "path": format!("/a/b{n}"),
+        "repo": {"name": format!("r{n}"), "stars": n, "deep": {"er": n % 3 == 0}},
+    })
+}
+
+/// An index with a segment of each list of documents.
+fn built(schema: Schema, segments: impl IntoIterator<Item = Vec<Value>>) -> RamDirectory {
     let directory = RamDirectory::create();
     let index = Index::create(directory.clone(), schema.clone(), Default::default()).unwrap();
     let mut writer = index
         .writer_with_num_threads::<TantivyDocument>(1, 20_000_000)
         .unwrap();
     writer.set_merge_policy(Box::new(NoMergePolicy));
-    for segment in 0..2_i64 {
-        for n in segment * 200..(segment + 1) * 200 {
-            let document = json!({
-                "id": n, "body": format!("common word w{} a{} old man", n % 50, n % 7),
-                "tag": format!("t{}", n % 5), "price": n as f64 / 4.0, "delta": 7 - n,
-                "flag": n % 2 == 0, "at": format!("{}-01-01T00:00:00Z", 1925 + n % 100),
-                "ip": format!("10.0.0.{}", n % 250), "blob": "AAEC", "path": format!("/a/b{n}"),
-                "repo": {"name": format!("r{n}"), "stars": n, "deep": {"er": n % 3 == 0}},
-            });
+    for documents in segments {
+        for document in documents {
             let document = document.to_string();
             let document = TantivyDocument::parse_json(&schema, &document).unwrap();
             writer.add_document(document).unwrap();
@@ -113,28 +146,6 @@ fn index() -> RamDirectory {
     directory
 }
 
-/// Reads, explains and searches, in bounded time and without a panic.
-fn ask(body: &str) -> Result<SearchResponse, Error> {
-    ask_request(SearchRequest::from_json(body)?)
-}
-
-fn ask_request(request: SearchRequest) -> Result<SearchResponse, Error> {
-    let Target { warmer, splits } = &*TARGET;
-    let work = async move {
-        let _ = request.fingerprint();
-        let explained = warmer.explain(&splits[0], &request).await;
-        let response = warmer.search(splits, &request).await;
-        if response.is_ok() {
-            explained?;
-        }
-        response
-    };
-    RUNTIME.block_on(async {
-        let work = tokio::time::timeout(PATIENCE, AssertUnwindSafe(work).catch_unwind()).await;
-        work.expect("it hangs").expect("a panic came through")
-    })
-}
-
 /// Asks, and checks how it ends.
 pub fn attack(body: &Value, ends: &Ends) {
     attack_text(&body.to_string(), ends);
@@ -142,7 +153,8 @@ pub fn attack(body: &Value, ends: &Ends) {
 
 pub fn attack_text(body: &str, ends: &Ends) {
     let shown: String = body.chars().take(200).collect();
-    check(&shown, ask(body), ends);
+    let asked = SearchRequest::from_json(body).and_then(|request| TARGET.ask(request));
+    check(&shown, asked, ends);
 }
 
 /// Asks a query, and checks how it ends.
@@ -151,7 +163,7 @@ pub fn attack_query(query: &Value, ends: &Ends) {
 }
 
 pub fn attack_request(name: &str, request: SearchRequest, ends: &Ends) {
-    check(name, ask_request(request), ends);
+    check(name, TARGET.ask(request), ends);
 }
 
 fn check(name: &str, ended: Result<SearchResponse, Error>, ends: &Ends) {

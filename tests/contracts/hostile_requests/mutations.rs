@@ -1,13 +1,14 @@
 //! Bodies that were right once: bytes flipped, cut, spliced, parts swapped and repeated.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use forewarm::ErrorKind;
+use forewarm::{ErrorKind, SearchRequest};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{MESSAGE, ask};
+use super::{MESSAGE, Target, built};
 
 /// The bodies that are asked of real documents elsewhere.
 static BODIES: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -17,28 +18,58 @@ static BODIES: LazyLock<Vec<String>> = LazyLock::new(|| {
         include_str!("../../../testdata/bodies/wiki.ndjson"),
     ];
     let lines = files.into_iter().flat_map(str::lines);
-    lines.map(|line| with_fields(line.to_owned())).collect()
+    lines.map(str::to_owned).collect()
 });
 
-/// The same body over the fields of the index here, so that more than the schema is tried.
-fn with_fields(mut body: String) -> String {
-    for (theirs, ours) in [
-        ("\"type\"", "\"tag\""),
-        ("\"title\"", "\"body\""),
-        ("\"package\"", "\"tag\""),
-        ("\"created_at\"", "\"at\""),
-        ("\"installed_size\"", "\"id\""),
-        ("\"size\":", "\"size\":"),
-        ("\"description\"", "\"body\""),
+/// An index with the fields of all three schemas, so that most bodies are right before they are
+/// mutated.
+static TARGET: LazyLock<Target> = LazyLock::new(|| {
+    let mut fields = BTreeMap::new();
+    for schema in [
+        include_str!("../../../testdata/debian.schema.json"),
+        include_str!("../../../testdata/gh.schema.json"),
+        include_str!("../../../testdata/wiki.schema.json"),
     ] {
-        body = body.replace(theirs, ours);
+        let schema: Vec<Value> = serde_json::from_str(schema).unwrap();
+        fields.extend(
+            schema
+                .into_iter()
+                .map(|field| (field["name"].to_string(), field)),
+        );
     }
-    body
+    let schema = Value::Array(fields.into_values().collect());
+    let document = |n: i64| {
+        json!({
+            "package": format!("lib{}", n % 40), "section": (["libs", "doc", "net"][(n % 3) as usize]),
+            "priority": "optional", "architecture": "all", "maintainer": "Debian Games <g@d.org>",
+            "installed_size": n * 37, "size": n * 1_001, "description": "a small library of the sea",
+            "id": n.to_string(), "type": (["PushEvent", "ForkEvent"][(n % 2) as usize]),
+            "actor": {"login": format!("user{n}"), "id": n}, "public": true,
+            "repo": {"name": format!("a/b{}", n % 9), "id": n % 9},
+            "payload": {"size": n % 4, "action": "opened", "ref": "refs/heads/main"},
+            "created_at": format!("2015-01-01T{:02}:00:00Z", n % 24),
+            "title": "The old man and the sea", "body": "the quick history of the world war",
+            "url": format!("https://w.org/{n}"),
+        })
+    };
+    let segments = [0..60, 60..120].map(|numbers| numbers.map(document).collect());
+    Target::over(&built(serde_json::from_value(schema).unwrap(), segments))
+});
+
+#[test]
+fn most_bodies_are_right_before_they_are_mutated() {
+    let right = BODIES.iter().filter(|body| {
+        let request = SearchRequest::from_json(body).unwrap();
+        TARGET.ask(request).is_ok()
+    });
+    let right = right.count();
+    assert!(right * 10 > BODIES.len() * 9, "{right} of {}", BODIES.len());
 }
 
 /// Ends in bounded time with an answer or an error that is the request's own fault.
 fn survives(body: &str) -> Result<(), TestCaseError> {
-    if let Err(error) = ask(body) {
+    let asked = SearchRequest::from_json(body).and_then(|request| TARGET.ask(request));
+    if let Err(error) = asked {
         let chain = error.chain();
         let expected = [
             ErrorKind::Budget,
