@@ -514,9 +514,11 @@ fn failures_exit_with_1_and_one_line_that_names_the_cause() {
     let empty = room.write("empty.ndjson", "\n\n");
     let schema = room.path("schema.json");
     let no_json = room.write("body.json", "{");
+    let no_utf8 = room.write("bytes.json", b"{\"size\": \xff\xfe}");
     for (arguments, expected) in [
         (&["inspect", &missing][..], "cannot read"),
         (&["search", &splits, "--body", &missing], "cannot read"),
+        (&["search", &splits, "--body", &no_utf8], "valid UTF-8"),
         (&["search", &splits, "--body", &no_json], "body.json: "),
         (
             &["search", &splits, "--query", "nosuchfield:x"],

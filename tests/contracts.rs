@@ -10,8 +10,12 @@ mod fail_open;
 mod fixture;
 #[path = "contracts/hostile.rs"]
 mod hostile;
+#[path = "contracts/hostile_requests.rs"]
+mod hostile_requests;
 #[path = "contracts/lifecycle.rs"]
 mod lifecycle;
+#[path = "contracts/limits.rs"]
+mod limits;
 #[path = "contracts/one_version.rs"]
 mod one_version;
 #[path = "contracts/rounds.rs"]

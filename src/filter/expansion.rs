@@ -273,15 +273,24 @@ impl Query for ExpansionQuery {
 impl Weight for ExpansionQuery {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
         let inverted_index = reader.inverted_index(self.field)?;
-        let mut expanded = Expanded::new(&self.limits, reader.schema(), self.field);
-        let stream = self.limits.past_limit == PastLimit::Stream;
         let mut union = Union::new(reader);
+        if self.limits.past_limit == PastLimit::Stream {
+            self.expansion.for_each(&inverted_index, None, |info| {
+                union.add(&inverted_index, info)
+            })?;
+            return Ok(union.scorer(boost));
+        }
+        let mut expanded = Expanded::new(&self.limits, reader.schema(), self.field);
+        let mut terms = Vec::new();
+        // No postings are read before it is known how many there are.
         self.expansion.for_each(&inverted_index, None, |info| {
-            if !stream {
-                expanded.add(info.postings_range.len())?;
-            }
-            union.add(&inverted_index, info)
+            expanded.add(info.postings_range.len())?;
+            terms.push(info.clone());
+            Ok(())
         })?;
+        for info in &terms {
+            union.add(&inverted_index, info)?;
+        }
         Ok(union.scorer(boost))
     }
 

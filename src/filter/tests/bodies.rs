@@ -96,7 +96,7 @@ fn a_body_is_written_as_it_was_read() {
     }
 }
 
-const BODIES: &[(&str, &str)] = &[
+pub(super) const BODIES: &[(&str, &str)] = &[
     (
         r#"{"aggs": {}, "aggregations": {}}"#,
         "request: \"aggregations\" and \"aggs\" are the same: give one",
@@ -282,7 +282,19 @@ const BODIES: &[(&str, &str)] = &[
     ),
 ];
 
-const AGGREGATIONS: &[(&str, &str)] = &[
+pub(super) const AGGREGATIONS: &[(&str, &str)] = &[
+    (
+        r#"{"range": {"field": "price", "ranges": []}}"#,
+        "aggs.it.range.ranges: expected at least one range",
+    ),
+    (
+        r#"{"terms": {"field": "tag", "size": 2147483647}}"#,
+        "aggs.it.terms.size: expected a whole number up to 100000000, got 2147483647",
+    ),
+    (
+        r#"{"composite": {"sources": [{"a": {"histogram": {"field": "price", "interval": 0}}}]}}"#,
+        "aggs.it.composite.sources.a.interval: expected a number above 0, got 0",
+    ),
     (
         r#"{}"#,
         "aggs.it: the kind is missing (known: avg, cardinality, composite, date_histogram, \

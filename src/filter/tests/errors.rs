@@ -37,18 +37,18 @@ pub(super) fn index() -> Index {
 
 /// The message for a request, from reading or from binding it.
 pub(super) fn message(index: &Index, body: &str) -> String {
-    let error = match SearchRequest::from_json(body) {
-        Err(error) => error,
-        Ok(request) => match request.bind(index) {
-            Err(error) => error,
-            Ok(bound) => match crate::needs::needs_of_sort(&request, &index.schema()) {
-                Err(error) => error,
-                Ok(_) => panic!("nothing wrong with {body}: {bound:?}"),
-            },
-        },
-    };
+    refusal(index, body).unwrap_or_else(|| panic!("nothing wrong with {body}"))
+}
+
+/// The message for a request, if it is wrong.
+pub(super) fn refusal(index: &Index, body: &str) -> Option<String> {
+    let error = SearchRequest::from_json(body).and_then(|request| {
+        request.bind(index)?;
+        crate::needs::needs_of_sort(&request, &index.schema()).map(drop)
+    });
+    let error = error.err()?;
     assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
-    error.chain()
+    Some(error.chain())
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn sizes_and_depth_are_bounded() {
     );
 }
 
-const REQUESTS: &[(&str, &str)] = &[
+pub(super) const REQUESTS: &[(&str, &str)] = &[
     (
         "{",
         "the request is not valid JSON: EOF while parsing an object at line 1 column 1",
@@ -215,7 +215,7 @@ const REQUESTS: &[(&str, &str)] = &[
     ),
 ];
 
-const QUERIES: &[(&str, &str)] = &[
+pub(super) const QUERIES: &[(&str, &str)] = &[
     ("null", "query: expected an object, got null"),
     ("{}", "query: expected a clause, got an empty object"),
     (

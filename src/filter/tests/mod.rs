@@ -4,6 +4,7 @@ mod bodies;
 mod errors;
 mod forms;
 mod meaning;
+mod messages;
 mod model;
 mod queries;
 mod strategy;

@@ -11,7 +11,7 @@ fn a_wrong_text_is_told_exactly_what_is_wrong() {
     }
 }
 
-const TEXTS: &[(&str, &str)] = &[
+pub(super) const TEXTS: &[(&str, &str)] = &[
     (
         r#"{"match": {}}"#,
         "query.match: expected a field, got an empty object",
