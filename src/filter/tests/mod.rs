@@ -2,6 +2,7 @@
 
 mod bodies;
 mod errors;
+mod fingerprints;
 mod forms;
 mod meaning;
 mod messages;
@@ -13,3 +14,4 @@ mod text_forms;
 mod text_model;
 mod text_queries;
 mod text_strategy;
+mod wrong_queries;
