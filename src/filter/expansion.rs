@@ -5,10 +5,12 @@ use std::io;
 use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "sstable")]
+use tantivy::HasLen;
 use tantivy::postings::TermInfo;
 use tantivy::query::{EnableScoring, Explanation, Query, Scorer, Weight};
 use tantivy::schema::{Field, Schema};
-use tantivy::{DocId, HasLen, InvertedIndexReader, Score, SegmentReader};
+use tantivy::{DocId, InvertedIndexReader, Score, SegmentReader};
 
 use crate::error::{Error, ErrorKind};
 use crate::filter::automaton::TermAutomaton;
