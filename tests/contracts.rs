@@ -18,6 +18,9 @@ mod lifecycle;
 mod limits;
 #[path = "contracts/one_version.rs"]
 mod one_version;
+#[cfg(feature = "sstable")]
+#[path = "contracts/opaque.rs"]
+mod opaque;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/soak.rs"]

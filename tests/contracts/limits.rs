@@ -1,18 +1,15 @@
-//! Point 4 of issue 3: what a clause may expand to is bounded, an opaque query is asked so many
-//! times and no more, and what is known to be absent is not looked for again.
+//! Point 4 of issue 3: what a clause may expand to is bounded, and what is known to be absent is not
+//! looked for again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use forewarm::{
-    CacheSettings, ErrorKind, ExpansionSettings, Filter, PackSettings, PastLimit, SearchRequest,
+    CacheSettings, ErrorKind, ExpansionSettings, PackSettings, PastLimit, SearchRequest,
     SplitAddress, Warmer, pack,
 };
 use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::{Value, json};
-use tantivy::query::{AllQuery, EnableScoring, Explanation, Query, Scorer, Weight};
-use tantivy::{DocId, Score, SegmentReader, Term};
 
 use crate::fixture::{answer, index, key, request, settings, strict, truth, warmer};
 use crate::test_store::TestStore;
@@ -20,7 +17,8 @@ use crate::test_store::TestStore;
 /// Documents of a segment; each has a key of its own.
 const DOCS: u64 = 2_000;
 
-async fn split(store: &Arc<TestStore>, path: &str, docs: u64, version: u64) -> SplitAddress {
+/// A split of one segment, none of whose dictionaries is hot.
+pub async fn split(store: &Arc<TestStore>, path: &str, docs: u64, version: u64) -> SplitAddress {
     let mut settings = PackSettings::default();
     // No dictionary is hot, so what is looked up is seen.
     settings.term_dictionary_budget = 0;
@@ -151,94 +149,6 @@ async fn one_split_past_the_limit_fails_the_search_of_all() {
     assert!(warmer.search(&splits[..1], &request).await.is_ok());
     let error = warmer.search(&splits, &request).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{}", error.chain());
-}
-
-/// Looks up one key after the other, each only when the one before was there.
-#[derive(Clone, Debug)]
-struct OneByOne {
-    keys: u64,
-    asked: Arc<AtomicU64>,
-}
-
-impl Query for OneByOne {
-    fn weight(&self, _: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Weight for OneByOne {
-    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let field = reader.schema().get_field("key")?;
-        let index = reader.inverted_index(field)?;
-        // Keys are in no order, so most lie in blocks of their own.
-        for n in 0..self.keys {
-            index.get_term_info(&Term::from_field_text(field, &key(n)))?;
-        }
-        AllQuery
-            .weight(EnableScoring::disabled_from_schema(reader.schema()))?
-            .scorer(reader, boost)
-    }
-
-    fn explain(&self, _: &SegmentReader, _: DocId) -> tantivy::Result<Explanation> {
-        Ok(Explanation::new("every document", 1.0))
-    }
-}
-
-/// Nothing is merged with its neighbours, so that a round brings what was asked for and no more.
-fn one_by_one(store: &Arc<TestStore>) -> Warmer {
-    warmer(store.clone(), strict())
-}
-
-fn opaque(keys: u64) -> (SearchRequest, Arc<AtomicU64>) {
-    let asked = Arc::new(AtomicU64::new(0));
-    let query = OneByOne {
-        keys,
-        asked: Arc::clone(&asked),
-    };
-    (
-        SearchRequest::new(Filter::query(Box::new(query))).size(0),
-        asked,
-    )
-}
-
-#[cfg(feature = "sstable")]
-#[tokio::test]
-async fn rounds_of_an_opaque_query_are_reported() {
-    let store = TestStore::in_memory();
-    let splits = [split(&store, "a.split", 20_000, 0).await];
-    let (request, _) = opaque(5);
-    let response = one_by_one(&store).search(&splits, &request).await.unwrap();
-    let rounds = response.report.probe_rounds;
-    assert!((2..=6).contains(&rounds), "{rounds} rounds");
-    assert_eq!(response.report.late_reads, 0);
-    assert_eq!(response.hits.total.unwrap().value, 20_000);
-}
-
-#[cfg(feature = "sstable")]
-#[tokio::test]
-async fn an_opaque_query_that_always_misses_more_ends() {
-    let store = TestStore::in_memory();
-    let splits = [split(&store, "a.split", 20_000, 0).await];
-    let (request, asked) = opaque(2_000);
-    let warmer = one_by_one(&store);
-    let outcome = warmer
-        .warm(&splits[0], &request)
-        .join(std::time::Duration::from_secs(60))
-        .await;
-    let forewarm::Outcome::Failed(error) = outcome else {
-        panic!("{outcome}");
-    };
-    assert!(
-        error
-            .to_string()
-            .contains("still misses bytes after 64 rounds"),
-        "{error}"
-    );
-    assert_eq!(asked.load(Ordering::Relaxed), 64);
-    // Strict, the search fails at its first late read; else it would go on by itself.
-    let error = warmer.search(&splits, &request).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::LateRead, "{}", error.chain());
 }
 
 fn absent() -> SearchRequest {
