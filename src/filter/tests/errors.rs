@@ -6,7 +6,8 @@ use tantivy::schema::{
     TextFieldIndexing, TextOptions,
 };
 
-use super::wrong_queries::{PATTERNS, QUERIES};
+use super::wrong_patterns::PATTERNS;
+use super::wrong_queries::QUERIES;
 use crate::error::ErrorKind;
 use crate::filter::SearchRequest;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{bodies, errors, text_errors, wrong_queries};
+use super::{bodies, errors, text_errors, wrong_patterns, wrong_queries};
 
 /// The parameters of each clause where it is right.
 fn right() -> Vec<(&'static str, Value)> {
@@ -81,7 +81,9 @@ fn every_wrong_request_has_a_message_that_is_reviewed() {
         let body = body.split_whitespace().collect::<Vec<_>>().join(" ");
         let _ = writeln!(all, "{body}\n    {message}");
     };
-    let queries = wrong_queries::QUERIES.iter().chain(wrong_queries::PATTERNS);
+    let queries = wrong_queries::QUERIES
+        .iter()
+        .chain(wrong_patterns::PATTERNS);
     let queries = queries.chain(text_errors::TEXTS);
     for (body, message) in errors::REQUESTS.iter().chain(bodies::BODIES).chain(queries) {
         tell(body, message);

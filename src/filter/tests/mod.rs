@@ -14,4 +14,5 @@ mod text_forms;
 mod text_model;
 mod text_queries;
 mod text_strategy;
+mod wrong_patterns;
 mod wrong_queries;
