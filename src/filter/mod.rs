@@ -43,9 +43,7 @@ mod source;
 mod value;
 mod write;
 
-pub(crate) use aggregations::{
-    AggregationRead, BoundAggregations, Spans, column_names, present_values,
-};
+pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names, present_values};
 pub(crate) use automaton::{AutomatonBudget, TermAutomaton};
 pub(crate) use bind::Budget;
 pub(crate) use bound::{BoundBool, BoundClause};

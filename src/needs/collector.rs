@@ -9,8 +9,7 @@ use tantivy::schema::Schema;
 
 use crate::error::Result;
 use crate::filter::{
-    AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, Spans, column_names,
-    typed_place,
+    AggregationRead, BoundAggregations, Path, SearchRequest, SortKey, column_names, typed_place,
 };
 use crate::needs::need::{Need, Needs};
 use crate::needs::query::{MATCHING, needs_of};
@@ -33,10 +32,7 @@ struct Probed(Arc<BoundAggregations>);
 impl ProbeCollector for Probed {
     fn probe(&self, segment: u32, reader: &SegmentReader) -> tantivy::Result<()> {
         let limits = AggregationLimitsGuard::default();
-        let spans = Spans::default();
-        self.0
-            .for_segment(segment, reader, &limits, &spans)
-            .map(drop)
+        self.0.for_segment(segment, reader, &limits).map(drop)
     }
 }
 

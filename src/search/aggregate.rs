@@ -17,7 +17,7 @@ use tantivy::{Index, Searcher, SegmentReader, TantivyDocument, TantivyError};
 
 use super::collect::{Hopeless, Prepared, SegmentNumbers};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Aggregations, BoundAggregations, Path, Spans, present_values};
+use crate::filter::{Aggregations, BoundAggregations, Path, present_values};
 
 /// Collects what a request aggregates: each segment by what its own split's schema made of it.
 pub(super) struct AggregationsOf {
@@ -26,7 +26,6 @@ pub(super) struct AggregationsOf {
     by_split: Vec<Arc<BoundAggregations>>,
     numbers: SegmentNumbers,
     limits: AggregationLimitsGuard,
-    spans: Spans,
     /// Whether the very last segment holds no match and is left out.
     last_is_skipped: bool,
 }
@@ -52,7 +51,6 @@ impl AggregationsOf {
             by_split,
             numbers: SegmentNumbers::of(splits),
             limits,
-            spans: Spans::default(),
         })
     }
 }
@@ -81,7 +79,7 @@ impl Collector for AggregationsOf {
         let bound = split.ok_or_else(|| {
             TantivyError::InternalError(format!("segment {segment} is in no split"))
         })?;
-        bound.for_segment(segment, reader, &self.limits, &self.spans)
+        bound.for_segment(segment, reader, &self.limits)
     }
 
     fn requires_scoring(&self) -> bool {
@@ -92,7 +90,6 @@ impl Collector for AggregationsOf {
         &self,
         mut fruits: Vec<tantivy::Result<IntermediateAggregationResults>>,
     ) -> tantivy::Result<IntermediateAggregationResults> {
-        self.spans.check().map_err(std::io::Error::other)?;
         // In tantivy's own order, so that sums of fractions are the same to the last bit.
         let mut merged = match fruits.pop() {
             None => return Ok(IntermediateAggregationResults::default()),

@@ -13,7 +13,6 @@ use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, SegmentReader};
 
 use super::check::kind_of;
-use super::spans::Spans;
 use super::{Aggregations, Kind, Node, Nodes};
 use crate::error::Result;
 use crate::filter::bound::BoundClause;
@@ -72,15 +71,13 @@ impl BoundAggregations {
         self.sees_all
     }
 
-    /// The collector of one segment; how far its histograms reach is added to `spans`.
+    /// The collector of one segment.
     pub(crate) fn for_segment(
         &self,
         segment: u32,
         reader: &SegmentReader,
         limits: &AggregationLimitsGuard,
-        spans: &Spans,
     ) -> tantivy::Result<AggregationSegmentCollector> {
-        spans.widen(&self.requests, reader)?;
         let context = AggContextParams::new(limits.clone(), self.tokenizers.clone());
         let present;
         let requests = if self.brings_values {

@@ -6,7 +6,6 @@
 mod bound;
 mod check;
 mod parse;
-mod spans;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +23,6 @@ use crate::filter::json;
 use crate::filter::path::Path;
 
 pub(crate) use bound::{AggregationRead, BoundAggregations, column_names, present_values};
-pub(crate) use spans::Spans;
 
 /// How deep aggregations may nest. tantivy collects each once for every type of column above it,
 /// so its work is a power of this.
