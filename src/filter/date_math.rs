@@ -8,11 +8,12 @@
 use std::ops::RangeInclusive;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tantivy::time::{Date, Month, UtcOffset};
+use tantivy::time::{Date, Month};
 
-use crate::filter::dates::{DateFormats, Nanos, SECOND, offset};
+use crate::filter::dates::{DateFormats, Nanos, SECOND};
 use crate::filter::numbers::Number;
 use crate::filter::value::FieldValue;
+use crate::filter::zone::Zone;
 
 /// The one moment that `now` is in a request: milliseconds since 1970.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,8 +23,8 @@ pub(crate) struct Moment(i64);
 #[derive(Clone, Debug)]
 pub(crate) struct DateReader {
     formats: DateFormats,
-    /// The offset of dates that have none, and of the days that are rounded to.
-    zone: UtcOffset,
+    /// Where dates without an offset are from, and the days that are rounded to.
+    zone: Zone,
     /// What `now` is; without one there is no arithmetic.
     now: Option<Moment>,
 }
@@ -60,7 +61,7 @@ impl DateReader {
     pub(crate) fn plain() -> Self {
         Self {
             formats: DateFormats::usual(),
-            zone: UtcOffset::UTC,
+            zone: Zone::UTC,
             now: None,
         }
     }
@@ -77,7 +78,7 @@ impl DateReader {
         Self { formats, ..self }
     }
 
-    pub(crate) fn with_zone(self, zone: UtcOffset) -> Self {
+    pub(crate) fn with_zone(self, zone: Zone) -> Self {
         Self { zone, ..self }
     }
 
@@ -112,8 +113,7 @@ impl DateReader {
     }
 
     fn walk(&self, from: Nanos, steps: &[Step], up: bool) -> Option<Nanos> {
-        let offset = Nanos::from(self.zone.whole_seconds()) * SECOND;
-        let mut at = from.checked_add(offset)?;
+        let mut at = self.zone.to_local(from)?;
         for step in steps {
             at = match step {
                 Step::Add(count, unit) => unit.add(at, *count)?,
@@ -121,25 +121,17 @@ impl DateReader {
                 Step::Round(unit) => unit.floor(at)?,
             };
         }
-        at.checked_sub(offset)
+        // The last nanosecond of a day is before the first of the next, wherever that is.
+        if up && matches!(steps.last(), Some(Step::Round(_))) {
+            return self.zone.to_utc(at + 1)?.checked_sub(1);
+        }
+        self.zone.to_utc(at)
     }
 }
 
 /// Whether a text is arithmetic, if it is a date at all.
 pub(crate) fn is_math(text: &str) -> bool {
     text.starts_with("now") || text.contains("||")
-}
-
-/// Reads a `time_zone`: an offset from UTC. Zones with a name have rules that change, which would
-/// take a library and its data.
-pub(crate) fn time_zone(text: &str) -> Result<UtcOffset, String> {
-    let zone = match text {
-        "Z" | "UTC" | "GMT" => Some(UtcOffset::UTC),
-        text => offset(text),
-    };
-    zone.ok_or_else(|| {
-        format!("unknown time zone {text:?}: write an offset from UTC like \"+02:00\"")
-    })
 }
 
 #[derive(Clone, Copy)]
@@ -261,7 +253,7 @@ mod tests {
     const NOW: Moment = Moment(1_709_214_310_123);
 
     fn span(text: &str, zone: &str) -> Option<(String, String)> {
-        let reader = DateReader::at(NOW).with_zone(time_zone(zone).unwrap());
+        let reader = DateReader::at(NOW).with_zone(Zone::parse(zone).unwrap());
         let shown = |nanos: Nanos| {
             let (date, time) = parted(nanos).unwrap();
             let (hour, minute) = (time / HOUR, time / MINUTE % 60);
@@ -371,9 +363,6 @@ mod tests {
             assert_eq!(span(text, "Z"), None, "{text}");
         }
         assert_eq!(span(&format!("now{}", "+1d".repeat(65)), "Z"), None);
-        assert!(time_zone("Europe/Paris").is_err());
-        assert!(time_zone("+99").is_err());
-        assert!(time_zone("02:00").is_err());
         let plain = DateReader::plain();
         assert_eq!(plain.span(&"now".into()), None);
         assert!(plain.span(&"2024".into()).is_some());

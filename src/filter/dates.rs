@@ -5,7 +5,9 @@
 
 use std::ops::RangeInclusive;
 
-use tantivy::time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset};
+use tantivy::time::{Date, Duration, Month, Time, UtcOffset};
+
+use crate::filter::zone::Zone;
 
 /// Nanoseconds since 1970 in UTC. Wide enough for every year of four digits.
 pub(crate) type Nanos = i128;
@@ -54,7 +56,7 @@ impl DateFormats {
 
     /// The span that a text means, in the first format that can read it.
     /// A date without an offset is one of `zone`.
-    pub(crate) fn span(&self, text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
+    pub(crate) fn span(&self, text: &str, zone: Zone) -> Option<RangeInclusive<Nanos>> {
         self.0.iter().find_map(|format| match format {
             DateFormat::Day => day_only(text, zone),
             DateFormat::Millis => count(text, MILLISECOND),
@@ -75,40 +77,39 @@ impl DateFormats {
 
 /// A date and maybe a time: `yyyy[-MM[-dd[THH[:mm[:ss[.S…]]]][offset]]]`, UTC without an offset.
 pub(crate) fn optional_time(text: &str) -> Option<RangeInclusive<Nanos>> {
-    optional_time_in(text, UtcOffset::UTC)
+    optional_time_in(text, Zone::UTC)
 }
 
 /// As [`optional_time`], in another zone without an offset.
-fn optional_time_in(text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
+fn optional_time_in(text: &str, zone: Zone) -> Option<RangeInclusive<Nanos>> {
     if !text.is_ascii() {
         return None;
     }
     match text.split_once(['T', 't']) {
         None => date(text, zone),
         Some((day, time)) => {
-            let (hours, offset) = split_offset(time, zone)?;
+            let (hours, zone) = split_offset(time, zone)?;
             let date = full_date(day)?;
             if hours.is_empty() {
-                return shifted(date, Duration::DAY, offset);
+                return shifted(date, Duration::DAY, zone);
             }
             let (time, length) = time_of_day(hours)?;
             let start = Duration::seconds(i64::from(time.hour()) * 3600)
                 + Duration::minutes(time.minute().into())
                 + Duration::seconds(time.second().into())
                 + Duration::nanoseconds(time.nanosecond().into());
-            let first = date.midnight().assume_offset(offset).unix_timestamp_nanos()
-                + start.whole_nanoseconds();
+            let first = zone.to_utc(local(date) + start.whole_nanoseconds())?;
             Some(first..=first + length - 1)
         }
     }
 }
 
-fn day_only(text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
+fn day_only(text: &str, zone: Zone) -> Option<RangeInclusive<Nanos>> {
     shifted(full_date(text)?, Duration::DAY, zone)
 }
 
 /// A year, a month or a day.
-fn date(text: &str, zone: UtcOffset) -> Option<RangeInclusive<Nanos>> {
+fn date(text: &str, zone: Zone) -> Option<RangeInclusive<Nanos>> {
     let mut parts = text.split('-');
     let year = i32::try_from(digits(parts.next()?, 4)?).ok()?;
     let Some(month) = parts.next() else {
@@ -169,15 +170,15 @@ fn time_of_day(text: &str) -> Option<(Time, Nanos)> {
 }
 
 /// Splits `Z` or an offset off a time; without one it is `zone`.
-fn split_offset(text: &str, zone: UtcOffset) -> Option<(&str, UtcOffset)> {
+fn split_offset(text: &str, zone: Zone) -> Option<(&str, Zone)> {
     if let Some(time) = text.strip_suffix(['Z', 'z']) {
-        return Some((time, UtcOffset::UTC));
+        return Some((time, Zone::UTC));
     }
     let Some(at) = text.rfind(['+', '-']) else {
         return Some((text, zone));
     };
     let (time, text) = text.split_at(at);
-    Some((time, offset(text)?))
+    Some((time, Zone::Fixed(offset(text)?)))
 }
 
 /// Reads `+hh:mm`, `-hhmm`, `+hh` or `+h`.
@@ -209,10 +210,16 @@ fn digits(text: &str, length: usize) -> Option<u32> {
     if well_formed { text.parse().ok() } else { None }
 }
 
-fn shifted(date: Date, length: Duration, offset: UtcOffset) -> Option<RangeInclusive<Nanos>> {
-    let first: OffsetDateTime = date.midnight().assume_offset(offset);
-    let first = first.unix_timestamp_nanos();
-    Some(first..=first + length.whole_nanoseconds() - 1)
+/// A whole number of days of a zone: not all have 24 hours.
+fn shifted(date: Date, length: Duration, zone: Zone) -> Option<RangeInclusive<Nanos>> {
+    let first = local(date);
+    let end = zone.to_utc(first + length.whole_nanoseconds())?;
+    Some(zone.to_utc(first)?..=end - 1)
+}
+
+/// The beginning of a day on a clock, counted as if it were in UTC.
+fn local(date: Date) -> Nanos {
+    date.midnight().assume_utc().unix_timestamp_nanos()
 }
 
 fn count(text: &str, of: Nanos) -> Option<RangeInclusive<Nanos>> {
@@ -228,6 +235,8 @@ fn unit(number: Nanos, of: Nanos) -> RangeInclusive<Nanos> {
 
 #[cfg(test)]
 mod tests {
+    use tantivy::time::OffsetDateTime;
+
     use super::*;
 
     fn rfc3339(text: &str) -> Nanos {
@@ -283,7 +292,7 @@ mod tests {
         for (text, first, after) in spans {
             let expected = rfc3339(first)..=rfc3339(after) - 1;
             assert_eq!(
-                DateFormats::usual().span(text, UtcOffset::UTC),
+                DateFormats::usual().span(text, Zone::UTC),
                 Some(expected),
                 "{text}"
             );
@@ -323,10 +332,7 @@ mod tests {
     fn a_format_decides_how_numbers_are_read() {
         let seconds = DateFormats::parse("epoch_second").unwrap();
         assert_eq!(seconds.span_of_number(1), SECOND..=2 * SECOND - 1);
-        assert_eq!(
-            seconds.span("1", UtcOffset::UTC),
-            Some(SECOND..=2 * SECOND - 1)
-        );
+        assert_eq!(seconds.span("1", Zone::UTC), Some(SECOND..=2 * SECOND - 1));
         assert_eq!(
             DateFormats::usual().span_of_number(1),
             MILLISECOND..=2 * MILLISECOND - 1

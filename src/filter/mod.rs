@@ -42,6 +42,7 @@ mod sort_value;
 mod source;
 mod value;
 mod write;
+mod zone;
 
 pub(crate) use aggregations::{AggregationRead, BoundAggregations, column_names, present_values};
 pub(crate) use automaton::{AutomatonBudget, TermAutomaton};

@@ -12,13 +12,14 @@ use crate::filter::bound::BoundClause;
 use crate::filter::clause::RangeClause;
 use crate::filter::coerce::{base64, boolean, column, date_span, wrong_value};
 use crate::filter::column_range::ColumnValues;
-use crate::filter::date_math::{DateReader, Moment, time_zone};
+use crate::filter::date_math::{DateReader, Moment};
 use crate::filter::dates::DateFormats;
 use crate::filter::field::Target;
 use crate::filter::json_ranges;
 use crate::filter::numbers::{Number, NumberRange, compare};
 use crate::filter::path::Path;
 use crate::filter::value::FieldValue;
+use crate::filter::zone::Zone;
 
 /// Two bounds on bytes.
 pub(super) type ByteBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
@@ -88,7 +89,7 @@ fn dates_of(
         }
     }
     if let Some(zone) = &clause.time_zone {
-        let zone = time_zone(zone);
+        let zone = Zone::parse(zone);
         dates = dates.with_zone(zone.map_err(|message| path.key("time_zone").error(message))?);
         if !dated {
             return undated("time_zone", "time zone");

@@ -4,10 +4,11 @@
 //! it comes to, so that words that happen to look like arithmetic stay apart.
 
 use crate::filter::clause::{Clause, RangeClause};
-use crate::filter::date_math::{DateReader, Moment, is_math, time_zone};
+use crate::filter::date_math::{DateReader, Moment, is_math};
 use crate::filter::dates::DateFormats;
 use crate::filter::filter::Filter;
 use crate::filter::value::FieldValue;
+use crate::filter::zone::Zone;
 
 impl Filter {
     /// The filter for its canonical form alone: arithmetic says what it comes to.
@@ -79,7 +80,7 @@ fn dates_of(clause: &RangeClause, mut dates: DateReader) -> Option<DateReader> {
         dates = dates.with_formats(DateFormats::parse(formats).ok()?);
     }
     if let Some(zone) = &clause.time_zone {
-        dates = dates.with_zone(time_zone(zone).ok()?);
+        dates = dates.with_zone(Zone::parse(zone).ok()?);
     }
     Some(dates)
 }

@@ -134,8 +134,8 @@ pub struct RangeClause {
     /// How dates are written, alternatives parted by `||`: `strict_date_optional_time` (the
     /// default, with `epoch_millis`), `epoch_millis`, `epoch_second`, `yyyy-MM-dd`.
     pub format: Option<String>,
-    /// The offset from UTC of dates that have none, and of the days that `/d` rounds to: `+02:00`,
-    /// `Z` or `UTC`, which is the default. Zones by name are not known.
+    /// The zone of dates that have no offset, and of the days that `/d` rounds to: an offset
+    /// (`+02:00`), or a name of the IANA database (`Europe/Paris`). Default `UTC`.
     pub time_zone: Option<String>,
     /// The score, 1.0 by default.
     pub boost: f32,

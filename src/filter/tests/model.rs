@@ -8,15 +8,15 @@ use tantivy::schema::{
     DateOptions, DateTimePrecision, FAST, Facet, INDEXED, JsonObjectOptions, STRING, Schema, TEXT,
     TextFieldIndexing,
 };
-use tantivy::time::UtcOffset;
 use tantivy::{Index, TantivyDocument};
 
 use crate::filter::automaton::tests::distance;
 use crate::filter::bind::is_like;
-use crate::filter::date_math::{DateReader, Moment, time_zone};
+use crate::filter::date_math::{DateReader, Moment};
 use crate::filter::dates::optional_time;
 use crate::filter::numbers::{Number, compare};
 use crate::filter::tests::text_model;
+use crate::filter::zone::Zone;
 use crate::filter::{BoolClause, Clause, FieldValue, RangeClause};
 
 /// How many documents there are, in three segments.
@@ -423,7 +423,7 @@ pub(super) fn now() -> Moment {
 
 /// The span of a date; `date_math` has tables of its own.
 fn span(value: &FieldValue, zone: Option<&str>) -> RangeInclusive<i128> {
-    let zone = zone.map_or(UtcOffset::UTC, |zone| time_zone(zone).unwrap());
+    let zone = zone.map_or(Zone::UTC, |zone| Zone::parse(zone).unwrap());
     DateReader::at(now()).with_zone(zone).span(value).unwrap()
 }
 

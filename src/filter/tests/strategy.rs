@@ -110,7 +110,12 @@ fn ranges() -> BoxedStrategy<Clause> {
     fields(|_, _| true)
         .prop_flat_map(|(field, kind)| {
             let option = || proptest::option::weighted(0.4, bound(kind));
-            let zones = select(vec![None, Some("Z"), Some("+02:00"), Some("-1130")]);
+            let zones = select(vec![
+                None,
+                Some("Z"),
+                Some("+02:00"),
+                Some("America/New_York"),
+            ]);
             (option(), option(), option(), option(), zones).prop_map(
                 move |(gt, gte, lt, lte, zone)| {
                     let clause = Clause::range(field);
