@@ -28,11 +28,11 @@ pub fn in_memory(ram: &Searcher, query: &dyn Query, aggregations: &Value) -> Val
 }
 
 /// The same beside hits by score: a phrase with slop matches otherwise where tantivy scores.
-fn in_memory_scored(query: &dyn Query, aggregations: &Value) -> Value {
+pub fn in_memory_scored(ram: &Searcher, query: &dyn Query, aggregations: &Value) -> Value {
     let request: agg_req::Aggregations = serde_json::from_value(aggregations.clone()).unwrap();
     let collector = AggregationCollector::from_aggs(request, AggContextParams::default());
     let both = (TopDocs::with_limit(1).order_by_score(), collector);
-    let (_, results) = CORPUS.corpus.ram.search(query, &both).unwrap();
+    let (_, results) = ram.search(query, &both).unwrap();
     serde_json::to_value(results).unwrap()
 }
 
@@ -61,7 +61,7 @@ fn assert_aggregates(filter: &Value, aggregations: &Value) {
         let body = json!({"query": filter, "size": size, "aggs": aggregations});
         let expected = match size {
             0 => in_memory(&CORPUS.corpus.ram, &query, aggregations),
-            _ => in_memory_scored(&query, aggregations),
+            _ => in_memory_scored(&CORPUS.corpus.ram, &query, aggregations),
         };
         assert_eq!(aggregated(&body), expected, "{body}");
     }
