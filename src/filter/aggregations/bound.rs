@@ -25,7 +25,7 @@ use crate::filter::source::wildcard_match;
 use crate::filter::{Budget, Moment};
 
 /// What tantivy takes for a number: it looks for a column of these types.
-pub(super) const NUMBERS: &[ColumnType] = &[
+const NUMBERS: &[ColumnType] = &[
     ColumnType::F64,
     ColumnType::U64,
     ColumnType::I64,

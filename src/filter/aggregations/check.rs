@@ -243,7 +243,7 @@ fn min_doc_count(
 }
 
 /// How long an interval like `6h` is; tantivy keeps it in nanoseconds of 64 bits.
-pub(super) fn milliseconds(text: &str) -> Option<f64> {
+fn milliseconds(text: &str) -> Option<f64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit: i64 = match unit {
