@@ -21,8 +21,7 @@ pub(crate) struct Absences(Cache<Key, ()>);
 
 #[derive(Clone, Eq, Hash, PartialEq)]
 struct Key {
-    /// Path and version.
-    object: String,
+    object: ObjectHandle,
     segment: usize,
     what: What,
 }
@@ -49,7 +48,7 @@ impl Absences {
                 }
                 What::Term(term) => term.serialized_value_bytes().len(),
             };
-            u32::try_from(OVERHEAD + key.object.len() + what).unwrap_or(u32::MAX)
+            u32::try_from(OVERHEAD + key.object.weight() + what).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
@@ -76,8 +75,13 @@ impl Absences {
     }
 }
 
-/// Columns are left out: which there are is in the hot bytes.
+/// Columns are left out: which there are is in the hot bytes. So is an object whose replacement
+/// could not be told from it.
 fn key(split: &Split, segment: usize, need: &Need) -> Option<Key> {
+    let object = split.files().extents().object();
+    if !object.is_versioned() {
+        return None;
+    }
     let what = match need {
         Need::Expansion {
             field, expansion, ..
@@ -94,23 +98,9 @@ fn key(split: &Split, segment: usize, need: &Need) -> Option<Key> {
             return None;
         }
     };
-    let object = split.files().extents().object();
     Some(Key {
-        object: version_of(object),
+        object: object.clone(),
         segment,
         what,
     })
-}
-
-/// The path with what tells one version of the object from another.
-fn version_of(object: &ObjectHandle) -> String {
-    let version = object.version();
-    let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    format!(
-        "{}\0{}\0{}\0{}",
-        object.path(),
-        version.size,
-        part(&version.e_tag),
-        part(&version.version)
-    )
 }

@@ -36,10 +36,10 @@ impl ObjectVersion {
 }
 
 /// One object in one version: what every GET after opening is addressed to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct ObjectHandle(Arc<Object>);
 
-#[derive(Debug)]
+#[derive(Debug, Eq, Hash, PartialEq)]
 struct Object {
     path: Path,
     version: ObjectVersion,
@@ -60,6 +60,18 @@ impl ObjectHandle {
 
     pub(crate) fn size(&self) -> u64 {
         self.0.version.size
+    }
+
+    /// Whether the store tells one version of the object from another of the same size.
+    pub(crate) fn is_versioned(&self) -> bool {
+        self.0.version.e_tag.is_some() || self.0.version.version.is_some()
+    }
+
+    /// Bytes of its names, for caches that weigh their keys.
+    pub(crate) fn weight(&self) -> usize {
+        let version = [&self.0.version.e_tag, &self.0.version.version];
+        let version: usize = version.into_iter().flatten().map(String::len).sum();
+        self.0.path.as_ref().len() + version
     }
 }
 

@@ -7,11 +7,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use object_store::path::Path;
-
 use crate::filter::Fingerprint;
 use crate::split::Split;
-use crate::store::normalise;
+use crate::store::{ObjectHandle, normalise};
 
 /// How much memory it may take, bookkeeping included.
 const MAX_BYTES: u64 = 8 << 20;
@@ -21,19 +19,14 @@ const MAX_RANGES: usize = 16_384;
 /// Which reads: of what work, in which version of which split.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 struct Key {
-    path: Path,
-    /// The ETag, or where there is none, the number that the split has while it is open.
-    version: String,
+    object: ObjectHandle,
     work: Fingerprint,
 }
 
 impl Key {
     fn new(split: &Split, work: Fingerprint) -> Self {
         Self {
-            path: split.path().clone(),
-            version: split
-                .e_tag()
-                .map_or_else(|| split.id().to_string(), str::to_owned),
+            object: split.files().extents().object().clone(),
             work,
         }
     }
@@ -45,8 +38,7 @@ pub(super) struct Learned(moka::sync::Cache<Key, Arc<[Range<u64>]>>);
 impl Learned {
     pub(super) fn new() -> Self {
         let weigh = |key: &Key, ranges: &Arc<[Range<u64>]>| {
-            let key = key.path.as_ref().len() + key.version.len();
-            let bytes = 192 + key + ranges.len() * size_of::<Range<u64>>();
+            let bytes = 192 + key.object.weight() + ranges.len() * size_of::<Range<u64>>();
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self(

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use object_store::ObjectStore;
 use rayon::ThreadPool;
-use serde::Serialize;
 use tantivy::tokenizer::TokenizerManager;
 use tokio::runtime::Handle;
 use tracing::Instrument;
@@ -14,6 +13,7 @@ use super::learned::Learned;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
+use super::statistics::Statistics;
 use super::task::{Finished, Task, Warmed, Warmup, WarmupKey};
 use super::work::{BoundWork, Work};
 use crate::Traffic;
@@ -492,35 +492,4 @@ impl std::fmt::Debug for Warmer {
             .field("settings", &self.inner.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// What a [`Warmer`] has done since it was built, and holds now. Bytes of memory include
-/// bookkeeping.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Statistics {
-    /// Requests sent to the store.
-    pub gets: u64,
-    /// Bytes of bodies received.
-    pub bytes: u64,
-    /// Bytes of cached extents.
-    pub cached_bytes: u64,
-    /// Number of cached extents.
-    pub cached_extents: u64,
-    /// Bytes that extents may take.
-    pub capacity_bytes: u64,
-    /// Bytes held by warmups and searches, whether cached or not.
-    pub leased_bytes: u64,
-    /// Bytes cached, leased or in flight, each counted once.
-    pub resident_bytes: u64,
-    /// Number of terms and patterns that segments are known not to hold, about.
-    pub absences: u64,
-    /// Number of splits that are open.
-    pub opened_splits: u64,
-    /// Bytes of splits that are open.
-    pub opened_bytes: u64,
-    /// Warmups that run, or have finished and can be joined.
-    pub warmups: u64,
-    /// Reads of the store made by searches, after their warmups.
-    pub late_reads: u64,
 }

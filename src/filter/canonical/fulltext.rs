@@ -79,39 +79,37 @@ pub(super) fn multi_match(clause: &MultiMatchClause) -> Value {
     }
 }
 
-pub(super) fn query_string(clause: &QueryStringClause) -> Value {
-    let fields: BTreeSet<&str> = clause.fields.iter().map(|field| plain(field)).collect();
+/// What both kinds of query text have.
+fn query_text(
+    (query, fields, default): (&str, &[String], Operator),
+    asked: Option<&MinimumShouldMatch>,
+    lenient: bool,
+) -> Map<String, Value> {
+    let fields: BTreeSet<&str> = fields.iter().map(|field| plain(field)).collect();
     let mut body = Map::new();
-    body.insert("query".to_owned(), json!(clause.query));
+    body.insert("query".to_owned(), json!(query));
     body.insert("fields".to_owned(), json!(fields));
-    body.insert(
-        "operator".to_owned(),
-        json!(operator(clause.default_operator)),
+    body.insert("operator".to_owned(), json!(operator(default)));
+    insert(&mut body, "minimum_should_match", asked.map(minimum_of));
+    insert(&mut body, "lenient", lenient.then_some(true));
+    body
+}
+
+pub(super) fn query_string(clause: &QueryStringClause) -> Value {
+    let body = query_text(
+        (&clause.query, &clause.fields, clause.default_operator),
+        clause.minimum_should_match.as_ref(),
+        clause.lenient,
     );
-    insert(
-        &mut body,
-        "minimum_should_match",
-        minimum(&clause.minimum_should_match),
-    );
-    insert(&mut body, "lenient", clause.lenient.then_some(true));
     json!({"query_string": body})
 }
 
 pub(super) fn simple_query_string(clause: &SimpleQueryStringClause) -> Value {
-    let fields: BTreeSet<&str> = clause.fields.iter().map(|field| plain(field)).collect();
-    let mut body = Map::new();
-    body.insert("query".to_owned(), json!(clause.query));
-    body.insert("fields".to_owned(), json!(fields));
-    body.insert(
-        "operator".to_owned(),
-        json!(operator(clause.default_operator)),
+    let mut body = query_text(
+        (&clause.query, &clause.fields, clause.default_operator),
+        clause.minimum_should_match.as_ref(),
+        clause.lenient,
     );
-    insert(
-        &mut body,
-        "minimum_should_match",
-        minimum(&clause.minimum_should_match),
-    );
-    insert(&mut body, "lenient", clause.lenient.then_some(true));
     if clause.flags != SimpleQueryFlag::all() {
         let names = SimpleQueryFlag::NAMES;
         let set = names.iter().filter(|(_, flag)| clause.flags.contains(flag));
@@ -207,10 +205,6 @@ fn operator(operator: Operator) -> &'static str {
         Operator::And => "and",
         Operator::Or => "or",
     }
-}
-
-fn minimum(minimum: &Option<MinimumShouldMatch>) -> Option<Value> {
-    minimum.as_ref().map(minimum_of)
 }
 
 fn minimum_of(minimum: &MinimumShouldMatch) -> Value {

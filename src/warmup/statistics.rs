@@ -1,0 +1,32 @@
+use serde::Serialize;
+
+/// What a [`Warmer`](crate::Warmer) has done since it was built, and holds now. Bytes of memory include
+/// bookkeeping.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Requests sent to the store.
+    pub gets: u64,
+    /// Bytes of bodies received.
+    pub bytes: u64,
+    /// Bytes of cached extents.
+    pub cached_bytes: u64,
+    /// Number of cached extents.
+    pub cached_extents: u64,
+    /// Bytes that extents may take.
+    pub capacity_bytes: u64,
+    /// Bytes held by warmups and searches, whether cached or not.
+    pub leased_bytes: u64,
+    /// Bytes cached, leased or in flight, each counted once.
+    pub resident_bytes: u64,
+    /// Number of terms and patterns that segments are known not to hold, about.
+    pub absences: u64,
+    /// Number of splits that are open.
+    pub opened_splits: u64,
+    /// Bytes of splits that are open.
+    pub opened_bytes: u64,
+    /// Warmups that run, or have finished and can be joined.
+    pub warmups: u64,
+    /// Reads of the store made by searches, after their warmups.
+    pub late_reads: u64,
+}
