@@ -131,7 +131,9 @@ pub use filter::{
     SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
     ZeroTermsQuery,
 };
-pub use plan::{ClauseExplanation, Component, ComponentCost, Explanation};
+pub use plan::{
+    ClauseExplanation, Component, ComponentCost, Explanation, PlanEntry, PlanSource, SplitPlan,
+};
 pub use search::{Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming};
 pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,

@@ -16,6 +16,7 @@
 mod absences;
 mod clauses;
 mod component;
+mod entry;
 mod explanation;
 mod probe;
 mod progress;
@@ -24,5 +25,7 @@ mod resolve;
 pub(crate) use absences::Absences;
 pub use clauses::ClauseExplanation;
 pub use component::Component;
+pub(crate) use entry::DocumentPlan;
+pub use entry::{PlanEntry, PlanSource, SplitPlan};
 pub use explanation::{ComponentCost, Explanation};
 pub(crate) use resolve::{Depth, Planner, Resolution, resolve};

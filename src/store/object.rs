@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use object_store::ObjectMeta;
 use object_store::path::Path;
+use serde::{Deserialize, Serialize};
 
 /// Which version of an object was seen when it was opened.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub(crate) struct ObjectVersion {
     /// Length of the object in bytes.
     pub(crate) size: u64,

@@ -1,0 +1,128 @@
+//! What is remembered of a request in a split: its plan, and how it came about.
+
+use std::ops::Range;
+
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use crate::filter::Fingerprint;
+use crate::store::ObjectVersion;
+
+/// What a request reads in one version of one split, in bytes of the split object. Exact for the
+/// life of the split, because splits never change.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SplitPlan {
+    /// The version of the object that the ranges are of.
+    pub(crate) version: ObjectVersion,
+    /// From the start of the bundle metadata to the end of the object.
+    pub(crate) footer: Range<u64>,
+    /// What opening reads beside the footer; normalised, as all that follow.
+    pub(crate) open: Vec<Range<u64>>,
+    /// What searching reads.
+    pub(crate) search: Vec<Range<u64>>,
+    /// What the hits of requests bring: those that were asked for last, the latest at the end.
+    pub(crate) documents: Vec<DocumentPlan>,
+    /// By segment: whether it is proven to hold no match.
+    pub(crate) hopeless: Vec<bool>,
+}
+
+impl SplitPlan {
+    /// From the start of the bundle metadata to the end of the object.
+    pub fn footer(&self) -> Range<u64> {
+        self.footer.clone()
+    }
+
+    /// What searching reads, sorted, touching ranges joined.
+    pub fn search(&self) -> &[Range<u64>] {
+        &self.search
+    }
+}
+
+/// The stored documents and columns that the hits of one request bring.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct DocumentPlan {
+    /// Of the whole request: requests that read the same while searching may bring other hits.
+    pub(crate) request: Fingerprint,
+    pub(crate) ranges: Vec<Range<u64>>,
+}
+
+/// How a plan came about.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PlanSource {
+    /// Recorded by a warmup and its search.
+    Recorded,
+    /// Replayed, found incomplete, and completed.
+    Healed,
+}
+
+/// What is known of one request in one split: a row of a plan store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PlanEntry {
+    /// Path of the split in its store.
+    pub(crate) split: Path,
+    /// Fingerprint of the request.
+    pub(crate) fingerprint: Fingerprint,
+    /// The canonical form that the fingerprint is of, and the settings that decide what is read:
+    /// compared in full when the plan is used.
+    pub(crate) canonical: String,
+    /// The ranges.
+    pub(crate) plan: SplitPlan,
+    /// Seconds since 1970.
+    pub(crate) created: u64,
+    /// Seconds since 1970.
+    pub(crate) last_used: u64,
+    /// How the plan came about.
+    pub(crate) source: PlanSource,
+}
+
+impl PlanEntry {
+    /// Path of the split in its store.
+    pub fn split(&self) -> &Path {
+        &self.split
+    }
+
+    /// Fingerprint of the request.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The canonical form that the fingerprint is of, and the settings that decide what is read.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
+    /// The ranges that are read.
+    pub fn plan(&self) -> &SplitPlan {
+        &self.plan
+    }
+
+    /// When the plan was recorded, in seconds since 1970.
+    pub fn created(&self) -> u64 {
+        self.created
+    }
+
+    /// When the plan was last replayed or recorded, in seconds since 1970.
+    pub fn last_used(&self) -> u64 {
+        self.last_used
+    }
+
+    /// How the plan came about.
+    pub fn source(&self) -> PlanSource {
+        self.source
+    }
+
+    /// Bytes it takes in memory, bookkeeping included.
+    pub(crate) fn weight(&self) -> usize {
+        /// The entry itself, and that of the map that holds it.
+        const OVERHEAD: usize = 512;
+        let plan = &self.plan;
+        let documents = plan.documents.iter().map(|one| one.ranges.len() + 3);
+        let ranges = plan.open.len() + plan.search.len() + documents.sum::<usize>();
+        let texts = self.split.as_ref().len() + self.canonical.len();
+        OVERHEAD + texts + plan.hopeless.len() + ranges * size_of::<Range<u64>>()
+    }
+}
