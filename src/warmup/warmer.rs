@@ -1,30 +1,30 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use rayon::ThreadPool;
-use tantivy::tokenizer::TokenizerManager;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+use super::builder::WarmerBuilder;
 use super::learned::Learned;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
 use super::statistics::Statistics;
-use super::task::{Finished, Task, Warmed, Warmup, WarmupKey};
-use super::work::{BoundWork, Work};
+use super::task::{Task, Warmup, WarmupKey};
+use super::work::Work;
 use crate::Traffic;
 use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
-use crate::plan::{Absences, Depth, Explanation, Planner, Resolution, resolve};
+use crate::plan::{Depth, Explanation, Planner, resolve};
 use crate::pool;
-use crate::split::{Opener, Split, SplitAddress, SplitLayout, Tokenizers};
-use crate::store::{Fetcher, TrafficCounter};
+use crate::split::{Opener, Split, SplitAddress, SplitLayout};
+use crate::store::TrafficCounter;
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
 /// pool that computes. Clones are cheap and share everything.
@@ -32,161 +32,24 @@ use crate::store::{Fetcher, TrafficCounter};
 /// The crate's first page has an example that runs.
 #[derive(Clone)]
 pub struct Warmer {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    settings: WarmerSettings,
-    cache: ExtentCache,
-    opener: Opener,
-    registry: Arc<Registry>,
-    learned: Learned,
-    runtime: Handle,
-    planner: Planner,
-    late_reads: AtomicU64,
-}
-
-/// Builds a [`Warmer`].
-#[must_use]
-pub struct WarmerBuilder {
-    store: Arc<dyn ObjectStore>,
-    settings: WarmerSettings,
-    runtime: Option<Handle>,
-    pool: Option<Arc<ThreadPool>>,
-    tokenizers: Tokenizers,
-}
-
-impl WarmerBuilder {
-    /// Sets the settings; default is [`WarmerSettings::default`].
-    pub fn settings(mut self, settings: WarmerSettings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    /// Sets the runtime that fetches; default is the one that [`build`](Self::build) is called in.
-    pub fn runtime(mut self, runtime: Handle) -> Self {
-        self.runtime = Some(runtime);
-        self
-    }
-
-    /// Sets the pool that plans and searches; default is one of a thread a core.
-    pub fn pool(mut self, pool: Arc<ThreadPool>) -> Self {
-        self.pool = Some(pool);
-        self
-    }
-
-    /// Sets the tokenizers of indexed text and JSON fields, by the names that schemas give them;
-    /// default is tantivy's: `default`, `en_stem`, `raw` and `whitespace`.
-    ///
-    /// A split says only the name of a tokenizer. The text of a search must be cut as its index
-    /// was, so register here what the indexer registered: on
-    /// [`TokenizerManager::default`], to which tantivy's own belong. One that is not registered is
-    /// an error of the searches that need it. What is registered later counts for splits that are
-    /// open, too.
-    ///
-    /// ```
-    /// use forewarm::Warmer;
-    /// use tantivy::tokenizer::{AsciiFoldingFilter, SimpleTokenizer, TextAnalyzer, TokenizerManager};
-    ///
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<(), forewarm::Error> {
-    /// # let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-    /// let tokenizers = TokenizerManager::default();
-    /// let folded = TextAnalyzer::builder(SimpleTokenizer::default()).filter(AsciiFoldingFilter);
-    /// tokenizers.register("folded", folded.build());
-    /// let warmer = Warmer::builder(store).tokenizers(tokenizers).build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn tokenizers(mut self, tokenizers: TokenizerManager) -> Self {
-        self.tokenizers.indexed = tokenizers;
-        self
-    }
-
-    /// Sets the tokenizers of text fields that are fast and not indexed, by the names that schemas
-    /// give them; default is as for [`tokenizers`](Self::tokenizers), which also says why.
-    pub fn fast_field_tokenizers(mut self, tokenizers: TokenizerManager) -> Self {
-        self.tokenizers.fast = tokenizers;
-        self
-    }
-
-    /// Builds the warmer.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidRequest` when settings are wrong or no runtime is given and none is current;
-    /// `Internal` when the pool's threads cannot be started.
-    pub fn build(self) -> Result<Warmer> {
-        self.settings.validate()?;
-        let runtime = match self.runtime {
-            Some(runtime) => runtime,
-            None => Handle::try_current().map_err(|error| {
-                Error::with_source(
-                    ErrorKind::InvalidRequest,
-                    "a warmer needs a tokio runtime: build it in one, or give its handle",
-                    error,
-                )
-            })?,
-        };
-        let pool = match self.pool {
-            Some(pool) => pool,
-            None => {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .thread_name(|number| format!("forewarm-{number}"))
-                    .build()
-                    .map_err(|error| {
-                        let message = "the search pool cannot be started";
-                        Error::with_source(ErrorKind::Internal, message, error)
-                    })?;
-                Arc::new(pool)
-            }
-        };
-        let settings = self.settings;
-        let fetcher = Arc::new(Fetcher::new(self.store, settings.store.clone()));
-        let cache = ExtentCache::new(&settings.cache, fetcher, runtime.clone());
-        let opener = Opener::new(
-            cache.clone(),
-            Arc::clone(&pool),
-            settings.cache.opened_bytes,
-            self.tokenizers,
-        );
-        let registry = Registry::new(
-            settings.linger,
-            settings.cache.lease_bytes / 2,
-            runtime.clone(),
-        );
-        let late_reads = AtomicU64::new(0);
-        let planner = Planner {
-            pool,
-            limits: settings.expansion,
-            absences: Absences::new(settings.cache.absence_bytes),
-        };
-        let inner = Inner {
-            late_reads,
-            settings,
-            cache,
-            opener,
-            registry,
-            learned: Learned::new(),
-            runtime,
-            planner,
-        };
-        Ok(Warmer {
-            inner: Arc::new(inner),
-        })
-    }
+pub(super) struct Inner {
+    pub(super) settings: WarmerSettings,
+    pub(super) cache: ExtentCache,
+    pub(super) opener: Opener,
+    pub(super) registry: Arc<Registry>,
+    pub(super) learned: Learned,
+    pub(super) runtime: Handle,
+    pub(super) planner: Planner,
+    pub(super) late_reads: AtomicU64,
 }
 
 impl Warmer {
     /// Begins a warmer over `store`.
     pub fn builder(store: Arc<dyn ObjectStore>) -> WarmerBuilder {
-        WarmerBuilder {
-            store,
-            settings: WarmerSettings::default(),
-            runtime: None,
-            pool: None,
-            tokenizers: Tokenizers::default(),
-        }
+        WarmerBuilder::new(store)
     }
 
     /// The settings it was built with.
@@ -300,73 +163,6 @@ impl Warmer {
             fingerprint,
         };
         self.inner.registry.find(&key).map(Warmup::new)
-    }
-
-    async fn run(self, address: SplitAddress, work: Work, span: tracing::Span) -> Finished {
-        let finished = self.run_once(&address, &work).await;
-        let finished = self.forget_if_changed(&address, finished).await;
-        match &finished {
-            Ok(warmed) => {
-                span.record("gets", warmed.traffic.gets)
-                    .record("bytes", warmed.traffic.bytes);
-                span.record("rounds", warmed.traffic.rounds)
-                    .record("outcome", "ready");
-                metrics::histogram!("forewarm_warmup_seconds").record(warmed.warming.as_secs_f64());
-            }
-            Err(error) => {
-                span.record("outcome", "failed");
-                metrics::counter!("forewarm_warmups_failed_total").increment(1);
-                tracing::warn!(split = %address, error = error.chain(), "a warmup failed");
-            }
-        }
-        finished
-    }
-
-    async fn run_once(&self, address: &SplitAddress, work: &Work) -> Finished {
-        let started = Instant::now();
-        let opening_traffic = TrafficCounter::default();
-        let split = self.open_counted(address, &opening_traffic).await?;
-        let opening = started.elapsed();
-        let bound = self.compile(&split, work, false).await?;
-        let resolution = resolve(&split, bound.demand, Depth::Data, &self.inner.planner).await?;
-        let Resolution {
-            lease,
-            traffic,
-            findings,
-            probe_rounds,
-            ..
-        } = resolution;
-        Ok(Arc::new(Warmed {
-            split,
-            filter: work.filter().clone(),
-            query: bound.clause.query(&self.settings().expansion).into(),
-            extras: bound.extras,
-            lease: Arc::new(lease),
-            hopeless: findings.hopeless.into(),
-            probe_rounds,
-            traffic: opening_traffic.snapshot().then(traffic),
-            opening,
-            warming: started.elapsed(),
-        }))
-    }
-
-    /// Binds the work to the split's schema.
-    pub(crate) async fn compile(
-        &self,
-        split: &Arc<Split>,
-        work: &Work,
-        labelled: bool,
-    ) -> Result<BoundWork> {
-        let learnt = self.inner.learned.of(split, work.recurring());
-        let split = Arc::clone(split);
-        let work = work.clone();
-        let limits = self.settings().expansion;
-        pool::run(self.pool(), move || {
-            let mut bound = work.bind(split.index(), &limits, labelled)?;
-            bound.demand.learnt = learnt.to_vec();
-            Ok(bound)
-        })
-        .await
     }
 
     /// Finds out what warming `split` for `request` would read, fetching nothing but
