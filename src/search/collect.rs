@@ -12,7 +12,7 @@ use super::statistics::GlobalStatistics;
 use crate::error::{Error, Result};
 use crate::pool::guarded;
 use crate::split::Split;
-use crate::warmup::Extras;
+use crate::warmup::{Extras, Warmed};
 
 /// One split, ready to be searched.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub(super) struct Prepared {
     pub(super) extras: Arc<Extras>,
     /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
     pub(super) hopeless: Arc<[bool]>,
+    /// The warmup that was joined.
+    pub(super) warmed: Option<Arc<Warmed>>,
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has

@@ -17,13 +17,13 @@ use super::highlight::Highlighter;
 use super::reading::Reading;
 use super::stored::StoredFields;
 use crate::cache::LeaseBuilder;
-use crate::directory::{Probe, ReadScope};
+use crate::directory::{Probe, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{FetchField, SearchRequest, SourceFilter, bind_highlights};
 use crate::pool::{self, guarded};
 use crate::split::Split;
 use crate::store::{Traffic, TrafficCounter};
-use crate::warmup::Warmer;
+use crate::warmup::{Warmed, Warmer};
 
 /// A block holds whole documents, so one round brings all; a second is there for readers that
 /// look at something more first.
@@ -60,6 +60,8 @@ pub(super) struct Documents {
     /// By hit.
     fetched: Vec<Fetched>,
     missing: Vec<Missing>,
+    /// What was read for it, of splits whose plans do not know that yet.
+    brought: Vec<(Arc<Warmed>, Arc<Reads>)>,
 }
 
 /// What was not in memory of one split.
@@ -71,6 +73,8 @@ struct Missing {
     /// What has to come before they can be read.
     ranges: Vec<Range<u64>>,
     held: LeaseBuilder,
+    /// Where reads are recorded, if that is wanted.
+    reads: Option<Arc<Reads>>,
 }
 
 impl Documents {
@@ -79,6 +83,7 @@ impl Documents {
         Self {
             fetched: vec![Fetched::default(); hits],
             missing: Vec::new(),
+            brought: Vec::new(),
         }
     }
 
@@ -112,39 +117,57 @@ impl Documents {
         };
         let attempt = |(split, mut places): (usize, Vec<_>)| {
             places.sort_by_key(|&(_, address)| address);
-            let wanted = words.enter(|| Wanted::new(request, &splits[split], splits))?;
+            let split = &splits[split];
+            let wanted = words.enter(|| Wanted::new(request, split, splits))?;
+            let unknown = split.warmed.as_ref();
+            let unknown = unknown.filter(|it| it.plan.is_some() && !it.noted.is(request));
             let mut missing = Missing {
                 wanted: Arc::new(wanted),
                 places,
                 ranges: Vec::new(),
                 held: LeaseBuilder::default(),
+                reads: unknown.map(|_| Arc::default()),
             };
             let found = match (reading, &way) {
                 (Reading::Resident, _) => missing.read_all(&Reading::Resident)?,
                 (_, Way::OnDemand(reading)) => missing.read_all(reading)?,
                 (Reading::Scoped(scope), Way::InMemory) => {
                     let probe = Arc::new(Probe::of_memory());
-                    missing.attempt(&probe, &scope.probing(Arc::clone(&probe)))?
+                    missing.attempt(&probe, scope.probing(Arc::clone(&probe)))?
                 }
             };
-            Ok((found, missing))
+            let brought = unknown.zip(missing.reads.as_ref());
+            let brought = brought.map(|(warmed, reads)| (Arc::clone(warmed), Arc::clone(reads)));
+            Ok((found, missing, brought))
         };
         let by_split: Vec<_> = by_split.into_iter().collect();
         let read = by_split.into_par_iter().map(attempt);
         let mut documents = Self::none(hits.len());
-        documents.take(read.collect::<Result<Vec<_>>>()?);
+        for (found, missing, brought) in read.collect::<Result<Vec<_>>>()? {
+            documents.brought.extend(brought);
+            documents.take(found, missing);
+        }
         Ok(documents)
     }
 
-    fn take(&mut self, read: Vec<(Placed, Missing)>) {
-        for (found, missing) in read {
-            for (place, one) in found {
-                self.fetched[place] = one;
-            }
-            if !missing.places.is_empty() {
-                self.missing.push(missing);
-            }
+    fn take(&mut self, found: Placed, missing: Missing) {
+        for (place, one) in found {
+            self.fetched[place] = one;
         }
+        if !missing.places.is_empty() {
+            self.missing.push(missing);
+        }
+    }
+
+    /// What was read of splits whose plans do not know that yet.
+    pub(super) fn take_brought(&mut self) -> Vec<(Arc<Warmed>, Vec<Range<u64>>)> {
+        let brought = std::mem::take(&mut self.brought).into_iter();
+        brought
+            .map(|(warmed, reads)| {
+                let ranges = reads.of(warmed.split.id());
+                (warmed, ranges)
+            })
+            .collect()
     }
 
     /// Whether all is there.
@@ -179,12 +202,14 @@ impl Documents {
                     let lease = Arc::new(missing.held.build());
                     let id = missing.wanted.split.id();
                     let scope = ReadScope::probe(Arc::clone(&probe), [(id, lease)].into());
-                    let found = missing.attempt(&probe, &scope)?;
+                    let found = missing.attempt(&probe, scope)?;
                     Ok((found, missing))
                 });
                 attempts.collect::<Result<Vec<_>>>()
             });
-            self.take(read.await?);
+            for (found, missing) in read.await? {
+                self.take(found, missing);
+            }
         }
         match self.missing.first() {
             None => {
@@ -204,6 +229,8 @@ impl Documents {
     ///
     /// As [`fetch`](Self::fetch).
     pub(super) async fn read_on_demand(&mut self, warmer: &Warmer, reading: Reading) -> Result<()> {
+        // A plan that brought it all would not fit either.
+        self.brought.clear();
         let missing = std::mem::take(&mut self.missing);
         let read = pool::run(warmer.pool(), move || {
             let read = missing.into_iter().map(|mut missing| {
@@ -212,7 +239,9 @@ impl Documents {
             });
             read.collect::<Result<Vec<_>>>()
         });
-        self.take(read.await?);
+        for (found, missing) in read.await? {
+            self.take(found, missing);
+        }
         Ok(())
     }
 }
@@ -233,7 +262,8 @@ impl Missing {
     }
 
     /// Reads what it can in `scope`, and keeps the rest with the ranges that `probe` missed.
-    fn attempt(&mut self, probe: &Probe, scope: &Arc<ReadScope>) -> Result<Placed> {
+    fn attempt(&mut self, probe: &Probe, scope: Arc<ReadScope>) -> Result<Placed> {
+        let scope = scope.recording(self.reads.clone());
         let attempt = guarded(|| scope.enter(|| Attempt::at(&self.wanted, &self.places)))?;
         self.ranges = probe.take().index;
         if self.ranges.is_empty()

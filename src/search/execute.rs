@@ -98,7 +98,8 @@ impl Warmer {
             let joined = self.joined(splits, &work, options).await?;
             let asked = self.asked(request, Arc::clone(&joined.splits));
             let (answer, joined, late) = self.answer(joined, &work, &asked, options).await?;
-            let mut response = self.respond(&asked, joined, answer, &late, options).await?;
+            let response = self.respond(&asked, &work, joined, answer, &late, options);
+            let mut response = response.await?;
             response.took = started.elapsed().as_millis() as u64;
             self.count_late_reads(response.report.late_reads);
             observe(&response.report, &record);
@@ -260,6 +261,7 @@ impl Warmer {
                 query,
                 extras,
                 hopeless: Arc::clone(&warmed.hopeless),
+                warmed: Some(warmed),
             };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
@@ -273,6 +275,7 @@ impl Warmer {
             query: bound.clause.query(&self.settings().expansion).into(),
             extras: bound.extras,
             hopeless: Arc::default(),
+            warmed: None,
         };
         Ok((prepared, traffic.snapshot(), opening))
     }
@@ -300,10 +303,18 @@ impl Warmer {
         let result = pool::run(self.pool(), move || search(&splits, &scope, &counts)).await;
         joined.report.read_bytes = reads.map(|reads| reads.bytes());
         joined.report.search_us = micros(started.elapsed());
-        for (split, lease) in joined.splits.iter().zip(&joined.leases) {
+        let splits = Arc::clone(&joined.splits);
+        for split in &*splits {
             // Without a warmup everything is read late, which teaches nothing.
-            if lease.is_some() {
-                self.learn(&split.split, work, late.ranges(split.split.id()));
+            let Some(warmed) = &split.warmed else {
+                continue;
+            };
+            let plan = warmed.plan.as_deref().filter(|_| warmed.replayed);
+            joined.report.planned_splits += usize::from(plan.is_some());
+            if late.count() > 0 {
+                let ranges = late.ranges(split.split.id());
+                joined.report.plan_misses += plan.map_or(0, |_| ranges.len() as u64);
+                self.learn(&split.split, work, plan, ranges);
             }
         }
         match result {

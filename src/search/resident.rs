@@ -142,6 +142,7 @@ impl ResidentSplits {
                     query,
                     extras,
                     hopeless: Arc::default(),
+                    warmed: None,
                 })
             });
             let asked: Asked = warmer.asked(&request, prepared.collect::<Result<_>>()?);

@@ -10,12 +10,13 @@ use super::reading::Reading;
 use super::response::SearchResponse;
 use crate::directory::{LateReads, ReadScope};
 use crate::error::{ErrorKind, Result};
-use crate::warmup::Warmer;
+use crate::warmup::{Warmer, Work};
 
 impl Warmer {
     pub(super) async fn respond(
         &self,
         asked: &Asked,
+        work: &Work,
         joined: Joined,
         mut answer: Answer,
         late: &Arc<LateReads>,
@@ -36,6 +37,10 @@ impl Warmer {
                 Err(error) => return Err(error),
             }
             report.fetch_docs_us += micros(started.elapsed());
+        }
+        let brought = answer.documents.take_brought();
+        if answer.documents.is_complete() && !brought.is_empty() {
+            self.note_documents(work, &asked.request, brought);
         }
         report.then(late.traffic());
         report.late_reads = late.count();

@@ -59,6 +59,7 @@ impl Opener {
             object: split.object.clone(),
             footer: split.footer.clone(),
             has_trailer: split.has_trailer,
+            open: split.open.clone(),
             files: Arc::clone(&split.files),
             readers: pool::run(&self.pool, open).await?,
             written_by: split.written_by.clone(),

@@ -291,6 +291,17 @@ impl SearchRequest {
             && (self.sort.is_empty() || self.sort.iter().any(|sort| sort.key == SortKey::Score))
     }
 
+    /// Whether the hits of both surely bring the same, where both have the same fingerprint.
+    pub(crate) fn brings_same(&self, other: &Self) -> bool {
+        (self.size, self.from) == (other.size, other.from)
+            && self.source == other.source
+            && self.sort == other.sort
+            && self.search_after == other.search_after
+            && self.fields == other.fields
+            && self.highlight == other.highlight
+            && self.filter.is_same(&other.filter)
+    }
+
     /// Checks what setters cannot: that the window of hits is small enough, and that a place to
     /// go on from is one of the sort.
     ///
