@@ -136,7 +136,9 @@ pub use filter::{
 pub use plan::{
     ClauseExplanation, Component, ComponentCost, Explanation, PlanEntry, PlanSource, SplitPlan,
 };
-pub use search::{Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming};
+pub use search::{
+    Hit, Hits, ResidentSplits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming,
+};
 pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,

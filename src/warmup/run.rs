@@ -47,8 +47,13 @@ impl Warmer {
         let known = planned.and_then(|planned| plans.find(address.path(), planned));
         if let Some(entry) = known {
             match self.replay(address, work, &entry).await {
-                // Another version is there: what was planned is of no use any more.
-                Err(error) if error.kind() == ErrorKind::SplitChanged => {
+                // Another version is there, or the plan is not of this split: it is of no use.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Corrupt | ErrorKind::InvalidRequest | ErrorKind::SplitChanged
+                    ) =>
+                {
                     plans.forget(&entry);
                     let forgotten: Finished = self.forget_if_changed(address, Err(error)).await;
                     if let Err(error) = forgotten {

@@ -71,6 +71,12 @@ impl Warmer {
         self.open_counted(split, &TrafficCounter::default()).await
     }
 
+    /// The same split, all in memory.
+    pub(crate) async fn load(&self, split: &Split) -> Result<Split> {
+        let loaded = self.inner.opener.load(split).await;
+        self.forget_if_changed(&split.address(), loaded).await
+    }
+
     pub(crate) async fn open_counted(
         &self,
         split: &SplitAddress,
