@@ -100,7 +100,8 @@ pub(super) struct Probed {
     pub(super) pending: bool,
 }
 
-/// Resolves `demand` in every segment of `split`, round by round.
+/// Resolves `demand` in every segment of `split`, round by round; what it fetches is counted in
+/// `traffic`.
 ///
 /// # Errors
 ///
@@ -115,8 +116,9 @@ pub(crate) async fn resolve(
     mut demand: Demand,
     depth: Depth,
     planner: &Planner,
+    traffic: &TrafficCounter,
 ) -> Result<Resolution> {
-    let traffic = TrafficCounter::default();
+    let before = traffic.snapshot();
     let mut builder = LeaseBuilder::default();
     let mut fetched = Fetched::default();
     let (mut lower_bound, mut probe_rounds) = (false, 0);
@@ -154,7 +156,7 @@ pub(crate) async fn resolve(
         if index.is_empty() && data.is_empty() && progress.is_done() {
             return Ok(Resolution {
                 lease: builder.build(),
-                traffic: traffic.snapshot(),
+                traffic: traffic.snapshot().since(before),
                 ranges: fetched.ranges,
                 wanted: fetched.wanted,
                 predicted: fetched.predicted,
@@ -167,7 +169,7 @@ pub(crate) async fn resolve(
         if depth == Depth::Data {
             fetch.extend(data);
         }
-        let acquired = split.files().extents().acquire(fetch, &traffic).await?;
+        let acquired = split.files().extents().acquire(fetch, traffic).await?;
         if acquired.waited {
             traffic.count_round();
             probe_rounds += u64::from(step.only_opaque);

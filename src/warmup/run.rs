@@ -18,8 +18,9 @@ impl Warmer {
         address: SplitAddress,
         work: Work,
         span: tracing::Span,
+        traffic: TrafficCounter,
     ) -> Finished {
-        let finished = self.run_once(&address, &work).await;
+        let finished = self.run_once(&address, &work, &traffic).await;
         let finished = self.forget_if_changed(&address, finished).await;
         match &finished {
             Ok(warmed) => {
@@ -38,16 +39,20 @@ impl Warmer {
         finished
     }
 
-    async fn run_once(&self, address: &SplitAddress, work: &Work) -> Finished {
+    async fn run_once(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+        traffic: &TrafficCounter,
+    ) -> Finished {
         let started = Instant::now();
-        let opening_traffic = TrafficCounter::default();
-        let split = self.open_counted(address, &opening_traffic).await?;
+        let split = self.open_counted(address, traffic).await?;
         let opening = started.elapsed();
         let bound = self.compile(&split, work, false).await?;
-        let resolution = resolve(&split, bound.demand, Depth::Data, &self.inner.planner).await?;
+        let planner = &self.inner.planner;
+        let resolution = resolve(&split, bound.demand, Depth::Data, planner, traffic).await?;
         let Resolution {
             lease,
-            traffic,
             findings,
             probe_rounds,
             ..
@@ -60,7 +65,7 @@ impl Warmer {
             lease: Arc::new(lease),
             hopeless: findings.hopeless.into(),
             probe_rounds,
-            traffic: opening_traffic.snapshot().then(traffic),
+            traffic: traffic.snapshot(),
             opening,
             warming: started.elapsed(),
         }))
