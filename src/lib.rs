@@ -143,5 +143,5 @@ pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,
 };
-pub use store::{SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
+pub use store::{GetOutcome, GetTrace, SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
 pub use warmup::{Outcome, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmup};

@@ -29,5 +29,7 @@ mod rounds;
 mod soak;
 #[path = "contracts/test_store.rs"]
 mod test_store;
+#[path = "contracts/traces.rs"]
+mod traces;
 #[path = "contracts/warmth.rs"]
 mod warmth;

@@ -121,11 +121,17 @@ impl Warmer {
                 gets = tracing::field::Empty, bytes = tracing::field::Empty,
                 rounds = tracing::field::Empty, outcome = tracing::field::Empty
             );
-            let run = self.clone().run(split.clone(), work.clone(), span.clone());
+            let traffic = match self.settings().trace {
+                true => TrafficCounter::traced(),
+                false => TrafficCounter::default(),
+            };
+            let warmer = self.clone();
+            let run = warmer.run(split.clone(), work.clone(), span.clone(), traffic.clone());
             Task::start(
                 key.clone(),
                 registry,
                 &self.inner.runtime,
+                traffic,
                 work.can_recur(),
                 run.instrument(span),
             )
@@ -185,7 +191,8 @@ impl Warmer {
         let split = self.open(split).await?;
         let demand = self.compile(&split, &work, true).await?.demand;
         let planner = &self.inner.planner;
-        let resolution = resolve(&split, demand, Depth::Dictionaries, planner).await?;
+        let traffic = TrafficCounter::default();
+        let resolution = resolve(&split, demand, Depth::Dictionaries, planner, &traffic).await?;
         Explanation::new(&split, &resolution)
     }
 
