@@ -80,6 +80,8 @@
 //! | `forewarm_warmups_total` | counter | warmups | started |
 //! | `forewarm_warmups_failed_total` | counter | warmups | failed |
 //! | `forewarm_warmup_seconds` | histogram | seconds | from start to ready, opening included |
+//! | `forewarm_plan_hits_total` | counter | warmups | that went by a plan that was known |
+//! | `forewarm_plan_misses_total` | counter | reads | that plans turned out to lack |
 //! | `forewarm_joins_total` | counter | joins | by `outcome` |
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |

@@ -16,6 +16,9 @@ pub struct CacheSettings {
     /// Bytes of memory for what splits are known not to hold: terms and patterns that were looked
     /// for in vain. Default 4 MiB, some ten thousand of them.
     pub absence_bytes: u64,
+    /// Bytes of memory for plans: what requests were found to read in splits, so that the next
+    /// warmup is one round. Default 32 MiB, some twenty thousand of them; 0 remembers none.
+    pub plan_bytes: u64,
 }
 
 impl Default for CacheSettings {
@@ -25,6 +28,7 @@ impl Default for CacheSettings {
             lease_bytes: 512 << 20,
             opened_bytes: 256 << 20,
             absence_bytes: 4 << 20,
+            plan_bytes: 32 << 20,
         }
     }
 }
@@ -45,6 +49,12 @@ impl CacheSettings {
     /// Sets [`absence_bytes`](Self::absence_bytes).
     pub fn with_absence_bytes(mut self, bytes: u64) -> Self {
         self.absence_bytes = bytes;
+        self
+    }
+
+    /// Sets [`plan_bytes`](Self::plan_bytes).
+    pub fn with_plan_bytes(mut self, bytes: u64) -> Self {
+        self.plan_bytes = bytes;
         self
     }
 

@@ -83,6 +83,18 @@ impl Probe {
         misses.index.extend(ranges);
     }
 
+    /// How many ranges were recorded that are needed to find out what else is needed.
+    pub(crate) fn index_len(&self) -> usize {
+        let misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+        misses.index.len()
+    }
+
+    /// Those of them that came after the first `before`.
+    pub(crate) fn index_since(&self, before: usize) -> Vec<Range<u64>> {
+        let misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+        misses.index.get(before..).unwrap_or_default().to_vec()
+    }
+
     pub(super) fn listed(&self) -> std::sync::MutexGuard<'_, Option<Vec<Range<u64>>>> {
         self.listing.lock().unwrap_or_else(PoisonError::into_inner)
     }

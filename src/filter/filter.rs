@@ -84,6 +84,12 @@ impl Filter {
         }
     }
 
+    /// Whether another process can mean the same filter.
+    pub(crate) fn is_named(&self) -> bool {
+        let unique = |key: &OpaqueKey| matches!(key, OpaqueKey::Unique(..));
+        !matches!(self.kind(), FilterKind::Opaque { key, .. } if unique(key))
+    }
+
     /// Whether both surely compile to the same query, boosts and all: fingerprints only tell that
     /// two filters read the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {

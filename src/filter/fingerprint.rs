@@ -10,10 +10,6 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// What the canonical form is hashed behind. A change of what requests read, or of the canonical
-/// form, changes the number: plans of other versions are then not found.
-const VERSION: &str = "forewarm/1\n";
-
 /// SHA-256 of the canonical form of a request: equal for requests that read the same.
 ///
 /// Order and duplicates of clauses and values do not matter, nor do boosts, sizes and stored
@@ -33,10 +29,14 @@ const VERSION: &str = "forewarm/1\n";
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// What the canonical form is hashed behind. A change of what requests read, or of the
+    /// canonical form, changes the number: plans of other versions are then not found.
+    pub(crate) const VERSION: &str = "forewarm/1\n";
+
     /// The fingerprint of canonical JSON, whose objects must be sorted.
     pub(crate) fn of(canonical: &Value) -> Self {
         let mut hash = Sha256::new();
-        hash.update(VERSION);
+        hash.update(Self::VERSION);
         hash.update(canonical.to_string());
         Self(hash.finalize().into())
     }

@@ -75,6 +75,17 @@ impl TermReads {
 }
 
 impl Need {
+    /// The field whose dictionary it reads.
+    pub(crate) fn field(&self) -> Option<Field> {
+        match self {
+            Self::Expansion { field, .. } => Some(*field),
+            Self::Term { term, .. } => Some(term.field()),
+            Self::Collector(_) | Self::Column { .. } | Self::Norms { .. } | Self::Opaque { .. } => {
+                None
+            }
+        }
+    }
+
     /// Whether what it reads is only known by letting it read.
     pub(crate) fn is_opaque(&self) -> bool {
         matches!(self, Self::Collector(_) | Self::Opaque { .. })

@@ -35,6 +35,13 @@ impl SplitPlan {
         self.footer.clone()
     }
 
+    /// What the hits of `request` bring, as far as that is known.
+    pub(crate) fn documents_of(&self, request: Option<Fingerprint>) -> &[Range<u64>] {
+        let of = |plan: &&DocumentPlan| Some(plan.request) == request;
+        let found = self.documents.iter().find(of);
+        found.map_or(&[], |plan| &plan.ranges)
+    }
+
     /// What searching reads, sorted, touching ranges joined.
     pub fn search(&self) -> &[Range<u64>] {
         &self.search

@@ -61,10 +61,6 @@ impl KnownPlans {
         }
     }
 
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.enabled
-    }
-
     /// The plan of a request in a split. One whose fingerprint is the same by accident is another
     /// request's, and not found.
     pub(crate) fn find(&self, split: &Path, planned: &Planned) -> Option<Arc<PlanEntry>> {

@@ -1,7 +1,7 @@
 //! One need in one segment, probed: its reads are made over what is in memory.
 
 use std::ops::Range;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tantivy::directory::FileSlice;
 use tantivy::postings::TermInfo;
@@ -12,7 +12,7 @@ use tantivy::{HasLen, InvertedIndexReader};
 use crate::directory::Probe;
 use crate::filter::{Expanded, Expansion, ExpansionSettings, PastLimit, is_past_limit};
 use crate::needs::{Need, TermReads};
-use crate::split::{SegmentFiles, Split};
+use crate::split::Split;
 
 /// A split, seen through a probe.
 pub(super) struct Prober<'a> {
@@ -147,29 +147,23 @@ impl Prober<'_> {
     ) -> tantivy::Result<Arc<InvertedIndexReader>> {
         let split = self.split;
         let reader = split.searcher().segment_reader(segment as u32);
-        if cfg!(feature = "sstable") {
-            return reader.inverted_index(field);
-        }
         let files = &split.segments()[segment];
-        let is_open = |files: &SegmentFiles| {
-            let opened = files
-                .opened_fields
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            opened.contains(&field)
+        let is_open = files.opening(field).is_some_and(|opening| opening.is_done);
+        let before = self.probe.index_len();
+        let open = || {
+            if cfg!(not(feature = "sstable"))
+                && !is_open
+                && let Some(dictionary) = files.terms.open_read(field)
+            {
+                dictionary.read_bytes()?;
+            }
+            reader.inverted_index(field)
         };
-        if !is_open(files)
-            && let Some(dictionary) = files.terms.open_read(field)
-        {
-            dictionary.read_bytes()?;
+        let index = open();
+        if !is_open {
+            files.opens(field, self.probe.index_since(before), index.is_ok());
         }
-        let index = reader.inverted_index(field)?;
-        let mut opened = files
-            .opened_fields
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        opened.insert(field);
-        Ok(index)
+        index
     }
 
     fn read_postings(

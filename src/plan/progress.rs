@@ -42,6 +42,9 @@ pub(super) struct Progress {
     conditions: Vec<Vec<usize>>,
     segments: Vec<Segment>,
     pending: Vec<Item>,
+    /// What was read to go on: by whom, and what. Sorted out at the end, for the search leaves out
+    /// segments that turned out to hold no match.
+    read: Vec<(Item, Vec<Range<u64>>)>,
     /// In a dry run, by need.
     reads: Vec<Vec<Read>>,
 }
@@ -137,6 +140,7 @@ impl Progress {
             conditions,
             segments: (0..split.num_segments()).map(|_| segment()).collect(),
             pending: Vec::new(),
+            read: Vec::new(),
             reads: needs.iter().map(|_| Vec::new()).collect(),
         };
         let needs: Vec<Arc<Need>> = needs.into_iter().map(Arc::new).collect();
@@ -221,6 +225,9 @@ impl Progress {
                 let data = misses.data.iter().map(|range| read(range, true));
                 self.reads[item.number].extend(index.chain(data));
             }
+            if !misses.index.is_empty() {
+                self.read.push((item.clone(), misses.index.clone()));
+            }
             let segment = &mut self.segments[item.segment];
             if found == Some(false) {
                 absences.remember(&self.object, item.segment, &item.need);
@@ -278,6 +285,32 @@ impl Progress {
                 step.data.append(&mut segment.held);
             }
         }
+    }
+
+    /// What the search will read beside data: what was read to go on, and what the readers of
+    /// fields read when they open, whether they are open here or not, for another process has to
+    /// open them. Nothing of segments that the search leaves out.
+    pub(super) fn index_reads(&self) -> Vec<Range<u64>> {
+        let is_searched =
+            |item: &Item| !self.segments[item.segment].hopeless || self.is_read_anyway(item);
+        let read = self.read.iter().filter(|(item, _)| is_searched(item));
+        let mut reads: Vec<_> = read.flat_map(|(_, ranges)| ranges.clone()).collect();
+        for (number, need) in self.needs.iter().enumerate() {
+            let Some(field) = need.field() else { continue };
+            for (segment, files) in self.object.segments().iter().enumerate() {
+                let item = Item {
+                    segment,
+                    number,
+                    need: Arc::clone(need),
+                };
+                if is_searched(&item)
+                    && let Some(opening) = files.opening(field)
+                {
+                    reads.extend(opening.ranges);
+                }
+            }
+        }
+        reads
     }
 
     /// What was found out.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rayon::ThreadPool;
 
 use super::absences::Absences;
+use super::known::KnownPlans;
 use super::probe::Prober;
 use super::progress::{Findings, Item, Progress};
 use crate::Traffic;
@@ -37,6 +38,7 @@ pub(crate) struct Planner {
     pub(crate) pool: Arc<ThreadPool>,
     pub(crate) limits: ExpansionSettings,
     pub(crate) absences: Absences,
+    pub(crate) plans: Arc<KnownPlans>,
 }
 
 /// What a demand came to, in bytes of one split.
@@ -46,6 +48,8 @@ pub(crate) struct Resolution {
     pub(crate) traffic: Traffic,
     /// All ranges that are needed beyond the hot bytes.
     pub(crate) ranges: Vec<Range<u64>>,
+    /// Of these, what the search reads: not what only told that a segment holds no match.
+    pub(crate) planned: Vec<Range<u64>>,
     /// In a dry run, data that was not fetched.
     pub(crate) wanted: Vec<Range<u64>>,
     /// GETs, bytes and rounds of fetching everything, what a dry run left out included.
@@ -119,6 +123,7 @@ pub(crate) async fn resolve(
     let traffic = TrafficCounter::default();
     let mut builder = LeaseBuilder::default();
     let mut fetched = Fetched::default();
+    let mut planned = demand.learnt.clone();
     let (mut lower_bound, mut probe_rounds) = (false, 0);
     let mut certain = std::mem::take(&mut demand.learnt);
     if depth == Depth::Dictionaries {
@@ -138,6 +143,7 @@ pub(crate) async fn resolve(
         if depth == Depth::Dictionaries {
             fetched.wanted.extend(step.data.iter().cloned());
         }
+        planned.extend(step.data.iter().cloned());
         certain.extend(step.data);
         // What is certain waits for company: while the look-ups go on from memory alone, nothing
         // is fetched; then everything known by then goes in one round.
@@ -152,10 +158,12 @@ pub(crate) async fn resolve(
         };
         fetched.predict(split, index.iter().chain(&data).cloned().collect());
         if index.is_empty() && data.is_empty() && progress.is_done() {
+            planned.extend(progress.index_reads());
             return Ok(Resolution {
                 lease: builder.build(),
                 traffic: traffic.snapshot(),
                 ranges: fetched.ranges,
+                planned: normalise(planned),
                 wanted: fetched.wanted,
                 predicted: fetched.predicted,
                 lower_bound,

@@ -10,6 +10,7 @@ use tantivy::query::{EmptyWeight, EnableScoring, Query, Weight};
 use super::statistics::GlobalStatistics;
 use crate::directory::ReadScope;
 use crate::error::{Error, Result};
+use crate::plan::PlanEntry;
 use crate::pool::guarded;
 use crate::split::Split;
 use crate::warmup::Extras;
@@ -22,6 +23,9 @@ pub(super) struct Prepared {
     pub(super) extras: Arc<Extras>,
     /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
     pub(super) hopeless: Arc<[bool]>,
+    /// What is remembered of its warmup, and whether that was all it went by.
+    pub(super) plan: Option<Arc<PlanEntry>>,
+    pub(super) replayed: bool,
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has

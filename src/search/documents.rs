@@ -2,6 +2,7 @@
 //! splits at once.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -43,7 +44,8 @@ pub(super) struct Fetched {
     pub(super) highlight: Option<Map<String, Value>>,
 }
 
-/// Fetches what the documents of several splits bring, at once, in the order of `hits`.
+/// Fetches what the documents of several splits bring, at once, in the order of `hits`. Answers
+/// also what was read for it of each split, if anything was asked of it.
 ///
 /// # Errors
 ///
@@ -52,7 +54,7 @@ pub(super) async fn fetch(
     warmer: &Warmer,
     wanted: &[Arc<Wanted>],
     hits: &[(usize, DocAddress)],
-) -> Result<(Vec<Fetched>, Traffic)> {
+) -> Result<(Vec<Fetched>, Traffic, Vec<Option<Vec<Range<u64>>>>)> {
     let mut by_split: HashMap<usize, Vec<(usize, DocAddress)>> = HashMap::new();
     for (place, &(split, address)) in hits.iter().enumerate() {
         by_split.entry(split).or_default().push((place, address));
@@ -60,17 +62,22 @@ pub(super) async fn fetch(
     let fetches = by_split.into_iter().map(|(split, mut places)| {
         // In the order of the file: each block is decompressed once.
         places.sort_by_key(|&(_, address)| address);
-        fetch_in(warmer, &wanted[split], places)
+        async move {
+            let fetched = fetch_in(warmer, &wanted[split], places).await?;
+            Ok::<_, Error>((split, fetched))
+        }
     });
+    let mut read = vec![None; wanted.len()];
     let mut fetched = vec![Fetched::default(); hits.len()];
     let mut traffic = Traffic::default();
-    for (found, spent) in try_join_all(fetches).await? {
+    for (split, (found, spent, ranges)) in try_join_all(fetches).await? {
+        read[split] = Some(ranges);
         traffic = traffic.beside(spent);
         for (place, one) in found {
             fetched[place] = one;
         }
     }
-    Ok((fetched, traffic))
+    Ok((fetched, traffic, read))
 }
 
 /// Reads what the documents bring, one by one, in `scope`: how it goes without warming.
@@ -107,10 +114,11 @@ async fn fetch_in(
     warmer: &Warmer,
     wanted: &Arc<Wanted>,
     places: Vec<(usize, DocAddress)>,
-) -> Result<(Placed, Traffic)> {
+) -> Result<(Placed, Traffic, Vec<Range<u64>>)> {
     let split = &wanted.split;
     let traffic = TrafficCounter::default();
     let mut builder = LeaseBuilder::default();
+    let mut read = Vec::new();
     let mut places = places;
     let mut done = Vec::with_capacity(places.len());
     for _ in 0..MAX_ROUNDS {
@@ -129,10 +137,11 @@ async fn fetch_in(
         if misses.is_empty() {
             return match attempt.failure {
                 Some(error) => Err(Error::from_tantivy(split.path(), error)),
-                None => Ok((done, traffic.snapshot())),
+                None => Ok((done, traffic.snapshot(), read)),
             };
         }
         places = attempt.missed;
+        read.extend(misses.index.iter().cloned());
         let acquired = split
             .files()
             .extents()

@@ -110,7 +110,8 @@ impl Warmer {
                     found(&asked, splits, limits, scope)
                 })
                 .await?;
-            let mut response = self.respond(request, joined, found, &late, options).await?;
+            let response = self.respond(request, &work, joined, found, &late, options);
+            let mut response = response.await?;
             response.took = started.elapsed().as_millis() as u64;
             self.count_late_reads(response.report.late_reads);
             observe(&response.report, &record);
@@ -270,6 +271,8 @@ impl Warmer {
                 query,
                 extras,
                 hopeless: Arc::clone(&warmed.hopeless),
+                plan: warmed.plan.clone(),
+                replayed: warmed.replayed,
             };
             return Ok((prepared, Traffic::default(), Duration::ZERO));
         }
@@ -283,6 +286,8 @@ impl Warmer {
             query: bound.clause.query(&self.settings().expansion).into(),
             extras: bound.extras,
             hopeless: Arc::default(),
+            plan: None,
+            replayed: false,
         };
         Ok((prepared, traffic.snapshot(), opening))
     }
@@ -313,7 +318,11 @@ impl Warmer {
         for (split, lease) in joined.splits.iter().zip(&joined.leases) {
             // Without a warmup everything is read late, which teaches nothing.
             if lease.is_some() {
-                self.learn(&split.split, work, late.ranges(split.split.id()));
+                let ranges = late.ranges(split.split.id());
+                let replayed = split.plan.as_deref().filter(|_| split.replayed);
+                joined.report.planned_splits += usize::from(replayed.is_some());
+                joined.report.plan_misses += replayed.map_or(0, |_| ranges.len() as u64);
+                self.learn(&split.split, work, replayed, ranges);
             }
         }
         match result {

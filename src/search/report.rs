@@ -22,6 +22,10 @@ pub struct SearchReport {
     pub probe_rounds: u64,
     /// Reads of the store during the search, after its warmup. A warm search has none.
     pub late_reads: u64,
+    /// How many of the splits were warmed by a plan that was known, in one round.
+    pub planned_splits: usize,
+    /// Late reads that plans lacked; they are added to them.
+    pub plan_misses: u64,
     /// Different bytes beyond the hot ones that the search read, from memory or not, documents of
     /// the hits left out; when [asked for](crate::SearchOptions::record_reads).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +56,8 @@ impl SearchReport {
             rounds: 0,
             probe_rounds: 0,
             late_reads: 0,
+            planned_splits: 0,
+            plan_misses: 0,
             read_bytes: None,
             open_us: 0,
             warmup_us: 0,

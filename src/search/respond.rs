@@ -19,12 +19,13 @@ use crate::directory::{LateReads, ReadScope};
 use crate::error::{ErrorKind, Result};
 use crate::filter::{SearchRequest, SourceFilter, TrackTotalHits, bind_highlights};
 use crate::pool;
-use crate::warmup::Warmer;
+use crate::warmup::{Warmer, Work};
 
 impl Warmer {
     pub(super) async fn respond(
         &self,
         request: &SearchRequest,
+        work: &Work,
         joined: Joined,
         found: Found,
         late: &Arc<LateReads>,
@@ -39,7 +40,15 @@ impl Warmer {
         let mut report = joined.report.clone();
         report.then(late.traffic());
         let mut fetched = self
-            .fetched(request, &joined, &addresses, late, options, &mut report)
+            .fetched(
+                request,
+                work,
+                &joined,
+                &addresses,
+                late,
+                options,
+                &mut report,
+            )
             .await?;
         report.late_reads = late.count();
         report.fetch_docs_us = micros(started.elapsed());
@@ -93,6 +102,7 @@ impl Warmer {
     async fn fetched(
         &self,
         request: &SearchRequest,
+        work: &Work,
         joined: &Joined,
         addresses: &[(usize, DocAddress)],
         late: &Arc<LateReads>,
@@ -112,7 +122,11 @@ impl Warmer {
                 // Too large to be held at once: one by one then.
                 Err(error) if error.kind() == ErrorKind::Budget => {}
                 Err(error) => return Err(error),
-                Ok((fetched, traffic)) => {
+                Ok((fetched, traffic, read)) => {
+                    let plans = joined.splits.iter().map(|split| split.plan.clone());
+                    let brought = plans.zip(read);
+                    let brought = brought.filter_map(|(plan, ranges)| Some((plan?, ranges?)));
+                    self.note_documents(work, brought.collect());
                     report.then(late.traffic().since(before));
                     report.then(traffic);
                     return Ok(fetched);

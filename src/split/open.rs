@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -26,7 +27,7 @@ use crate::cache::{ExtentCache, LeaseBuilder};
 use crate::directory::{Probe, ReadScope, SplitDirectory, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool;
-use crate::store::{ObjectHandle, Tail, TrafficCounter};
+use crate::store::{ObjectHandle, Tail, TrafficCounter, normalise};
 
 /// How often opening may find that something more is missing. Without hot bytes it reads one thing
 /// at a time, about 20 in each segment.
@@ -142,31 +143,103 @@ impl Opener {
         (self.opened.entry_count(), self.opened.weighted_size())
     }
 
+    /// The split at `path`, when it is open.
+    pub(crate) async fn opened(&self, path: &ObjectPath) -> Option<Arc<Split>> {
+        self.opened.get(path).await
+    }
+
+    /// Opens the version `object` of a split whose footer is known to lie at `footer`; what that
+    /// reads should be in memory, or on its way.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); `SplitChanged` when another version is open.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) async fn open_known(
+        &self,
+        address: &SplitAddress,
+        object: &ObjectHandle,
+        footer: Range<u64>,
+        traffic: &TrafficCounter,
+    ) -> Result<Arc<Split>> {
+        let open = async {
+            let started = Instant::now();
+            let extents = self.cache.split(object);
+            let what = address.path().as_ref();
+            self.check_fits(footer.end.saturating_sub(footer.start), what)?;
+            let bytes = extents.read(footer.clone(), traffic).await?;
+            let footer = Footer::parse_exact(bytes, footer, what)?;
+            // An open split outlives the extent that brought its footer.
+            let hot = OwnedBytes::new(footer.hot.to_vec());
+            let opening = Opening {
+                address,
+                object: object.clone(),
+                started,
+            };
+            let split = self.open_with(opening, footer, hot, traffic).await;
+            metrics::counter!("forewarm_splits_opened_total").increment(u64::from(split.is_ok()));
+            split.map(Arc::new)
+        };
+        let opened = self.opened.try_get_with(address.path().clone(), open).await;
+        let opened = opened.map_err(|error: Arc<Error>| Error::clone(&error))?;
+        if opened.object() == object {
+            Ok(opened)
+        } else {
+            let message = format!("{address} is open in another version");
+            Err(Error::new(ErrorKind::SplitChanged, message))
+        }
+    }
+
     async fn open_now(&self, address: &SplitAddress, traffic: &TrafficCounter) -> Result<Split> {
         let started = Instant::now();
         let (object, footer, tail) = self.read_footer(address, traffic).await?;
-        let what = address.path().as_ref();
         // The hot bytes are a slice of the tail: a tail much longer than them is not kept for them.
         let hot = if tail.bytes.len() > footer.hot.len() + footer.hot.len() / 4 {
             OwnedBytes::new(footer.hot.to_vec())
         } else {
             footer.hot.clone()
         };
-        let hot = HotBytes::parse(hot, &footer.files, what)?;
-        let extents = self.cache.split(&object);
         // Body bytes that came along are fetched for good.
         if tail.start < footer.footer_range.start {
             let body = (footer.footer_range.start - tail.start) as usize;
+            let extents = self.cache.split(&object);
             extents.insert(tail.start, tail.bytes[..body].to_vec());
         }
+        let opening = Opening {
+            address,
+            object,
+            started,
+        };
+        self.open_with(opening, footer, hot, traffic).await
+    }
+
+    /// Opens a split whose footer is here.
+    async fn open_with(
+        &self,
+        opening: Opening<'_>,
+        footer: Footer,
+        hot: OwnedBytes,
+        traffic: &TrafficCounter,
+    ) -> Result<Split> {
+        let Opening {
+            address,
+            object,
+            started,
+        } = opening;
+        let hot = HotBytes::parse(hot, &footer.files, address.path().as_ref())?;
+        let extents = self.cache.split(&object);
         let files = Arc::new(SplitFiles::new(footer.files, hot, extents));
-        let readers = self.readers(&files, traffic).await?;
+        let (readers, open) = self.readers(&files, traffic).await?;
         Ok(Split {
             address: address.clone(),
             object,
             footer: footer.footer_range,
             has_trailer: footer.has_trailer,
             written_by: written_by(&files),
+            open,
             files,
             readers,
             traffic: traffic.snapshot(),
@@ -268,9 +341,15 @@ impl Opener {
         *guess = with_room.max(*guess - *guess / 4);
     }
 
-    /// Opens tantivy's readers, fetching what they miss, a round at a time.
-    async fn readers(&self, files: &Arc<SplitFiles>, traffic: &TrafficCounter) -> Result<Readers> {
+    /// Opens tantivy's readers, fetching what they miss, a round at a time; answers what that was,
+    /// too.
+    async fn readers(
+        &self,
+        files: &Arc<SplitFiles>,
+        traffic: &TrafficCounter,
+    ) -> Result<(Readers, Vec<Range<u64>>)> {
         let mut builder = LeaseBuilder::default();
+        let mut read = Vec::new();
         for _ in 0..MAX_OPEN_ROUNDS {
             let probe = Arc::new(Probe::default());
             let lease = Arc::new(builder.build());
@@ -282,11 +361,13 @@ impl Opener {
             let opened = pool::run(&self.pool, open).await;
             let misses = probe.take();
             if misses.is_empty() {
-                return opened.map_err(|error| match error.kind() {
+                let opened = opened.map_err(|error| match error.kind() {
                     ErrorKind::Internal => broken(files, error),
                     _ => error,
-                });
+                })?;
+                return Ok((opened, normalise(read)));
             }
+            read.extend(misses.index.iter().cloned());
             let acquired = files.extents().acquire(misses.index, traffic).await?;
             if acquired.waited {
                 traffic.count_round();
@@ -301,6 +382,13 @@ impl Opener {
             files.extents().object()
         )))
     }
+}
+
+/// What is opened, and since when.
+struct Opening<'a> {
+    address: &'a SplitAddress,
+    object: ObjectHandle,
+    started: Instant,
 }
 
 /// The tail that held the footer, and where it starts in the object.
@@ -397,7 +485,7 @@ fn open_readers(files: &Arc<SplitFiles>, tokenizers: Tokenizers) -> Result<Reade
             };
             Ok(SegmentFiles {
                 terms: open(SegmentComponent::Terms)?,
-                opened_fields: Mutex::default(),
+                openings: Mutex::default(),
                 postings: open(SegmentComponent::Postings)?,
                 positions: open(SegmentComponent::Positions)?,
                 store: reader.get_store_reader(STORE_CACHE_BLOCKS)?,

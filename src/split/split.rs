@@ -1,7 +1,7 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tantivy::directory::CompositeFile;
@@ -13,7 +13,7 @@ use tantivy::{DocAddress, Index, Searcher, TantivyError};
 use super::SplitAddress;
 use super::stored::check_document;
 use crate::directory::SplitFiles;
-use crate::store::{ObjectHandle, Traffic};
+use crate::store::{ObjectHandle, Traffic, normalise};
 
 /// An opened split: parsed once, shared by every request.
 ///
@@ -23,6 +23,8 @@ pub struct Split {
     pub(super) address: SplitAddress,
     pub(super) object: ObjectHandle,
     pub(super) footer: Range<u64>,
+    /// What opening read beside the footer.
+    pub(super) open: Vec<Range<u64>>,
     pub(super) has_trailer: bool,
     pub(super) files: Arc<SplitFiles>,
     pub(super) readers: Readers,
@@ -41,11 +43,35 @@ pub(crate) struct Readers {
 /// The files of one segment that are divided by field.
 pub(crate) struct SegmentFiles {
     pub(crate) terms: CompositeFile,
-    /// Fields whose dictionary tantivy's reader keeps open, where opening reads all of it.
-    pub(crate) opened_fields: Mutex<HashSet<Field>>,
+    /// What opening the readers of fields takes, which tantivy then keeps open.
+    pub(super) openings: Mutex<HashMap<Field, Opening>>,
     pub(crate) postings: CompositeFile,
     pub(crate) positions: CompositeFile,
     pub(crate) store: StoreReader,
+}
+
+/// What opening the dictionary of a field reads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Opening {
+    pub(crate) ranges: Vec<Range<u64>>,
+    /// Whether the reader is open, and reads them no more.
+    pub(crate) is_done: bool,
+}
+
+impl SegmentFiles {
+    /// What opening the dictionary of `field` read, as far as it was warmed.
+    pub(crate) fn opening(&self, field: Field) -> Option<Opening> {
+        let openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        openings.get(&field).cloned()
+    }
+
+    /// Notes what opening the dictionary of `field` reads, and whether it is open now.
+    pub(crate) fn opens(&self, field: Field, ranges: Vec<Range<u64>>, is_done: bool) {
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        let opening = openings.entry(field).or_default();
+        opening.ranges = normalise(opening.ranges.drain(..).chain(ranges).collect());
+        opening.is_done |= is_done;
+    }
 }
 
 impl Split {
@@ -139,6 +165,16 @@ impl Split {
 
     pub(crate) fn files(&self) -> &Arc<SplitFiles> {
         &self.files
+    }
+
+    /// What opening reads beside the footer: nothing where the hot bytes are complete.
+    pub(crate) fn open_ranges(&self) -> &[Range<u64>] {
+        &self.open
+    }
+
+    /// The object in the version that was opened.
+    pub(crate) fn object(&self) -> &ObjectHandle {
+        &self.object
     }
 
     /// Identifies the split, in this version, among all of this process.

@@ -12,7 +12,7 @@ use super::settings::WarmerSettings;
 use super::warmer::{Inner, Warmer};
 use crate::cache::ExtentCache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Absences, Planner};
+use crate::plan::{Absences, KnownPlans, Planner};
 use crate::split::{Opener, Tokenizers};
 use crate::store::Fetcher;
 
@@ -140,6 +140,7 @@ impl WarmerBuilder {
             pool,
             limits: settings.expansion,
             absences: Absences::new(settings.cache.absence_bytes),
+            plans: KnownPlans::new(settings.cache.plan_bytes).into(),
         };
         let inner = Inner {
             late_reads,

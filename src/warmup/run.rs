@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::try_join;
+
 use super::task::{Finished, Warmed};
 use super::warmer::Warmer;
 use super::work::{BoundWork, Work};
-use crate::error::Result;
-use crate::plan::{Depth, Resolution, resolve};
+use crate::cache::LeaseBuilder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Depth, PlanEntry, Resolution, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
-use crate::store::TrafficCounter;
+use crate::store::{ObjectHandle, TrafficCounter};
 
 impl Warmer {
     pub(super) async fn run(
@@ -39,6 +42,94 @@ impl Warmer {
     }
 
     async fn run_once(&self, address: &SplitAddress, work: &Work) -> Finished {
+        let plans = &self.inner.planner.plans;
+        let planned = work.planned(&self.settings().expansion);
+        let known = planned.and_then(|planned| plans.find(address.path(), planned));
+        if let Some(entry) = known {
+            match self.replay(address, work, &entry).await {
+                // Another version is there: what was planned is of no use any more.
+                Err(error) if error.kind() == ErrorKind::SplitChanged => {
+                    plans.forget(&entry);
+                    let forgotten: Finished = self.forget_if_changed(address, Err(error)).await;
+                    if let Err(error) = forgotten {
+                        tracing::info!(split = %address, error = error.chain(), "a plan is out of date");
+                    }
+                }
+                replayed => return replayed,
+            }
+        }
+        self.resolve(address, work).await
+    }
+
+    /// Warms by a recorded plan: everything in one round, the footer with it when the split is not
+    /// open.
+    async fn replay(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+        entry: &Arc<PlanEntry>,
+    ) -> Finished {
+        let started = Instant::now();
+        let plan = entry.plan();
+        let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let opener = &self.inner.opener;
+        let opened = opener.opened(address.path()).await;
+        let extents = self.inner.cache.split(&object);
+        let mut ranges = plan.search.clone();
+        ranges.extend_from_slice(plan.documents_of(work.identity()));
+        if opened.is_none() {
+            ranges.extend(plan.open.iter().cloned());
+            ranges.push(plan.footer());
+        }
+        let traffic = TrafficCounter::default();
+        // Polled first, so that what opening reads is on its way when it asks for it.
+        let fetch = extents.acquire(ranges, &traffic);
+        let open = async {
+            let split = match opened {
+                Some(split) if *split.object() == object => split,
+                Some(_) => {
+                    let message = format!("{address} is open in another version than was planned");
+                    return Err(Error::new(ErrorKind::SplitChanged, message));
+                }
+                None => {
+                    let footer = plan.footer();
+                    opener
+                        .open_known(address, &object, footer, &traffic)
+                        .await?
+                }
+            };
+            let opening = started.elapsed();
+            let bound = self.compile(&split, work, false).await?;
+            Ok((split, opening, bound))
+        };
+        let (acquired, (split, opening, bound)) = try_join(fetch, open).await?;
+        if acquired.waited {
+            traffic.count_round();
+        }
+        let mut lease = LeaseBuilder::default();
+        acquired
+            .extents
+            .into_iter()
+            .for_each(|extent| lease.add(extent));
+        self.inner.planner.plans.count_hit();
+        Ok(Arc::new(Warmed {
+            split,
+            filter: work.filter().clone(),
+            query: bound.clause.query(&self.settings().expansion).into(),
+            extras: bound.extras,
+            lease: Arc::new(lease.build()),
+            hopeless: plan.hopeless.clone().into(),
+            plan: Some(Arc::clone(entry)),
+            replayed: true,
+            probe_rounds: 0,
+            traffic: traffic.snapshot(),
+            opening,
+            warming: started.elapsed(),
+        }))
+    }
+
+    /// Warms by finding out what is read, round by round, and remembers it.
+    async fn resolve(&self, address: &SplitAddress, work: &Work) -> Finished {
         let started = Instant::now();
         let opening_traffic = TrafficCounter::default();
         let split = self.open_counted(address, &opening_traffic).await?;
@@ -50,8 +141,14 @@ impl Warmer {
             traffic,
             findings,
             probe_rounds,
+            planned: ranges,
             ..
         } = resolution;
+        let planned = work.planned(&self.settings().expansion);
+        let plan = planned.and_then(|planned| {
+            let plans = &self.inner.planner.plans;
+            plans.record(&split, planned, &ranges, &findings.hopeless)
+        });
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
@@ -59,6 +156,8 @@ impl Warmer {
             extras: bound.extras,
             lease: Arc::new(lease),
             hopeless: findings.hopeless.into(),
+            plan,
+            replayed: false,
             probe_rounds,
             traffic: opening_traffic.snapshot().then(traffic),
             opening,

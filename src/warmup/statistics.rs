@@ -21,6 +21,14 @@ pub struct Statistics {
     pub resident_bytes: u64,
     /// Number of terms and patterns that segments are known not to hold, about.
     pub absences: u64,
+    /// Number of plans that are known.
+    pub plans: u64,
+    /// Bytes of plans that are known.
+    pub plan_bytes: u64,
+    /// Warmups that went by a plan that was known.
+    pub plan_hits: u64,
+    /// Reads that plans turned out to lack, and were completed by.
+    pub plan_misses: u64,
     /// Number of splits that are open.
     pub opened_splits: u64,
     /// Bytes of splits that are open.

@@ -16,6 +16,7 @@ use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, Fingerprint};
+use crate::plan::PlanEntry;
 use crate::split::Split;
 use crate::store::in_time;
 
@@ -36,6 +37,10 @@ pub(crate) struct Warmed {
     pub(crate) lease: Arc<Lease>,
     /// By segment: whether it is proven to hold no match, so that it need not be searched.
     pub(crate) hopeless: Arc<[bool]>,
+    /// What is remembered of it for next time.
+    pub(crate) plan: Option<Arc<PlanEntry>>,
+    /// Whether that was known, and nothing else was fetched.
+    pub(crate) replayed: bool,
     /// Rounds spent on what only tells what it reads while it reads it.
     pub(crate) probe_rounds: u64,
     /// Opening and warming, as far as this warmup paid for it.

@@ -21,7 +21,7 @@ use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
-use crate::plan::{Depth, Explanation, Planner, resolve};
+use crate::plan::{Depth, Explanation, PlanEntry, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::TrafficCounter;
@@ -207,6 +207,8 @@ impl Warmer {
     pub fn statistics(&self) -> Statistics {
         let cache = &self.inner.cache;
         let (opened_splits, opened_bytes) = self.inner.opener.usage();
+        let (plans, plan_bytes) = self.inner.planner.plans.usage();
+        let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
         let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
         Statistics {
             gets,
@@ -217,6 +219,10 @@ impl Warmer {
             leased_bytes: cache.leased_bytes(),
             resident_bytes: cache.resident_bytes(),
             absences: self.inner.planner.absences.len(),
+            plans,
+            plan_bytes,
+            plan_hits,
+            plan_misses,
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),
@@ -229,7 +235,7 @@ impl Warmer {
         self.inner.registry.clear();
     }
 
-    /// Empties everything: finished warmups, cached extents, opened splits. What is in use stays
+    /// Empties everything: finished warmups, cached extents, opened splits, plans. What is in use stays
     /// with its users, and what was learnt from late reads stays known.
     ///
     /// # Cancel safety
@@ -240,6 +246,7 @@ impl Warmer {
         self.inner.opener.clear().await;
         self.inner.cache.clear();
         self.inner.planner.absences.clear();
+        self.inner.planner.plans.clear();
     }
 
     /// Passes `result` on; when it says that the object was replaced, the next open starts anew.
@@ -257,18 +264,66 @@ impl Warmer {
         result
     }
 
-    /// Remembers what a search read late of a split although it was warmed.
-    pub(crate) fn learn(&self, split: &Split, work: &Work, ranges: Vec<Range<u64>>) {
+    /// Remembers what a search read late of a split although it was warmed, by `plan` when it was
+    /// by one.
+    pub(crate) fn learn(
+        &self,
+        split: &Split,
+        work: &Work,
+        plan: Option<&PlanEntry>,
+        ranges: Vec<Range<u64>>,
+    ) {
         // What is streamed because it is too much to be warmed is read late on purpose.
         let streams = self.settings().expansion.past_limit == PastLimit::Stream;
-        if ranges.is_empty() || streams || !work.may_hide_reads() {
+        if ranges.is_empty() || streams {
             return;
         }
-        self.inner.learned.add(split, work.recurring(), ranges);
+        match plan {
+            Some(plan) => self.inner.planner.plans.heal(plan, ranges),
+            None if work.may_hide_reads() => {
+                self.inner.learned.add(split, work.recurring(), ranges);
+            }
+            None => return,
+        }
         self.inner.registry.retire(&WarmupKey {
             path: split.path().clone(),
             fingerprint: work.fingerprint(),
         });
+    }
+
+    /// Remembers what the hits of a request brought from splits.
+    pub(crate) fn note_documents(
+        &self,
+        work: &Work,
+        brought: Vec<(Arc<PlanEntry>, Vec<Range<u64>>)>,
+    ) {
+        let Some(request) = work.identity().filter(|_| !brought.is_empty()) else {
+            return;
+        };
+        for (plan, ranges) in brought {
+            let plans = &self.inner.planner.plans;
+            plans.note_documents(&plan, request, ranges);
+        }
+    }
+
+    /// The plans that are known: what requests were found to read in splits. Another warmer that
+    /// is [given](Self::add_plans) them warms the same in one round.
+    ///
+    /// ```no_run
+    /// # async fn example(here: forewarm::Warmer, there: forewarm::Warmer) {
+    /// there.add_plans(here.plans().iter().map(|plan| plan.as_ref().clone()));
+    /// # }
+    /// ```
+    pub fn plans(&self) -> Vec<Arc<PlanEntry>> {
+        self.inner.planner.plans.all()
+    }
+
+    /// Takes over plans of another warmer. A plan of a version of a split that is no more costs a
+    /// refused GET, and is forgotten.
+    pub fn add_plans(&self, plans: impl IntoIterator<Item = PlanEntry>) {
+        for plan in plans {
+            self.inner.planner.plans.add(plan);
+        }
     }
 
     /// Adds the late reads of a search to the statistics.

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 use tantivy::Index;
@@ -13,6 +13,7 @@ use crate::filter::{
 use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
 };
+use crate::plan::Planned;
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct Work {
     fingerprint: Fingerprint,
     /// Equal for works that probably read the same, whoever asks for them.
     recurring: Fingerprint,
+    /// How plans know it, from when that is first asked for.
+    planned: OnceLock<Option<Planned>>,
 }
 
 /// Work that has met the schema of a split.
@@ -66,6 +69,7 @@ impl Work {
             filter: request.filter().clone(),
             fingerprint: request.fingerprint(),
             recurring: request.fingerprint(),
+            planned: OnceLock::new(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
@@ -101,6 +105,7 @@ impl Work {
             },
             fingerprint: Fingerprint::of(&canonical),
             recurring: Fingerprint::of(&recurring),
+            planned: OnceLock::new(),
         }
     }
 
@@ -116,6 +121,33 @@ impl Work {
     /// Whether it holds anything of the caller's, which may read where nobody sees it beforehand.
     pub(crate) fn may_hide_reads(&self) -> bool {
         matches!(self.collect, Collect::Custom { .. }) || self.filter.clause().is_none()
+    }
+
+    /// How plans know it; nothing where nobody can ask for the same again: a collector of the
+    /// caller's, or a query of tantivy's without a key.
+    pub(crate) fn planned(&self, limits: &ExpansionSettings) -> Option<&Planned> {
+        let name = || match &self.collect {
+            Collect::Hits(request) if self.filter.is_named() => Some(Planned {
+                fingerprint: self.fingerprint,
+                canonical: json!({
+                    "expansion": limits,
+                    "request": request.canonical_form(),
+                    "version": Fingerprint::VERSION,
+                })
+                .to_string()
+                .into(),
+            }),
+            _ => None,
+        };
+        self.planned.get_or_init(name).as_ref()
+    }
+
+    /// Of the whole request: those that read the same while searching may bring other hits.
+    pub(crate) fn identity(&self) -> Option<Fingerprint> {
+        let Collect::Hits(request) = &self.collect else {
+            return None;
+        };
+        Some(Fingerprint::of(&request.to_value().ok()?))
     }
 
     /// Whether anybody can ask for the same work again.

@@ -161,6 +161,7 @@ fn forgetful(absence_bytes: u64) -> CacheSettings {
     CacheSettings::default()
         .with_capacity_bytes(0)
         .with_absence_bytes(absence_bytes)
+        .with_plan_bytes(0)
 }
 
 async fn gets(warmer: &Warmer, splits: &[SplitAddress], request: &SearchRequest) -> u64 {

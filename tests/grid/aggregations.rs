@@ -16,7 +16,7 @@ use tantivy::query::Query;
 
 use crate::collectors::CORPUS;
 use crate::expected::{AllScores, assert_total, query};
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice, strict};
 use crate::values::{Kind, TARGETS};
 
 /// What tantivy makes of aggregations over the same segments in memory.
@@ -40,8 +40,7 @@ pub fn in_memory_scored(ram: &Searcher, query: &dyn Query, aggregations: &Value)
 fn aggregated(body: &Value) -> Value {
     let request = SearchRequest::from_value(body).unwrap();
     let corpus = &CORPUS.corpus;
-    let warmer = strict(&corpus.store);
-    let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
+    let response = RUNTIME.block_on(search_thrice(&corpus.store, &corpus.addresses, &request));
     let query = query(request.filter(), &corpus.ram);
     let matches = if request.is_scored() {
         corpus.ram.search(&query, &AllScores).unwrap().len()
@@ -243,8 +242,7 @@ fn aggregations_built_in_rust_are_collected_too() {
         .size(0)
         .track_total_hits(TrackTotalHits::Not)
         .aggregations(Aggregations::from_tantivy(built).unwrap());
-    let warmer = strict(&corpus.store);
-    let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
+    let response = RUNTIME.block_on(search_thrice(&corpus.store, &corpus.addresses, &request));
     let expected = in_memory(&corpus.ram, &query(request.filter(), &corpus.ram), &text);
     assert_eq!(response.aggregations, Some(expected));
 }

@@ -17,7 +17,7 @@ use tantivy::{IndexWriter, TantivyDocument, Term};
 
 use crate::corpus::{Corpus, Source, index_of, writer};
 use crate::expected::{AllScores, assert_best, assert_total};
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{PLANNED, RUNTIME, search_thrice};
 use crate::shared::shared;
 use crate::sorted::assert_sorted;
 
@@ -229,15 +229,19 @@ fn assert_answers(response: &SearchResponse, body: &Value, corpus: &Corpus) -> u
 fn assert_bodies(documents: &Documents) {
     let corpus = documents.corpus();
     let empty = Cell::new(0);
+    PLANNED.set((0, 0));
     for_each_body(documents, |body| {
         let request = SearchRequest::from_value(body).unwrap();
-        let warmer = strict(&corpus.store);
-        let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
+        let search = search_thrice(&corpus.store, &corpus.addresses, &request);
+        let response = RUNTIME.block_on(search);
         if assert_answers(&response, body, &corpus) == 0 {
             println!("nothing matches {body}");
             empty.set(empty.get() + 1);
         }
     });
+    let (planned, read) = PLANNED.get();
+    println!("{}: {planned} bytes in plans, {read} read", documents.name);
+    assert!(planned * 10 <= read * 11, "plans hold more than is read");
     // Some ask for what is absent.
     let bodies = documents.bodies().len();
     assert!(

@@ -6,7 +6,7 @@ use tantivy::{TantivyDocument, doc};
 
 use crate::corpus::{Corpus, index_of};
 use crate::expected::assert_best;
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice, strict};
 
 /// A split of two segments whose field `key` has a dictionary that is far too large to be hot.
 fn large_dictionary() -> Corpus {
@@ -61,8 +61,7 @@ fn a_dictionary_is_read_by_blocks_or_as_one_range() {
         let read = explained.dictionaries;
         assert_eq!((read.gets, read.bytes, read.rounds), (2, whole, 1));
     }
-    let warmer = strict(&corpus.store);
-    let found = search_twice(&warmer, &corpus.addresses, &request);
+    let found = search_thrice(&corpus.store, &corpus.addresses, &request);
     let response = RUNTIME.block_on(found);
     assert_eq!(response.hits.total.unwrap().value, 3);
     // A search costs what was explained: opening, dictionaries, postings.
@@ -82,8 +81,7 @@ fn words_beside_a_large_dictionary_are_found_as_in_memory() {
             .into(),
     ] {
         let request = SearchRequest::new(clause).size(50);
-        let warmer = strict(&corpus.store);
-        let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
+        let response = RUNTIME.block_on(search_thrice(&corpus.store, &corpus.addresses, &request));
         assert_best(&response, &request, &corpus);
     }
 }

@@ -12,13 +12,12 @@ use tantivy::snippet::SnippetGenerator;
 use crate::collectors::CORPUS;
 use crate::corpus::{Corpus, index_of};
 use crate::expected::{addresses, query};
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice, strict};
 use crate::values::{Key, TARGETS};
 
 fn search(body: &Value) -> SearchResponse {
     let request = SearchRequest::from_value(body).unwrap();
-    let warmer = strict(&CORPUS.corpus.store);
-    let searched = search_twice(&warmer, &CORPUS.corpus.addresses, &request);
+    let searched = search_thrice(&CORPUS.corpus.store, &CORPUS.corpus.addresses, &request);
     let response = RUNTIME.block_on(searched);
     assert!(response.report.rounds <= 5, "{:?}", response.report);
     response
@@ -137,8 +136,7 @@ fn stored() -> Corpus {
 
 fn hits_of(corpus: &Corpus, body: &Value) -> Value {
     let request = SearchRequest::from_value(body).unwrap();
-    let warmer = strict(&corpus.store);
-    let response = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, &request));
+    let response = RUNTIME.block_on(search_thrice(&corpus.store, &corpus.addresses, &request));
     serde_json::to_value(&response.hits.hits).unwrap()
 }
 

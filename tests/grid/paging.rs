@@ -7,14 +7,17 @@ use crate::clauses::sort;
 use crate::collectors::CORPUS;
 use crate::corpus::RandomCorpus;
 use crate::expected::assert_answers;
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 fn search(random: &RandomCorpus, body: &Value) -> SearchResponse {
     let request = SearchRequest::from_value(body).unwrap();
-    let warmer = strict(&random.corpus.store);
-    RUNTIME.block_on(search_twice(&warmer, &random.corpus.addresses, &request))
+    RUNTIME.block_on(search_thrice(
+        &random.corpus.store,
+        &random.corpus.addresses,
+        &request,
+    ))
 }
 
 fn names(hits: &[Hit]) -> Vec<(String, String)> {

@@ -15,7 +15,7 @@ use tantivy::{BitSet, DocId, DocSet, Score, SegmentReader, TERMINATED, Term};
 
 use crate::collectors::CORPUS;
 use crate::expected::{assert_best, assert_total};
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice};
 
 fn field(name: &str) -> Field {
     CORPUS.corpus.ram.schema().get_field(name).unwrap()
@@ -44,8 +44,7 @@ fn assert_answers(query: Box<dyn Query>) -> usize {
         SearchRequest::new(filter.clone()).size(0),
         SearchRequest::new(filter.clone()).sort([Sort::by("nu").descending()]),
     ] {
-        let warmer = strict(&corpus.store);
-        let found = search_twice(&warmer, &corpus.addresses, &request);
+        let found = search_thrice(&corpus.store, &corpus.addresses, &request);
         let response = RUNTIME.block_on(found);
         assert_total(&response, &request, matches);
         if request.hits_wanted() > 0 && request.sorts().is_empty() {
@@ -222,9 +221,8 @@ fn an_opaque_query_may_be_a_part_of_tantivys_own() {
 #[test]
 fn ids_find_the_hits_they_were_brought_with() {
     let corpus = &CORPUS.corpus;
-    let warmer = strict(&corpus.store);
     let find = |request: &SearchRequest| {
-        RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, request))
+        RUNTIME.block_on(search_thrice(&corpus.store, &corpus.addresses, request))
     };
     let everything = SearchRequest::new(Clause::match_all()).size(1_000);
     let all = find(&everything).hits.hits;
@@ -260,8 +258,7 @@ fn a_request_is_warmed_and_searched_at_one_moment() {
     for field in ["at", "day"] {
         let request = SearchRequest::new(recent(field)).size(1_000).at(noon);
         let found = |request: &SearchRequest| {
-            let warmer = strict(&corpus.store);
-            let found = RUNTIME.block_on(search_twice(&warmer, &corpus.addresses, request));
+            let found = RUNTIME.block_on(search_thrice(&corpus.store, &corpus.addresses, request));
             serde_json::to_value(found.hits).unwrap()
         };
         let expected = SearchRequest::new(exactly(field)).size(1_000);

@@ -5,7 +5,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
-use forewarm::{OnMiss, SearchRequest, SplitAddress, StoreSettings, Warmer, WarmerSettings};
+use forewarm::{
+    OnMiss, SearchOptions, SearchRequest, SplitAddress, StoreSettings, Warmer, WarmerSettings,
+};
 use object_store::ObjectStore;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -50,12 +52,19 @@ pub fn strict(store: &Arc<dyn ObjectStore>) -> Warmer {
         .unwrap()
 }
 
-/// Searches cold, then warm: the answers must be the same, and neither may read late.
-pub async fn search_twice(
-    warmer: &Warmer,
+thread_local! {
+    /// Bytes that the plans of this thread's searches hold, and bytes that searches by them read.
+    pub static PLANNED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// Searches cold, then warm, then in another process by the plan of the first: the answers must be
+/// the same, and none may read late.
+pub async fn search_thrice(
+    store: &Arc<dyn ObjectStore>,
     splits: &[SplitAddress],
     request: &SearchRequest,
 ) -> forewarm::SearchResponse {
+    let warmer = strict(store);
     let cold = warmer
         .search(splits, request)
         .await
@@ -74,6 +83,30 @@ pub async fn search_twice(
     assert_eq!(warm.report.gets, 0, "the same search again read the store");
     let hits = |response: &forewarm::SearchResponse| serde_json::to_value(&response.hits).unwrap();
     assert_eq!(hits(&warm), hits(&cold));
+
+    let other = strict(store);
+    other.add_plans(warmer.plans().iter().map(|plan| plan.as_ref().clone()));
+    let recording = SearchOptions::default().with_record_reads(true);
+    let replayed = other.search_with_options(splits, request, &recording).await;
+    let replayed = replayed.unwrap();
+    let report = &replayed.report;
+    assert_eq!((report.late_reads, report.plan_misses), (0, 0));
+    if request.filter().clause().is_some() {
+        assert_eq!(report.planned_splits, splits.len());
+        assert_eq!(report.rounds, 1, "a plan that is known takes one round");
+    }
+    assert_eq!(hits(&replayed), hits(&cold));
+    assert_eq!(replayed.aggregations.is_some(), cold.aggregations.is_some());
+    if request.filter().clause().is_some() {
+        let plans = other.plans();
+        let ranges = plans.iter().flat_map(|plan| plan.plan().search());
+        let planned: u64 = ranges.map(|range| range.end - range.start).sum();
+        let read = report.read_bytes.unwrap();
+        PLANNED.with(|sums| {
+            let (all_planned, all_read) = sums.get();
+            sums.set((all_planned + planned, all_read + read));
+        });
+    }
     cold
 }
 
@@ -126,7 +159,7 @@ impl fmt::Debug for Body {
 
 async fn check(random: &RandomCorpus, body: &Value) {
     let request = SearchRequest::from_value(body).unwrap();
-    let warmer = strict(&random.corpus.store);
-    let response = search_twice(&warmer, &random.corpus.addresses, &request).await;
+    let store = &random.corpus.store;
+    let response = search_thrice(store, &random.corpus.addresses, &request).await;
     assert_answers(&response, body, random);
 }

@@ -12,7 +12,7 @@ use tantivy::{DateTime, DocAddress, Order, TantivyDocument};
 
 use crate::corpus::{Corpus, index_of};
 use crate::expected::{addresses, assert_best, assert_total, query};
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice};
 use crate::shared::shared;
 
 /// The documents of `shared/data` in three splits of two segments each, where they are at hand.
@@ -122,8 +122,7 @@ fn search(
     splits: &[SplitAddress],
     request: &SearchRequest,
 ) -> SearchResponse {
-    let warmer = strict(store);
-    RUNTIME.block_on(search_twice(&warmer, splits, request))
+    RUNTIME.block_on(search_thrice(store, splits, request))
 }
 
 /// Asserts that pages by score are those of memory, and that queries match something.

@@ -6,12 +6,15 @@ use serde_json::json;
 use crate::collectors::CORPUS;
 use crate::corpus::{CorpusPlan, RandomCorpus};
 use crate::expected::assert_answers;
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice};
 
 fn assert_right(random: &RandomCorpus, body: serde_json::Value) -> forewarm::SearchResponse {
     let request = SearchRequest::from_value(&body).unwrap();
-    let warmer = strict(&random.corpus.store);
-    let response = RUNTIME.block_on(search_twice(&warmer, &random.corpus.addresses, &request));
+    let response = RUNTIME.block_on(search_thrice(
+        &random.corpus.store,
+        &random.corpus.addresses,
+        &request,
+    ));
     assert_answers(&response, &body, random);
     response
 }

@@ -11,7 +11,7 @@ use tantivy::{TantivyDocument, Term};
 
 use crate::corpus::{Corpus, index_of, writer};
 use crate::expected::{assert_best, assert_total, query};
-use crate::random::{RUNTIME, search_twice, strict};
+use crate::random::{RUNTIME, search_thrice};
 
 /// A field named `f`, two values of it, and what of it can be searched.
 struct Shape {
@@ -291,8 +291,7 @@ async fn check(shape: &Shape, layout: &str, segments: &[&[&str]], hot_dictionari
     for body in requests(shape) {
         let request = SearchRequest::from_value(&body).unwrap();
         println!("{}, {layout}: {body}", shape.name);
-        let warmer = strict(&corpus.store);
-        let response = search_twice(&warmer, &corpus.addresses, &request).await;
+        let response = search_thrice(&corpus.store, &corpus.addresses, &request).await;
         let query = query(request.filter(), &corpus.ram);
         assert_total(
             &response,

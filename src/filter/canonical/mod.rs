@@ -81,10 +81,13 @@ impl SearchRequest {
     ///
     /// It is computed once for a request and its clones.
     pub fn fingerprint(&self) -> Fingerprint {
-        *self.fingerprint.get_or_init(|| self.hashed())
+        *self
+            .fingerprint
+            .get_or_init(|| Fingerprint::of(&self.canonical_form()))
     }
 
-    fn hashed(&self) -> Fingerprint {
+    /// What the fingerprint is of.
+    pub(crate) fn canonical_form(&self) -> Value {
         let scored = self.is_scored();
         let context = if scored {
             Context::Scored
@@ -110,7 +113,7 @@ impl SearchRequest {
         if let Some(map) = canonical.as_object_mut() {
             map.extend(self.canonical_extras());
         }
-        Fingerprint::of(&sorted(canonical))
+        sorted(canonical)
     }
 }
 
