@@ -134,7 +134,8 @@ pub use filter::{
     ZeroTermsQuery,
 };
 pub use plan::{
-    ClauseExplanation, Component, ComponentCost, Explanation, PlanEntry, PlanSource, SplitPlan,
+    AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,
+    ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore, PlanStoreSettings, SplitPlan,
 };
 pub use search::{
     Hit, Hits, ResidentSplits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming,
