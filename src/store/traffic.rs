@@ -30,6 +30,15 @@ impl Traffic {
         }
     }
 
+    /// What came on top of `earlier`, a reading of the same counter.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            gets: self.gets.saturating_sub(earlier.gets),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+            rounds: self.rounds.saturating_sub(earlier.rounds),
+        }
+    }
+
     /// The traffic of two pieces of work side by side: the longer chain of rounds counts.
     pub fn beside(self, other: Self) -> Self {
         Self {
