@@ -17,7 +17,7 @@ use crate::filter::ExpansionSettings;
 use crate::needs::Demand;
 use crate::pool;
 use crate::split::Split;
-use crate::store::{TrafficCounter, gaps, normalise};
+use crate::store::{Batch, TrafficCounter, gaps, normalise};
 
 /// Rounds after which a need that still misses is given up: only opaque queries, which tell one
 /// read at a time, come near.
@@ -73,14 +73,7 @@ impl Fetched {
             .flat_map(|range| gaps(range, &before))
             .collect();
         let batches = split.files().extents().missing(fresh);
-        self.predicted = self.predicted.then(Traffic {
-            gets: batches.len() as u64,
-            bytes: batches
-                .iter()
-                .map(|batch| batch.range.end - batch.range.start)
-                .sum(),
-            rounds: u64::from(!batches.is_empty()),
-        });
+        self.predicted = self.predicted.then(Batch::traffic(&batches));
         self.ranges = before;
         self.ranges.extend(wanted);
     }
@@ -104,7 +97,8 @@ pub(super) struct Probed {
     pub(super) pending: bool,
 }
 
-/// Resolves `demand` in every segment of `split`, round by round.
+/// Resolves `demand` in every segment of `split`, round by round; what it fetches is counted in
+/// `traffic`.
 ///
 /// # Errors
 ///
@@ -119,8 +113,9 @@ pub(crate) async fn resolve(
     mut demand: Demand,
     depth: Depth,
     planner: &Planner,
+    traffic: &TrafficCounter,
 ) -> Result<Resolution> {
-    let traffic = TrafficCounter::default();
+    let before = traffic.snapshot();
     let mut builder = LeaseBuilder::default();
     let mut fetched = Fetched::default();
     let mut planned = demand.learnt.clone();
@@ -161,7 +156,7 @@ pub(crate) async fn resolve(
             planned.extend(progress.index_reads());
             return Ok(Resolution {
                 lease: builder.build(),
-                traffic: traffic.snapshot(),
+                traffic: traffic.snapshot().since(before),
                 ranges: fetched.ranges,
                 planned: normalise(planned),
                 wanted: fetched.wanted,
@@ -175,7 +170,7 @@ pub(crate) async fn resolve(
         if depth == Depth::Data {
             fetch.extend(data);
         }
-        let acquired = split.files().extents().acquire(fetch, &traffic).await?;
+        let acquired = split.files().extents().acquire(fetch, traffic).await?;
         if acquired.waited {
             traffic.count_round();
             probe_rounds += u64::from(step.only_opaque);

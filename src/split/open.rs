@@ -110,7 +110,7 @@ impl Opener {
         );
         let record = span.clone();
         let open = async {
-            let counter = TrafficCounter::default();
+            let counter = traffic.part();
             let opened = self.open_now(address, &counter).await;
             let spent = counter.snapshot();
             traffic.add(spent);

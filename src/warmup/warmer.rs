@@ -121,11 +121,17 @@ impl Warmer {
                 gets = tracing::field::Empty, bytes = tracing::field::Empty,
                 rounds = tracing::field::Empty, outcome = tracing::field::Empty
             );
-            let run = self.clone().run(split.clone(), work.clone(), span.clone());
+            let traffic = match self.settings().trace {
+                true => TrafficCounter::traced(),
+                false => TrafficCounter::default(),
+            };
+            let warmer = self.clone();
+            let run = warmer.run(split.clone(), work.clone(), span.clone(), traffic.clone());
             Task::start(
                 key.clone(),
                 registry,
                 &self.inner.runtime,
+                traffic,
                 work.can_recur(),
                 run.instrument(span),
             )
@@ -182,11 +188,15 @@ impl Warmer {
         request: &SearchRequest,
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
+        let replay = self.predict_replay(split, &work).await;
         let split = self.open(split).await?;
         let demand = self.compile(&split, &work, true).await?.demand;
         let planner = &self.inner.planner;
-        let resolution = resolve(&split, demand, Depth::Dictionaries, planner).await?;
-        Explanation::new(&split, &resolution)
+        let traffic = TrafficCounter::default();
+        let resolution = resolve(&split, demand, Depth::Dictionaries, planner, &traffic).await?;
+        let mut explanation = Explanation::new(&split, &resolution)?;
+        explanation.replay = replay;
+        Ok(explanation)
     }
 
     /// What a split is made of: files, segments, bytes of each component and field.
