@@ -21,6 +21,8 @@ mod one_version;
 #[cfg(feature = "sstable")]
 #[path = "contracts/opaque.rs"]
 mod opaque;
+#[path = "contracts/plan_store.rs"]
+mod plan_store;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/soak.rs"]

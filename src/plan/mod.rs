@@ -33,4 +33,5 @@ pub use entry::{PlanEntry, PlanSource, SplitPlan};
 pub use explanation::{ComponentCost, Explanation};
 pub(crate) use known::{KnownPlans, Planned};
 pub(crate) use resolve::{Depth, Planner, Resolution, resolve};
+pub(crate) use store::{Clock, PlanWriter};
 pub use store::{DirectoryPlans, ObjectPlans, PlanBatch, PlanStore, PlanStoreSettings};
