@@ -174,6 +174,11 @@ impl PlanEntry {
         codec::decode_plan(bytes)
     }
 
+    /// By what the later of two rows with one key is told.
+    pub(crate) fn age(&self) -> (u64, u64) {
+        (self.last_used, self.created)
+    }
+
     /// Bytes it takes in memory, bookkeeping included.
     pub(crate) fn weight(&self) -> usize {
         /// The entry itself, and that of the map that holds it.

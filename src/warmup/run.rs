@@ -53,17 +53,13 @@ impl Warmer {
         let known = planned.and_then(|planned| plans.find(address.path(), planned));
         if let Some(entry) = known {
             match self.replay(address, work, &entry, traffic).await {
-                // Another version is there, or the plan is not of this split: it is of no use.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::Corrupt | ErrorKind::InvalidRequest | ErrorKind::SplitChanged
-                    ) =>
-                {
+                // Another version is there, or the plan is wrong, wherever it came from: what was
+                // planned is of no use any more.
+                Err(error) if is_of_no_use(&error) => {
                     plans.forget(&entry);
                     let forgotten: Finished = self.forget_if_changed(address, Err(error)).await;
                     if let Err(error) = forgotten {
-                        tracing::info!(split = %address, error = error.chain(), "a plan is out of date");
+                        tracing::info!(split = %address, error = error.chain(), "a plan is of no use");
                     }
                 }
                 replayed => return replayed,
@@ -132,7 +128,7 @@ impl Warmer {
             .extents
             .into_iter()
             .for_each(|extent| lease.add(extent));
-        self.inner.planner.plans.count_hit();
+        self.inner.planner.plans.count_hit(entry);
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
@@ -210,4 +206,16 @@ impl Warmer {
         })
         .await
     }
+}
+
+/// Whether a plan whose replay failed so is to be forgotten.
+fn is_of_no_use(error: &Error) -> bool {
+    let kind = error.kind();
+    matches!(
+        kind,
+        ErrorKind::Budget
+            | ErrorKind::Corrupt
+            | ErrorKind::InvalidRequest
+            | ErrorKind::SplitChanged
+    )
 }

@@ -21,7 +21,7 @@ use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
-use crate::plan::{Depth, Explanation, PlanEntry, Planner, resolve};
+use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::TrafficCounter;
@@ -44,6 +44,8 @@ pub(super) struct Inner {
     pub(super) runtime: Handle,
     pub(super) planner: Planner,
     pub(super) late_reads: AtomicU64,
+    /// Writes to the plan store, when there is one.
+    pub(super) writer: Option<Arc<PlanWriter>>,
 }
 
 impl Warmer {
@@ -342,7 +344,7 @@ impl Warmer {
     /// refused GET, and is forgotten.
     pub fn add_plans(&self, plans: impl IntoIterator<Item = PlanEntry>) {
         for plan in plans {
-            self.inner.planner.plans.add(plan);
+            self.inner.planner.plans.add(Arc::new(plan));
         }
     }
 
