@@ -26,6 +26,19 @@ pub(super) struct Prepared {
     pub(super) warmed: Option<Arc<Warmed>>,
 }
 
+impl Prepared {
+    /// A split whose warmup compiled the very filter that is searched for.
+    pub(super) fn of(warmed: Arc<Warmed>) -> Self {
+        Self {
+            split: Arc::clone(&warmed.split),
+            query: Arc::clone(&warmed.query),
+            extras: Arc::clone(&warmed.extras),
+            hopeless: Arc::clone(&warmed.hopeless),
+            warmed: Some(warmed),
+        }
+    }
+}
+
 /// Numbers the segments of all splits in a row: the address of a document among all splits has
 /// the number of its segment there, so that ties are broken by split, then segment, then document.
 pub(super) struct SegmentNumbers {

@@ -116,10 +116,11 @@ impl Warmer {
                 }
             };
             let opening = started.elapsed();
-            let bound = self.compile(&split, work, false).await?;
-            Ok((split, opening, bound))
+            let limits = &self.settings().expansion;
+            let compiled = work.compiled(&split, limits, self.pool()).await?;
+            Ok((split, opening, compiled))
         };
-        let (acquired, (split, opening, bound)) = try_join(fetch, open).await?;
+        let (acquired, (split, opening, compiled)) = try_join(fetch, open).await?;
         if acquired.waited {
             traffic.count_round();
         }
@@ -132,8 +133,8 @@ impl Warmer {
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: bound.clause.query(&self.settings().expansion).into(),
-            extras: bound.extras,
+            query: compiled.query,
+            extras: compiled.extras,
             lease: Arc::new(lease.build()),
             hopeless: plan.hopeless.clone().into(),
             plan: Some(Arc::clone(entry)),

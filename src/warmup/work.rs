@@ -1,9 +1,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rayon::ThreadPool;
 use serde_json::json;
 use tantivy::Index;
 use tantivy::query::Query;
+use tokio::sync::OnceCell;
 
 use crate::error::Result;
 use crate::filter::{
@@ -14,6 +16,8 @@ use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
 };
 use crate::plan::Planned;
+use crate::pool;
+use crate::split::{SchemaKey, Split};
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -23,8 +27,24 @@ pub(crate) struct Work {
     fingerprint: Fingerprint,
     /// Equal for works that probably read the same, whoever asks for them.
     recurring: Fingerprint,
-    /// How plans know it, from when that is first asked for.
+    once: Arc<Once>,
+}
+
+/// What is found out when it is first asked for, once for all splits.
+#[derive(Default)]
+struct Once {
+    /// How plans know the work.
     planned: OnceLock<Option<Planned>>,
+    identity: OnceLock<Option<Fingerprint>>,
+    /// By schema; there are few of them among the splits of one search.
+    compiled: Mutex<Vec<(SchemaKey, Arc<OnceCell<Compiled>>)>>,
+}
+
+/// What a search runs in each split of one schema.
+#[derive(Clone)]
+pub(crate) struct Compiled {
+    pub(crate) query: Arc<dyn Query>,
+    pub(crate) extras: Arc<Extras>,
 }
 
 /// Work that has met the schema of a split.
@@ -49,6 +69,26 @@ pub(crate) struct Named {
     pub(crate) query: Box<dyn Query>,
 }
 
+impl Compiled {
+    /// What a request runs in an index, when nobody asks what it reads.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest`, naming clause and field.
+    pub(crate) fn of_request(
+        request: &SearchRequest,
+        index: &Index,
+        limits: &ExpansionSettings,
+    ) -> Result<Self> {
+        let bound = BoundRequest::new(request, index, limits)?;
+        needs_of_sort(request, &index.schema())?;
+        Ok(Self {
+            query: bound.clause.query(limits).into(),
+            extras: Arc::new(bound.extras(limits)),
+        })
+    }
+}
+
 #[derive(Clone)]
 enum Collect {
     /// A collector of the caller.
@@ -65,11 +105,13 @@ enum Collect {
 
 impl Work {
     pub(crate) fn of_request(request: &SearchRequest) -> Self {
+        // Before it is cloned: whoever asks the same request again means the same moment.
+        let fingerprint = request.fingerprint();
         Self {
             filter: request.filter().clone(),
-            fingerprint: request.fingerprint(),
-            recurring: request.fingerprint(),
-            planned: OnceLock::new(),
+            fingerprint,
+            recurring: fingerprint,
+            once: Arc::default(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
@@ -105,7 +147,7 @@ impl Work {
             },
             fingerprint: Fingerprint::of(&canonical),
             recurring: Fingerprint::of(&recurring),
-            planned: OnceLock::new(),
+            once: Arc::default(),
         }
     }
 
@@ -139,15 +181,50 @@ impl Work {
             }),
             _ => None,
         };
-        self.planned.get_or_init(name).as_ref()
+        self.once.planned.get_or_init(name).as_ref()
     }
 
     /// Of the whole request: those that read the same while searching may bring other hits.
     pub(crate) fn identity(&self) -> Option<Fingerprint> {
-        let Collect::Hits(request) = &self.collect else {
-            return None;
+        let identity = || match &self.collect {
+            Collect::Hits(request) => Some(Fingerprint::of(&request.to_value().ok()?)),
+            Collect::Custom { .. } => None,
         };
-        Some(Fingerprint::of(&request.to_value().ok()?))
+        *self.once.identity.get_or_init(identity)
+    }
+
+    /// What is run in `split`, compiled on `pool` once for all splits of its schema: that and the
+    /// tokenizers, which are the same for all splits of a warmer, are all that a query is bound to.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub(crate) async fn compiled(
+        &self,
+        split: &Arc<Split>,
+        limits: &ExpansionSettings,
+        pool: &Arc<ThreadPool>,
+    ) -> Result<Compiled> {
+        let cell = self.cell(split.schema_key());
+        if let Some(compiled) = cell.get() {
+            return Ok(compiled.clone());
+        }
+        let compile = || {
+            let (work, split, limits) = (self.clone(), Arc::clone(split), *limits);
+            pool::run(pool, move || work.compile(split.index(), &limits))
+        };
+        cell.get_or_try_init(compile).await.cloned()
+    }
+
+    fn cell(&self, schema: SchemaKey) -> Arc<OnceCell<Compiled>> {
+        let compiled = &self.once.compiled;
+        let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, cell)) = compiled.iter().find(|(key, _)| *key == schema) {
+            return Arc::clone(cell);
+        }
+        let cell = Arc::default();
+        compiled.push((schema, Arc::clone(&cell)));
+        cell
     }
 
     /// Whether anybody can ask for the same work again.
@@ -202,20 +279,22 @@ impl Work {
         }
     }
 
-    /// The query of a request and what it wants beside its hits, when nobody asks what they read.
+    /// What is run in an index, when nobody asks what it reads.
     ///
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
-    pub(crate) fn compile(
-        request: &SearchRequest,
-        index: &Index,
-        limits: &ExpansionSettings,
-    ) -> Result<(Arc<dyn Query>, Arc<Extras>)> {
-        let bound = BoundRequest::new(request, index, limits)?;
-        needs_of_sort(request, &index.schema())?;
-        let query = bound.clause.query(limits).into();
-        Ok((query, Arc::new(bound.extras(limits))))
+    pub(crate) fn compile(&self, index: &Index, limits: &ExpansionSettings) -> Result<Compiled> {
+        match &self.collect {
+            Collect::Custom { now, .. } => {
+                let clause = self.filter.bind_at(index, "query", *now)?;
+                Ok(Compiled {
+                    query: clause.query(limits).into(),
+                    extras: Arc::default(),
+                })
+            }
+            Collect::Hits(request) => Compiled::of_request(request, index, limits),
+        }
     }
 
     fn bind_request(
