@@ -74,7 +74,7 @@ impl Fetched {
             .collect();
         let batches = split.files().extents().missing(fresh);
         self.predicted = self.predicted.then(Traffic {
-            gets: batches.len() as u64,
+            gets: batches.iter().map(|batch| batch.gets).sum(),
             bytes: batches
                 .iter()
                 .map(|batch| batch.range.end - batch.range.start)
