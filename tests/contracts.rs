@@ -21,6 +21,8 @@ mod one_version;
 #[cfg(feature = "sstable")]
 #[path = "contracts/opaque.rs"]
 mod opaque;
+#[path = "contracts/plan_store.rs"]
+mod plan_store;
 #[path = "contracts/plans.rs"]
 mod plans;
 #[path = "contracts/rounds.rs"]

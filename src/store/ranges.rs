@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::Traffic;
+
 /// Sorts `ranges`, drops empty ones and joins those that overlap or touch.
 pub(crate) fn normalise(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.retain(|range| range.start < range.end);
@@ -56,6 +58,16 @@ impl Batch {
             range: start..end,
             gets: rule.gets(end - start),
             parts,
+        }
+    }
+
+    /// What one round of these fetches is.
+    pub(crate) fn traffic(batches: &[Self]) -> Traffic {
+        let bytes = batches.iter().map(|it| it.range.end - it.range.start);
+        Traffic {
+            gets: batches.iter().map(|it| it.gets).sum(),
+            bytes: bytes.sum(),
+            rounds: u64::from(!batches.is_empty()),
         }
     }
 

@@ -4,6 +4,7 @@
 mod builder;
 mod learned;
 mod outcome;
+mod plans;
 mod registry;
 mod run;
 mod settings;
@@ -16,6 +17,7 @@ mod work;
 
 pub use builder::WarmerBuilder;
 pub use outcome::Outcome;
+pub use plans::PlanLoad;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
 pub(crate) use task::Warmed;
