@@ -23,11 +23,15 @@ mod one_version;
 mod opaque;
 #[path = "contracts/plan_store.rs"]
 mod plan_store;
+#[path = "contracts/plans.rs"]
+mod plans;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/soak.rs"]
 mod soak;
 #[path = "contracts/test_store.rs"]
 mod test_store;
+#[path = "contracts/traces.rs"]
+mod traces;
 #[path = "contracts/warmth.rs"]
 mod warmth;

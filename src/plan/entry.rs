@@ -35,6 +35,18 @@ impl SplitPlan {
         self.footer.clone()
     }
 
+    /// Whether its ranges can be those of a split: inside the object, and in order.
+    pub(crate) fn is_sound(&self) -> bool {
+        let size = self.version.size;
+        let fits = |range: &Range<u64>| range.start < range.end && range.end <= size;
+        let documents = self.documents.iter().map(|plan| &plan.ranges);
+        let lists = [&self.open, &self.search].into_iter().chain(documents);
+        let mut lists = lists.map(|list| {
+            list.iter().all(fits) && list.windows(2).all(|pair| pair[0].end < pair[1].start)
+        });
+        fits(&self.footer) && self.footer.end == size && lists.all(|sound| sound)
+    }
+
     /// What the hits of `request` bring, as far as that is known.
     pub(crate) fn documents_of(&self, request: Option<Fingerprint>) -> &[Range<u64>] {
         let of = |plan: &&DocumentPlan| Some(plan.request) == request;

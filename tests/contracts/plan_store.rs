@@ -149,7 +149,10 @@ async fn what_is_proven_absent_is_not_looked_for_by_another_node() {
             newcomer.open(&split[0]).await.unwrap();
             counted.take();
             let both = json!({ "bool": { "filter": [query, { "term": { "tag": "t3" } }] } });
-            let response = newcomer.search(&split, &request(both).size(0)).await.unwrap();
+            let response = newcomer
+                .search(&split, &request(both).size(0))
+                .await
+                .unwrap();
             assert_eq!(response.hits.total.unwrap().value, 0);
             assert_eq!(newcomer.statistics().plan_hits, 0);
             assert_eq!(counted.take(), [], "{query}");
