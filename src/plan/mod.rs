@@ -29,7 +29,6 @@ pub use absence_entry::AbsenceEntry;
 pub(crate) use absences::Absences;
 pub use clauses::ClauseExplanation;
 pub use component::Component;
-pub(crate) use entry::DocumentPlan;
 pub use entry::{PlanEntry, PlanSource, SplitPlan};
 pub use explanation::{ComponentCost, Explanation};
 pub(crate) use known::{KnownPlans, Planned};

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::Traffic;
+
 /// Sorts `ranges`, drops empty ones and joins those that overlap or touch.
 pub(crate) fn normalise(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.retain(|range| range.start < range.end);
@@ -47,6 +49,16 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// What one round of these GETs is.
+    pub(crate) fn traffic(batches: &[Self]) -> Traffic {
+        let bytes = batches.iter().map(|it| it.range.end - it.range.start);
+        Traffic {
+            gets: batches.len() as u64,
+            bytes: bytes.sum(),
+            rounds: u64::from(!batches.is_empty()),
+        }
+    }
+
     /// Bytes fetched that no part asked for.
     pub(crate) fn waste(&self) -> u64 {
         let useful: u64 = self.parts.iter().map(|part| part.end - part.start).sum();

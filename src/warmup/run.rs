@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Depth, PlanEntry, Resolution, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
-use crate::store::{ObjectHandle, TrafficCounter};
+use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter};
 
 impl Warmer {
     pub(super) async fn run(
@@ -68,6 +68,23 @@ impl Warmer {
         self.resolve(address, work, traffic).await
     }
 
+    /// What going by the plan of a request would send now, when one is known.
+    pub(super) async fn predict_replay(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+    ) -> Option<Traffic> {
+        let planned = work.planned(&self.settings().expansion)?;
+        let entry = self.inner.planner.plans.find(address.path(), planned)?;
+        let plan = entry.plan();
+        let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let is_open = self.inner.opener.opened(address.path()).await.is_some();
+        let extents = self.inner.cache.split(&object);
+        Some(Batch::traffic(
+            &extents.missing(plan.ranges(work.identity(), is_open)),
+        ))
+    }
+
     /// Warms by a recorded plan: everything in one round, the footer with it when the split is not
     /// open.
     async fn replay(
@@ -83,12 +100,7 @@ impl Warmer {
         let opener = &self.inner.opener;
         let opened = opener.opened(address.path()).await;
         let extents = self.inner.cache.split(&object);
-        let mut ranges = plan.search.clone();
-        ranges.extend_from_slice(plan.documents_of(work.identity()));
-        if opened.is_none() {
-            ranges.extend(plan.open.iter().cloned());
-            ranges.push(plan.footer());
-        }
+        let ranges = plan.ranges(work.identity(), opened.is_some());
         // Polled first, so that what opening reads is on its way when it asks for it.
         let fetch = extents.acquire(ranges, traffic);
         let open = async {
@@ -199,6 +211,9 @@ fn is_of_no_use(error: &Error) -> bool {
     let kind = error.kind();
     matches!(
         kind,
-        ErrorKind::Budget | ErrorKind::Corrupt | ErrorKind::SplitChanged
+        ErrorKind::Budget
+            | ErrorKind::Corrupt
+            | ErrorKind::InvalidRequest
+            | ErrorKind::SplitChanged
     )
 }

@@ -190,12 +190,15 @@ impl Warmer {
         request: &SearchRequest,
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
+        let replay = self.predict_replay(split, &work).await;
         let split = self.open(split).await?;
         let demand = self.compile(&split, &work, true).await?.demand;
         let planner = &self.inner.planner;
         let traffic = TrafficCounter::default();
         let resolution = resolve(&split, demand, Depth::Dictionaries, planner, &traffic).await?;
-        Explanation::new(&split, &resolution)
+        let mut explanation = Explanation::new(&split, &resolution)?;
+        explanation.replay = replay;
+        Ok(explanation)
     }
 
     /// What a split is made of: files, segments, bytes of each component and field.
