@@ -10,7 +10,8 @@ use tantivy::schema::{Field, Type};
 use super::ranges::Ranges;
 use crate::filter::Fingerprint;
 use crate::plan::absences::{Absence, Absent};
-use crate::plan::{AbsenceEntry, DocumentPlan, PlanEntry, PlanSource, SplitPlan};
+use crate::plan::entry::DocumentPlan;
+use crate::plan::{AbsenceEntry, PlanEntry, PlanSource, SplitPlan};
 use crate::store::{ObjectHandle, ObjectVersion};
 
 /// Documents and segments of one plan: bounds far beyond what there is.
