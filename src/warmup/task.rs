@@ -167,6 +167,11 @@ impl Warmup {
         self.task.key.fingerprint
     }
 
+    /// What it has sent so far.
+    pub fn traffic(&self) -> Traffic {
+        self.task.traffic.snapshot()
+    }
+
     /// Whether the warmup has ended, well or not.
     pub fn is_finished(&self) -> bool {
         self.task.finished.borrow().is_some()

@@ -352,6 +352,10 @@ impl Warmer {
         self.inner.late_reads.fetch_add(reads, Ordering::Relaxed);
     }
 
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
     pub(crate) fn pool(&self) -> &Arc<ThreadPool> {
         &self.inner.planner.pool
     }
