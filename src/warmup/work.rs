@@ -14,6 +14,7 @@ use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
 };
 use crate::plan::Planned;
+use crate::store::Request;
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct Work {
     recurring: Fingerprint,
     /// How plans know it, from when that is first asked for.
     planned: OnceLock<Option<Planned>>,
+    /// As what the fetches of its warmups take turns with those of others.
+    queued: Request,
 }
 
 /// Work that has met the schema of a split.
@@ -70,6 +73,7 @@ impl Work {
             fingerprint: request.fingerprint(),
             recurring: request.fingerprint(),
             planned: OnceLock::new(),
+            queued: Request::default(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
@@ -106,11 +110,16 @@ impl Work {
             fingerprint: Fingerprint::of(&canonical),
             recurring: Fingerprint::of(&recurring),
             planned: OnceLock::new(),
+            queued: Request::default(),
         }
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    pub(crate) fn queued(&self) -> &Request {
+        &self.queued
     }
 
     /// Under what its late reads are remembered.
