@@ -207,6 +207,7 @@ impl Warmup {
             None if Instant::now() >= deadline => (Outcome::TimedOut, None),
             None => {
                 let started = Instant::now();
+                self.task.traffic.urgency().raise();
                 match timeout_at(deadline, self.task.finished()).await {
                     Ok(Ok(warmed)) => (Outcome::Waited(started.elapsed()), Some(warmed)),
                     Ok(Err(error)) => (Outcome::Failed(error), None),
