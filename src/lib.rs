@@ -150,4 +150,6 @@ pub use split::{
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,
 };
 pub use store::{GetOutcome, GetTrace, SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
-pub use warmup::{Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmup};
+pub use warmup::{
+    Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
+};

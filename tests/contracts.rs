@@ -4,6 +4,8 @@
 mod bounded;
 #[path = "contracts/cancellation.rs"]
 mod cancellation;
+#[path = "contracts/classify.rs"]
+mod classify;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]

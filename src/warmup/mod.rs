@@ -2,6 +2,7 @@
 //! number of readers.
 
 mod builder;
+mod classify;
 mod learned;
 mod outcome;
 mod plans;
@@ -16,6 +17,7 @@ mod warmer;
 mod work;
 
 pub use builder::WarmerBuilder;
+pub use classify::Warmth;
 pub use outcome::Outcome;
 pub use plans::PlanLoad;
 pub use settings::WarmerSettings;

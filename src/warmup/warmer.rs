@@ -228,9 +228,12 @@ impl Warmer {
         let (plans, plan_bytes) = self.inner.planner.plans.usage();
         let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
         let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
+        let estimate = cache.fetcher().estimate();
         Statistics {
             gets,
             bytes,
+            time_to_first_byte_us: estimate.first_byte().as_micros() as u64,
+            bandwidth: estimate.bytes_per_second() as u64,
             cached_bytes: cache.cached_bytes(),
             cached_extents: cache.cached_extents(),
             capacity_bytes: cache.capacity_bytes(),
