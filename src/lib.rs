@@ -87,6 +87,7 @@
 //! | `forewarm_plan_store_loaded_total` | counter | rows | loaded |
 //! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
 //! | `forewarm_plan_store_saved_total` | counter | rows | saved |
+//! | `forewarm_jobs_total` | counter | jobs | of managers that have ended, by `state` |
 //! | `forewarm_joins_total` | counter | joins | by `outcome` |
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
@@ -104,6 +105,7 @@ mod cache;
 mod directory;
 mod error;
 mod filter;
+mod manager;
 mod needs;
 mod plan;
 mod pool;
@@ -138,6 +140,10 @@ pub use filter::{
     SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
     ZeroTermsQuery,
 };
+pub use manager::{
+    JobHandle, JobId, JobItem, JobState, JobStatus, Manager, ManagerSettings, ManagerSnapshot,
+    ShutdownReport, SourceStatistics, WaitBucket,
+};
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,
     ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore, PlanStoreSettings, SplitPlan,
@@ -150,4 +156,6 @@ pub use split::{
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,
 };
 pub use store::{GetOutcome, GetTrace, SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
-pub use warmup::{Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmup};
+pub use warmup::{
+    Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
+};

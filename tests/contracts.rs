@@ -4,6 +4,8 @@
 mod bounded;
 #[path = "contracts/cancellation.rs"]
 mod cancellation;
+#[path = "contracts/classify.rs"]
+mod classify;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]
@@ -16,6 +18,8 @@ mod hostile_requests;
 mod lifecycle;
 #[path = "contracts/limits.rs"]
 mod limits;
+#[path = "contracts/manager.rs"]
+mod manager;
 #[path = "contracts/one_version.rs"]
 mod one_version;
 #[cfg(feature = "sstable")]

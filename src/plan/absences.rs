@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use moka::sync::Cache;
 use tantivy::Term;
@@ -23,6 +24,8 @@ const OVERHEAD: usize = 256;
 #[derive(Clone)]
 pub(crate) struct Absences {
     known: Cache<Absence, ()>,
+    /// Whether anything was ever remembered; moka counts what it holds only now and then.
+    any: Arc<AtomicBool>,
     /// To where what is found is written.
     writer: Option<Arc<PlanWriter>>,
 }
@@ -98,11 +101,20 @@ impl Absences {
         let weigh =
             |absence: &Absence, (): &()| u32::try_from(absence.weight()).unwrap_or(u32::MAX);
         let known = Cache::builder().max_capacity(bytes).weigher(weigh).build();
-        Self { known, writer }
+        Self {
+            known,
+            any: Arc::default(),
+            writer,
+        }
+    }
+
+    /// Whether nothing at all is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Relaxed)
     }
 
     pub(crate) fn knows(&self, split: &Split, segment: usize, need: &Need) -> bool {
-        self.known.entry_count() > 0
+        !self.is_empty()
             && absence(split, segment, need)
                 .is_some_and(|absence| self.known.contains_key(&absence))
     }
@@ -115,6 +127,7 @@ impl Absences {
                 writer.record_absence(absence.clone());
             }
             self.known.insert(absence, ());
+            self.any.store(true, Ordering::Relaxed);
         }
     }
 
@@ -122,13 +135,13 @@ impl Absences {
     pub(crate) fn add(&self, entries: impl IntoIterator<Item = AbsenceEntry>) {
         for entry in entries {
             self.known.insert(entry.absence, ());
+            self.any.store(true, Ordering::Relaxed);
         }
-        // Until then it counts as empty.
-        self.known.run_pending_tasks();
     }
 
     pub(crate) fn clear(&self) {
         self.known.invalidate_all();
+        self.any.store(false, Ordering::Relaxed);
     }
 
     /// How many are remembered, about.

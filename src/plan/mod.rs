@@ -32,6 +32,7 @@ pub use component::Component;
 pub use entry::{PlanEntry, PlanSource, SplitPlan};
 pub use explanation::{ComponentCost, Explanation};
 pub(crate) use known::{KnownPlans, Planned};
+pub(crate) use progress::is_proven_empty;
 pub(crate) use resolve::{Depth, Planner, Resolution, resolve};
 pub(crate) use store::{Clock, PlanWriter};
 pub use store::{DirectoryPlans, ObjectPlans, PlanBatch, PlanStore, PlanStoreSettings};

@@ -2,6 +2,7 @@
 //! number of readers.
 
 mod builder;
+mod classify;
 mod learned;
 mod outcome;
 mod plans;
@@ -17,6 +18,7 @@ mod whole;
 mod work;
 
 pub use builder::WarmerBuilder;
+pub use classify::Warmth;
 pub use outcome::Outcome;
 pub use plans::PlanLoad;
 pub use settings::WarmerSettings;

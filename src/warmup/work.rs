@@ -18,6 +18,7 @@ use crate::needs::{
 use crate::plan::Planned;
 use crate::pool;
 use crate::split::{SchemaKey, Split};
+use crate::store::Request;
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub(crate) struct Work {
     fingerprint: Fingerprint,
     /// Equal for works that probably read the same, whoever asks for them.
     recurring: Fingerprint,
+    /// As what the fetches of its warmups take turns with those of others.
+    queued: Request,
     once: Arc<Once>,
 }
 
@@ -112,6 +115,7 @@ impl Work {
             fingerprint,
             recurring: fingerprint,
             once: Arc::default(),
+            queued: Request::default(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
@@ -148,11 +152,16 @@ impl Work {
             fingerprint: Fingerprint::of(&canonical),
             recurring: Fingerprint::of(&recurring),
             once: Arc::default(),
+            queued: Request::default(),
         }
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    pub(crate) fn queued(&self) -> &Request {
+        &self.queued
     }
 
     /// Under what its late reads are remembered.

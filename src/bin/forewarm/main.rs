@@ -13,6 +13,7 @@ mod index;
 mod inspect;
 mod ndjson;
 mod pack;
+mod plans;
 mod schema;
 mod search;
 mod session;
