@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+use crate::generate::GenerateArgs;
 use crate::units::{parse_bandwidth, parse_bytes, parse_duration};
 use crate::url::parse_option;
 
@@ -113,6 +114,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     Search(SearchArgs),
     Demo(DemoArgs),
+    Generate(GenerateArgs),
 }
 
 /// Options of the object store.

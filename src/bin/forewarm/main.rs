@@ -9,6 +9,7 @@ mod demo_data;
 mod engine;
 mod explain;
 mod failure;
+mod generate;
 mod index;
 mod inspect;
 mod ndjson;
@@ -100,6 +101,7 @@ async fn execute(cli: &Cli, session: &Session) -> Outcome {
         Command::Explain(args) => explain::run(session, args).await,
         Command::Search(args) => search::run(session, args).await,
         Command::Demo(args) => demo::run(session, args).await,
+        Command::Generate(args) => generate::run(session, args).await,
     }
 }
 
