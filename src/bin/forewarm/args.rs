@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+use crate::bench::BenchArgs;
 use crate::generate::GenerateArgs;
 use crate::units::{parse_bandwidth, parse_bytes, parse_duration};
 use crate::url::parse_option;
@@ -113,6 +114,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Explain(ExplainArgs),
     Search(SearchArgs),
+    Bench(BenchArgs),
     Demo(DemoArgs),
     Generate(GenerateArgs),
 }

@@ -3,6 +3,7 @@
 #![warn(clippy::unwrap_used)]
 
 mod args;
+mod bench;
 mod bodies;
 mod demo;
 mod demo_data;
@@ -18,6 +19,7 @@ mod schema;
 mod search;
 mod session;
 mod table;
+mod tap;
 mod tree;
 mod units;
 mod uploads;
@@ -95,6 +97,7 @@ async fn run(cli: &Cli, session: &Session) -> u8 {
 
 async fn execute(cli: &Cli, session: &Session) -> Outcome {
     match &cli.command {
+        Command::Bench(args) => bench::run(session, args).await,
         Command::Pack(args) => pack::run(session, args).await,
         Command::Inspect(args) => inspect::run(session, args).await,
         Command::Verify(args) => verify::run(session, args).await,

@@ -248,7 +248,10 @@ mod tests {
     fn gets_side_by_side_are_one_round() {
         assert_eq!(chain(&[]), 0);
         assert_eq!(chain(&[get(0, 10), get(0, 12), get(1, 9)]), 1);
-        assert_eq!(chain(&[get(0, 10), get(0, 30), get(11, 20), get(21, 40)]), 3);
+        assert_eq!(
+            chain(&[get(0, 10), get(0, 30), get(11, 20), get(21, 40)]),
+            3
+        );
     }
 
     #[tokio::test]
@@ -265,7 +268,10 @@ mod tests {
             .iter()
             .map(|get| (get.range.clone(), get.bytes, get.failed))
             .collect();
-        assert_eq!(seen, [(10..30, 20, false), (0..0, 0, false), (0..0, 0, true)]);
+        assert_eq!(
+            seen,
+            [(10..30, 20, false), (0..0, 0, false), (0..0, 0, true)]
+        );
         assert!(tap.take().is_empty());
     }
 }

@@ -93,7 +93,11 @@ mod tests {
             return 0;
         }
         (1..=bytes.len())
-            .filter(|&end| bytes[..end].windows(2).all(|pair| pair[1] - pair[0] - 1 <= gap))
+            .filter(|&end| {
+                bytes[..end]
+                    .windows(2)
+                    .all(|pair| pair[1] - pair[0] - 1 <= gap)
+            })
             .map(|end| 1 + brute_force(&bytes[end..], gap))
             .min()
             .unwrap_or(0)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forewarm::{
-    ResidentSplits, SearchRequest, SearchResponse, SimulatedSettings, SimulatedStore, SplitAddress,
-    Warmer, WarmerBuilder, WarmerSettings,
+    SearchRequest, SearchResponse, SimulatedSettings, SimulatedStore, SplitAddress, Warmer,
+    WarmerBuilder, WarmerSettings,
 };
 use object_store::ObjectStore;
 use rayon::ThreadPool;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::forget::{Forget, Needs};
 use super::measured::{Course, Leg, Measured, Sample};
 use super::oracle::{Least, least};
+use super::resident::Resident;
 use super::ways::Way;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
@@ -41,9 +42,8 @@ pub(crate) struct Track {
     /// With their footers, as a catalogue knows them.
     pub(crate) splits: Vec<SplitAddress>,
     pub(crate) pool: Arc<ThreadPool>,
-    pub(crate) resident: ResidentSplits,
+    pub(crate) resident: Resident,
     pub(crate) forget: Forget,
-    pub(crate) memory: u64,
 }
 
 /// How the store behaves, and what is run over it.
@@ -128,7 +128,7 @@ impl Track {
         let before = resident_memory();
         let sample = match course.way {
             Way::Everything => self.everything(shared, store, &tap).await,
-            Way::First => self.ours(shared, self.warmer(store), &tap).await,
+            Way::First => self.ours(shared, self.warmer(store).build()?, &tap).await,
             Way::Forget => match &shared.needs {
                 Ok(needs) => self.forgetful(shared, needs, store, &tap).await,
                 Err(reason) => {
@@ -137,11 +137,16 @@ impl Track {
                 }
             },
             Way::Ideal => self.ideal(shared).await,
-            Way::None => self.unwarmed(shared, self.warmer(store), &tap).await,
+            Way::None => {
+                self.unwarmed(shared, self.warmer(store).build()?, &tap)
+                    .await
+            }
             Way::Planned => match &shared.teacher {
                 Some(teacher) => {
-                    let taught = taught(self.warmer(store), teacher);
-                    self.ours(shared, taught, &tap).await
+                    let warmer = self.warmer(store).build()?;
+                    let plans = teacher.plans();
+                    warmer.add_plans(plans.iter().map(|plan| plan.as_ref().clone()));
+                    self.ours(shared, warmer, &tap).await
                 }
                 None => return Ok(()),
             },
@@ -160,15 +165,9 @@ impl Track {
         Ok(())
     }
 
-    async fn ours(
-        &self,
-        shared: &Shared<'_>,
-        builder: WarmerBuilder,
-        tap: &Tap,
-    ) -> Outcome<Sample> {
-        let started = Instant::now();
-        let warmer = builder.build()?;
+    async fn ours(&self, shared: &Shared<'_>, warmer: Warmer, tap: &Tap) -> Outcome<Sample> {
         let request = &shared.body.request;
+        let started = Instant::now();
         let response = warmer.search(&self.splits, request).await?;
         let first = Leg::reported(started.elapsed(), tap.take(), &response.report);
         shared.check(&response)?;
@@ -185,15 +184,9 @@ impl Track {
         })
     }
 
-    async fn unwarmed(
-        &self,
-        shared: &Shared<'_>,
-        builder: WarmerBuilder,
-        tap: &Tap,
-    ) -> Outcome<Sample> {
-        let started = Instant::now();
-        let warmer = builder.build()?;
+    async fn unwarmed(&self, shared: &Shared<'_>, warmer: Warmer, tap: &Tap) -> Outcome<Sample> {
         let request = &shared.body.request;
+        let started = Instant::now();
         let response = warmer.search_without_warming(&self.splits, request).await?;
         let first = Leg::reported(started.elapsed(), tap.take(), &response.report);
         shared.check(&response)?;
@@ -213,8 +206,8 @@ impl Track {
         tap: &Tap,
     ) -> Outcome<Sample> {
         let started = Instant::now();
-        let warmer = self.warmer(store).build()?;
-        let resident = ResidentSplits::load(&warmer, &self.splits, self.memory).await?;
+        let store: Arc<dyn ObjectStore> = store;
+        let resident = Resident::load(&store, &self.pool, &self.splits).await?;
         let response = resident.search(&shared.body.request).await?;
         let first = Leg::new(started.elapsed(), tap.take(), 0);
         shared.check(&response)?;
@@ -336,12 +329,6 @@ impl Track {
     }
 }
 
-/// The builder, with all that another warmer has learnt.
-fn taught(builder: WarmerBuilder, teacher: &Warmer) -> WarmerBuilder {
-    let _ = teacher;
-    builder
-}
-
 impl Shared<'_> {
     /// Fails when an answer is not the ideal one.
     fn check(&self, response: &SearchResponse) -> Outcome {
@@ -379,7 +366,9 @@ fn answer(response: &SearchResponse) -> Outcome<Value> {
 /// Bytes of this process that are in memory, where Linux tells.
 fn resident_memory() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

@@ -27,8 +27,7 @@ impl Runs {
     fn find(&self, range: &Range<u64>) -> Option<OwnedBytes> {
         let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = runs.range(..=range.start).rev();
-        let (start, run) =
-            before.find(|(start, run)| **start + run.len() as u64 >= range.end)?;
+        let (start, run) = before.find(|(start, run)| **start + run.len() as u64 >= range.end)?;
         let from = (range.start - start) as usize;
         Some(run.slice(from..from + (range.end - range.start) as usize))
     }

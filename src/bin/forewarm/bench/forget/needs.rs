@@ -85,7 +85,9 @@ impl Needs {
             return;
         };
         match kind {
-            "exists" => self.columns.extend(inside["field"].as_str().map(str::to_owned)),
+            "exists" => self
+                .columns
+                .extend(inside["field"].as_str().map(str::to_owned)),
             "match_phrase_prefix" => {
                 for (field, text) in texts(fields, "query") {
                     let last = text.split_whitespace().last().unwrap_or_default();
@@ -100,7 +102,9 @@ impl Needs {
             }
             "range" => {
                 let numeric = |name: &&String| {
-                    let field = schema.get_field(name).map(|field| schema.get_field_entry(field));
+                    let field = schema
+                        .get_field(name)
+                        .map(|field| schema.get_field_entry(field));
                     field.is_ok_and(|entry| {
                         entry.is_fast() && !matches!(entry.field_type(), FieldType::Str(_))
                     })
@@ -178,7 +182,10 @@ mod tests {
         )
         .unwrap();
         let needs = Needs::of(&request, &schema).unwrap();
-        assert_eq!(needs.columns.iter().collect::<Vec<_>>(), ["n", "s", "x", "y"]);
+        assert_eq!(
+            needs.columns.iter().collect::<Vec<_>>(),
+            ["n", "s", "x", "y"]
+        );
         assert_eq!(needs.prefixes, [("t".to_owned(), "ab".to_owned(), false)]);
         assert_eq!(needs.patterns, [("t".to_owned(), r"a.*\.c".to_owned())]);
         assert!(!needs.norms);

@@ -43,8 +43,8 @@ pub(super) fn search(
     request: &SearchRequest,
     aggregations: Option<Aggregations>,
 ) -> Outcome<Hits> {
-    let aggregate = aggregations
-        .map(|it| AggregationCollector::from_aggs(it, AggContextParams::default()));
+    let aggregate =
+        aggregations.map(|it| AggregationCollector::from_aggs(it, AggContextParams::default()));
     if request.hits_wanted() == 0 {
         let (total, _) = collect(splits, &(Count, aggregate))?;
         return Ok(Hits {
@@ -128,7 +128,9 @@ where
         let (found, total, _) = collect(splits, &(top, Count, aggregate))?;
         (found, Some(total as u64))
     };
-    let hits = found.into_iter().map(|(_, address)| locate(splits, address));
+    let hits = found
+        .into_iter()
+        .map(|(_, address)| locate(splits, address));
     Ok(Hits {
         hits: hits.collect(),
         total,
@@ -205,7 +207,11 @@ impl Bm25StatisticsProvider for Statistics<'_> {
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        let lock = || self.frequencies.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || {
+            self.frequencies
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         if let Some(&known) = lock().get(term) {
             return Ok(known);
         }

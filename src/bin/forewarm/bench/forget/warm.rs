@@ -101,9 +101,11 @@ async fn warm_column(reader: &SegmentReader, name: &str) -> tantivy::Result<()> 
     if handles.is_empty() {
         handles = columns.list_subpath_dynamic_column_handles(name).await?;
     }
-    try_join_all(handles.iter().map(|handle| async move {
-        handle.file_slice().read_bytes_async().await
-    }))
+    try_join_all(
+        handles
+            .iter()
+            .map(|handle| async move { handle.file_slice().read_bytes_async().await }),
+    )
     .await?;
     Ok(())
 }
