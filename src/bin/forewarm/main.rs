@@ -15,6 +15,7 @@ mod index;
 mod inspect;
 mod ndjson;
 mod pack;
+mod report;
 mod schema;
 mod search;
 mod session;

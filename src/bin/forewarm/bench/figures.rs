@@ -25,6 +25,18 @@ impl Spread {
     }
 }
 
+impl Spread {
+    /// One value, over and over.
+    pub(crate) fn at(value: f64) -> Self {
+        Self {
+            p10: value,
+            median: value,
+            p90: value,
+            most: value,
+        }
+    }
+}
+
 /// The median; not a number where there is nothing.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     Spread::of(values).map_or(f64::NAN, |spread| spread.median)

@@ -22,13 +22,14 @@ pub(crate) use self::figures::Spread;
 use self::forget::Forget;
 pub(crate) use self::measured::{Measured, Setting};
 use self::resident::Resident;
-use self::summary::Summary;
+pub(crate) use self::summary::{Summary, ratio, time};
 use self::targets::Target;
 use self::track::{Body, Conditions, Track};
 pub(crate) use self::ways::Way;
 use crate::args::RequestArgs;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
+use crate::report::{self, Places};
 use crate::session::{Progress, Session};
 use crate::units;
 use crate::url::Place;
@@ -90,6 +91,9 @@ pub(crate) async fn run(session: &Session, args: &BenchArgs) -> Outcome {
             targets: targets::of(&setting),
             setting,
         });
+    }
+    if let Some(path) = &args.report {
+        write_report(path, args, &track, &report).await?;
     }
     if session.json() {
         session.print_json(&report)?;
@@ -168,6 +172,14 @@ fn store(args: &BenchArgs, latency: Duration) -> SimulatedSettings {
     settings.tail = args.asked_tail();
     settings.seed = args.seed;
     settings
+}
+
+async fn write_report(path: &str, args: &BenchArgs, track: &Track, report: &Report) -> Outcome {
+    let warmer = track.warmer(Arc::clone(&track.plain)).build()?;
+    let places = Places::of(&warmer, &track.splits).await?;
+    let page = report::bench_page(report, &places, args.waterfalls)?;
+    std::fs::write(path, page)
+        .map_err(|error| Failure::caused(format!("cannot write {path}"), &error))
 }
 
 /// Fails when a target was missed and somebody wants to know.
