@@ -134,12 +134,15 @@ pub use filter::{
     ZeroTermsQuery,
 };
 pub use plan::{
-    ClauseExplanation, Component, ComponentCost, Explanation, PlanEntry, PlanSource, SplitPlan,
+    AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,
+    ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore, PlanStoreSettings, SplitPlan,
 };
-pub use search::{Hit, Hits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming};
+pub use search::{
+    Hit, Hits, ResidentSplits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming,
+};
 pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,
 };
-pub use store::{SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
+pub use store::{GetOutcome, GetTrace, SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
 pub use warmup::{Outcome, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmup};

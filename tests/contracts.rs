@@ -21,11 +21,15 @@ mod one_version;
 #[cfg(feature = "sstable")]
 #[path = "contracts/opaque.rs"]
 mod opaque;
+#[path = "contracts/plans.rs"]
+mod plans;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/soak.rs"]
 mod soak;
 #[path = "contracts/test_store.rs"]
 mod test_store;
+#[path = "contracts/traces.rs"]
+mod traces;
 #[path = "contracts/warmth.rs"]
 mod warmth;

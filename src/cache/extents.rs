@@ -107,6 +107,13 @@ impl SplitExtents {
         candidate.filter(|extent| extent.covers(range))
     }
 
+    /// [`lookup`](Self::lookup), of which the cache takes note: what is used stays.
+    pub(crate) fn recall(&self, range: &Range<u64>) -> Option<Arc<Extent>> {
+        let extent = self.lookup(range)?;
+        self.cache.touch(self.id(), &extent);
+        Some(extent)
+    }
+
     /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs.
     pub(crate) fn missing(&self, ranges: Vec<Range<u64>>) -> Vec<Batch> {
         let mut keep = Found::default();

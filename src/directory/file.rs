@@ -154,6 +154,11 @@ impl SplitFile {
         }
         match &scope.mode {
             Mode::Probe(probe) => {
+                if probe.reads_cache()
+                    && let Some(extent) = extents.recall(&range)
+                {
+                    return Ok(extent.slice(&range));
+                }
                 if let Some(listed) = probe.listed().as_mut() {
                     let len = (range.end - range.start) as usize;
                     listed.push(range);

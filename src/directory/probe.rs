@@ -8,6 +8,9 @@ pub(crate) struct Probe {
     misses: Mutex<Misses>,
     /// While set, what is read is data whose bytes are not needed to go on.
     data: AtomicBool,
+    /// Whether the cache answers for what is not leased: what is read is used at once, and need not
+    /// be there again.
+    reads_cache: bool,
     /// While set, what is missing is listed here, and zeros are answered in its place.
     listing: Mutex<Option<Vec<Range<u64>>>>,
 }
@@ -28,6 +31,18 @@ impl Misses {
 }
 
 impl Probe {
+    /// A probe that misses only what is nowhere in memory, leased or not.
+    pub(crate) fn of_memory() -> Self {
+        Self {
+            reads_cache: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn reads_cache(&self) -> bool {
+        self.reads_cache
+    }
+
     /// Runs `work`, whose reads are of data that it need not see: in a probe, a miss of it does
     /// not keep other needs from going on. Answers whether nothing was missing.
     pub(crate) fn as_data(&self, work: impl FnOnce()) -> bool {

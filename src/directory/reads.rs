@@ -85,6 +85,12 @@ impl Reads {
         reads.entry(split).or_default().push(range.clone());
     }
 
+    /// What was read of a split.
+    pub(crate) fn of(&self, split: u64) -> Vec<Range<u64>> {
+        let reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.get(&split).cloned().unwrap_or_default()
+    }
+
     /// Different bytes that were read.
     pub(crate) fn bytes(&self) -> u64 {
         let reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);

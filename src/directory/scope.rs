@@ -19,6 +19,7 @@ pub enum OnMiss {
     Fetch,
 }
 
+#[derive(Clone)]
 pub(super) enum Mode {
     Probe(Arc<Probe>),
     Search {
@@ -31,7 +32,7 @@ pub(super) enum Mode {
 pub(crate) struct ReadScope {
     /// By split: a search over many splits reads statistics of all of them.
     /// Sorted: it is searched for every read, and hashing would cost more.
-    leases: Box<[(u64, Arc<Lease>)]>,
+    leases: Arc<[(u64, Arc<Lease>)]>,
     pub(super) mode: Mode,
     /// Where reads are recorded, when anybody wants to know.
     pub(super) reads: Option<Arc<Reads>>,
@@ -73,6 +74,25 @@ impl ReadScope {
             // It is shared only once somebody is in it.
             Err(scope) => scope,
         }
+    }
+
+    /// A scope with the same leases, in which misses are recorded in `probe`.
+    pub(crate) fn probing(&self, probe: Arc<Probe>) -> Arc<Self> {
+        Arc::new(Self {
+            leases: Arc::clone(&self.leases),
+            mode: Mode::Probe(probe),
+            reads: None,
+        })
+    }
+
+    /// A scope of the same kind in which nothing is leased and no read recorded.
+    pub(crate) fn without_leases(&self) -> Arc<Self> {
+        Self::new(Vec::new(), self.mode.clone(), None)
+    }
+
+    /// How many splits it leases something of.
+    pub(crate) fn leased_splits(&self) -> usize {
+        self.leases.len()
     }
 
     /// What is leased of a split.

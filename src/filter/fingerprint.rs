@@ -41,6 +41,11 @@ impl Fingerprint {
         Self(hash.finalize().into())
     }
 
+    /// A fingerprint that was kept.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     ///
     /// ```

@@ -1,5 +1,6 @@
 //! What splits are known not to hold.
 
+use std::fmt;
 use std::ops::Bound;
 
 use moka::sync::Cache;
@@ -17,50 +18,89 @@ const OVERHEAD: usize = 256;
 /// Terms and expansions that were looked for and not found. Splits never change, so what is absent
 /// stays absent; what is forgotten is only looked up again.
 #[derive(Clone)]
-pub(crate) struct Absences(Cache<Key, ()>);
+pub(crate) struct Absences(Cache<Absence, ()>);
 
-#[derive(Clone, Eq, Hash, PartialEq)]
-struct Key {
-    object: ObjectHandle,
-    segment: usize,
-    what: What,
+/// One thing that a segment was found not to hold.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Absence {
+    pub(crate) object: ObjectHandle,
+    /// The segment's place in `meta.json`.
+    pub(crate) segment: usize,
+    pub(crate) what: Absent,
 }
 
+/// What is not there.
 #[derive(Clone, Eq, Hash, PartialEq)]
-enum What {
+pub(crate) enum Absent {
+    /// Terms that begin so and go on as the source of an automaton says.
     Pattern(Field, Vec<u8>, String),
+    /// Terms between two bounds.
     Range(Field, Bound<Vec<u8>>, Bound<Vec<u8>>),
     Term(Term),
+}
+
+impl Absence {
+    /// Bytes it takes in memory, bookkeeping included.
+    pub(crate) fn weight(&self) -> usize {
+        let what = match &self.what {
+            Absent::Pattern(_, beginning, source) => beginning.len() + source.len(),
+            Absent::Range(_, lower, upper) => {
+                let len = |bound: &Bound<Vec<u8>>| match bound {
+                    Bound::Included(bytes) | Bound::Excluded(bytes) => bytes.len(),
+                    Bound::Unbounded => 0,
+                };
+                len(lower) + len(upper)
+            }
+            Absent::Term(term) => term.serialized_value_bytes().len(),
+        };
+        OVERHEAD + self.object.weight() + what
+    }
+}
+
+/// Bytes, not values: those of a stored absence need not be of the type that they say.
+impl fmt::Debug for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern(field, beginning, source) => f
+                .debug_tuple("Pattern")
+                .field(field)
+                .field(beginning)
+                .field(source)
+                .finish(),
+            Self::Range(field, lower, upper) => f
+                .debug_tuple("Range")
+                .field(field)
+                .field(lower)
+                .field(upper)
+                .finish(),
+            Self::Term(term) => {
+                let value = term.value();
+                let bytes = value.as_serialized();
+                f.debug_tuple("Term")
+                    .field(&term.field())
+                    .field(&bytes)
+                    .finish()
+            }
+        }
+    }
 }
 
 impl Absences {
     /// Remembers as many as fit into `bytes`.
     pub(crate) fn new(bytes: u64) -> Self {
-        let weigh = |key: &Key, (): &()| {
-            let what = match &key.what {
-                What::Pattern(_, beginning, source) => beginning.len() + source.len(),
-                What::Range(_, lower, upper) => {
-                    let len = |bound: &Bound<Vec<u8>>| match bound {
-                        Bound::Included(bytes) | Bound::Excluded(bytes) => bytes.len(),
-                        Bound::Unbounded => 0,
-                    };
-                    len(lower) + len(upper)
-                }
-                What::Term(term) => term.serialized_value_bytes().len(),
-            };
-            u32::try_from(OVERHEAD + key.object.weight() + what).unwrap_or(u32::MAX)
-        };
+        let weigh =
+            |absence: &Absence, (): &()| u32::try_from(absence.weight()).unwrap_or(u32::MAX);
         Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
 
     pub(crate) fn knows(&self, split: &Split, segment: usize, need: &Need) -> bool {
         self.0.entry_count() > 0
-            && key(split, segment, need).is_some_and(|key| self.0.contains_key(&key))
+            && absence(split, segment, need).is_some_and(|absence| self.0.contains_key(&absence))
     }
 
     pub(crate) fn remember(&self, split: &Split, segment: usize, need: &Need) {
-        if let Some(key) = key(split, segment, need) {
-            self.0.insert(key, ());
+        if let Some(absence) = absence(split, segment, need) {
+            self.0.insert(absence, ());
         }
     }
 
@@ -77,7 +117,7 @@ impl Absences {
 
 /// Columns are left out: which there are is in the hot bytes. So is an object whose replacement
 /// could not be told from it.
-fn key(split: &Split, segment: usize, need: &Need) -> Option<Key> {
+fn absence(split: &Split, segment: usize, need: &Need) -> Option<Absence> {
     let object = split.files().extents().object();
     if !object.is_versioned() {
         return None;
@@ -86,19 +126,19 @@ fn key(split: &Split, segment: usize, need: &Need) -> Option<Key> {
         Need::Expansion {
             field, expansion, ..
         } => match expansion {
-            Expansion::Automaton(automaton) => What::Pattern(
+            Expansion::Automaton(automaton) => Absent::Pattern(
                 *field,
                 automaton.beginning().to_vec(),
                 automaton.source().to_owned(),
             ),
-            Expansion::Range(lower, upper) => What::Range(*field, lower.clone(), upper.clone()),
+            Expansion::Range(lower, upper) => Absent::Range(*field, lower.clone(), upper.clone()),
         },
-        Need::Term { term, .. } => What::Term(term.clone()),
+        Need::Term { term, .. } => Absent::Term(term.clone()),
         Need::Collector(_) | Need::Column { .. } | Need::Norms { .. } | Need::Opaque { .. } => {
             return None;
         }
     };
-    Some(Key {
+    Some(Absence {
         object: object.clone(),
         segment,
         what,

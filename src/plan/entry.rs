@@ -5,6 +5,8 @@ use std::ops::Range;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use super::store::codec;
+use crate::error::Result;
 use crate::filter::Fingerprint;
 use crate::store::ObjectVersion;
 
@@ -31,6 +33,18 @@ impl SplitPlan {
     /// From the start of the bundle metadata to the end of the object.
     pub fn footer(&self) -> Range<u64> {
         self.footer.clone()
+    }
+
+    /// Whether its ranges can be those of a split: inside the object, and in order.
+    pub(crate) fn is_sound(&self) -> bool {
+        let size = self.version.size;
+        let fits = |range: &Range<u64>| range.start < range.end && range.end <= size;
+        let documents = self.documents.iter().map(|plan| &plan.ranges);
+        let lists = [&self.open, &self.search].into_iter().chain(documents);
+        let mut lists = lists.map(|list| {
+            list.iter().all(fits) && list.windows(2).all(|pair| pair[0].end < pair[1].start)
+        });
+        fits(&self.footer) && self.footer.end == size && lists.all(|sound| sound)
     }
 
     /// What the hits of `request` bring, as far as that is known.
@@ -120,6 +134,33 @@ impl PlanEntry {
     /// How the plan came about.
     pub fn source(&self) -> PlanSource {
         self.source
+    }
+
+    /// The row as bytes, versioned and with a checksum: for plan stores that are tables, whose key
+    /// is [`split`](Self::split) and [`fingerprint`](Self::fingerprint).
+    ///
+    /// # Errors
+    ///
+    /// `LimitExceeded` when it has more ranges than are kept (262,144 in one list).
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        codec::encode_plan(self)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` when the bytes are not that, `Unsupported` when another version of forewarm or
+    /// tantivy wrote them. Either row is to be passed over.
+    ///
+    /// ```
+    /// use forewarm::{ErrorKind, PlanEntry};
+    ///
+    /// let error = PlanEntry::from_bytes(b"something else").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Corrupt);
+    /// ```
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        codec::decode_plan(bytes)
     }
 
     /// Bytes it takes in memory, bookkeeping included.

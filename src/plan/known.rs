@@ -16,6 +16,10 @@ use crate::store::normalise;
 /// How many requests that read the same may each have hits of their own remembered.
 const MAX_DOCUMENT_PLANS: usize = 8;
 
+/// How much the hits of one request are taken to bring of one split, over searches of different
+/// sets of splits: past it, only what was brought last is remembered.
+const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
+
 /// How many ranges a plan may have: past it, finding them anew is no slower than keeping them.
 const MAX_RANGES: usize = 65_536;
 
@@ -160,11 +164,8 @@ impl KnownPlans {
         if all == known || fresh.len() > MAX_RANGES {
             return;
         }
-        let ranges = if bytes_of(&all) <= 2 * bytes_of(&fresh) {
-            all
-        } else {
-            fresh
-        };
+        let is_too_much = bytes_of(&all) > MAX_DOCUMENT_BYTES;
+        let ranges = if is_too_much { fresh } else { all };
         plans.push(DocumentPlan { request, ranges });
         if plans.len() > MAX_DOCUMENT_PLANS {
             plans.remove(0);
@@ -179,6 +180,10 @@ impl KnownPlans {
 
     /// Takes over what another process recorded; what is known already is kept when it is newer.
     pub(crate) fn add(&self, entry: PlanEntry) {
+        if !entry.plan.is_sound() {
+            tracing::warn!(split = %entry.split, "a plan is left out: its ranges are no split's");
+            return;
+        }
         let known = self.cache.get(&key(&entry));
         if self.enabled && known.is_none_or(|known| known.created <= entry.created) {
             self.cache.insert(key(&entry), Arc::new(entry));

@@ -13,6 +13,7 @@
 //! A dry run is the same, except that data (postings, positions, columns, norms), whose bytes no
 //! need has to see to go on, is counted instead of fetched.
 
+mod absence_entry;
 mod absences;
 mod clauses;
 mod component;
@@ -22,11 +23,15 @@ mod known;
 mod probe;
 mod progress;
 mod resolve;
+mod store;
 
+pub use absence_entry::AbsenceEntry;
 pub(crate) use absences::Absences;
 pub use clauses::ClauseExplanation;
 pub use component::Component;
+pub(crate) use entry::DocumentPlan;
 pub use entry::{PlanEntry, PlanSource, SplitPlan};
 pub use explanation::{ComponentCost, Explanation};
 pub(crate) use known::{KnownPlans, Planned};
 pub(crate) use resolve::{Depth, Planner, Resolution, resolve};
+pub use store::{DirectoryPlans, ObjectPlans, PlanBatch, PlanStore, PlanStoreSettings};

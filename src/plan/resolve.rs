@@ -104,7 +104,8 @@ pub(super) struct Probed {
     pub(super) pending: bool,
 }
 
-/// Resolves `demand` in every segment of `split`, round by round.
+/// Resolves `demand` in every segment of `split`, round by round; what it fetches is counted in
+/// `traffic`.
 ///
 /// # Errors
 ///
@@ -119,8 +120,9 @@ pub(crate) async fn resolve(
     mut demand: Demand,
     depth: Depth,
     planner: &Planner,
+    traffic: &TrafficCounter,
 ) -> Result<Resolution> {
-    let traffic = TrafficCounter::default();
+    let before = traffic.snapshot();
     let mut builder = LeaseBuilder::default();
     let mut fetched = Fetched::default();
     let mut planned = demand.learnt.clone();
@@ -161,7 +163,7 @@ pub(crate) async fn resolve(
             planned.extend(progress.index_reads());
             return Ok(Resolution {
                 lease: builder.build(),
-                traffic: traffic.snapshot(),
+                traffic: traffic.snapshot().since(before),
                 ranges: fetched.ranges,
                 planned: normalise(planned),
                 wanted: fetched.wanted,
@@ -175,7 +177,7 @@ pub(crate) async fn resolve(
         if depth == Depth::Data {
             fetch.extend(data);
         }
-        let acquired = split.files().extents().acquire(fetch, &traffic).await?;
+        let acquired = split.files().extents().acquire(fetch, traffic).await?;
         if acquired.waited {
             traffic.count_round();
             probe_rounds += u64::from(step.only_opaque);

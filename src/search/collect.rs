@@ -7,8 +7,8 @@ use tantivy::DocAddress;
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::query::{EmptyWeight, EnableScoring, Query, Weight};
 
+use super::reading::Reading;
 use super::statistics::GlobalStatistics;
-use crate::directory::ReadScope;
 use crate::error::{Error, Result};
 use crate::plan::PlanEntry;
 use crate::pool::guarded;
@@ -76,7 +76,7 @@ pub(super) fn collect<C: Collector>(
     splits: &[Prepared],
     collector: &C,
     hopeless: Hopeless,
-    scope: &Arc<ReadScope>,
+    reading: &Reading,
 ) -> Result<C::Fruit> {
     let searchers = splits
         .iter()
@@ -85,7 +85,7 @@ pub(super) fn collect<C: Collector>(
     let statistics = GlobalStatistics::new(searchers);
     let numbers = SegmentNumbers::of(splits);
     let in_scope = |split: &Split, work: &mut (dyn FnMut() -> tantivy::Result<()> + Send)| {
-        guarded(|| scope.enter(work))
+        guarded(|| reading.enter(work))
             .and_then(|done| done.map_err(|error| Error::from_tantivy(split.path(), error)))
     };
 
@@ -137,6 +137,6 @@ pub(super) fn collect<C: Collector>(
         .par_iter()
         .map(search)
         .collect::<Result<Vec<_>>>()?;
-    guarded(|| scope.enter(|| collector.merge_fruits(fruits)))?
+    guarded(|| reading.enter(|| collector.merge_fruits(fruits)))?
         .map_err(|error| Error::from_tantivy("the fruits of the segments", error))
 }

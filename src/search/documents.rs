@@ -1,23 +1,27 @@
-//! What hits bring: their stored documents and values of columns, in one coalesced round for all
-//! splits at once.
+//! What hits bring: their stored documents and values of columns. What is in memory is read where
+//! the search runs; the rest comes in one coalesced round for all splits at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
+use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tantivy::schema::{Document, Schema, TantivyDocument};
 use tantivy::{DocAddress, TantivyError};
 
+use super::collect::Prepared;
 use super::columns::SegmentColumns;
 use super::highlight::Highlighter;
+use super::reading::Reading;
 use super::stored::StoredFields;
 use crate::cache::LeaseBuilder;
-use crate::directory::{Probe, ReadScope};
+use crate::directory::{Probe, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{FetchField, SourceFilter};
-use crate::pool;
+use crate::filter::{FetchField, SearchRequest, SourceFilter, bind_highlights};
+use crate::plan::PlanEntry;
+use crate::pool::{self, guarded};
 use crate::split::Split;
 use crate::store::{Traffic, TrafficCounter};
 use crate::warmup::Warmer;
@@ -28,12 +32,12 @@ const MAX_ROUNDS: usize = 4;
 
 /// What hits bring, in the terms of one split.
 pub(super) struct Wanted {
-    pub(super) split: Arc<Split>,
-    pub(super) source: SourceFilter,
-    pub(super) fields: Vec<FetchField>,
+    split: Arc<Split>,
+    source: SourceFilter,
+    fields: Vec<FetchField>,
     /// Those of `fields` that the stored document holds.
-    pub(super) stored: StoredFields,
-    pub(super) highlighter: Highlighter,
+    stored: StoredFields,
+    highlighter: Highlighter,
 }
 
 /// What one hit brings.
@@ -44,122 +48,247 @@ pub(super) struct Fetched {
     pub(super) highlight: Option<Map<String, Value>>,
 }
 
-/// Fetches what the documents of several splits bring, at once, in the order of `hits`. Answers
-/// also what was read for it of each split, if anything was asked of it.
-///
-/// # Errors
-///
-/// Those of the store, and of tantivy's readers.
-pub(super) async fn fetch(
-    warmer: &Warmer,
-    wanted: &[Arc<Wanted>],
-    hits: &[(usize, DocAddress)],
-) -> Result<(Vec<Fetched>, Traffic, Vec<Option<Vec<Range<u64>>>>)> {
-    let mut by_split: HashMap<usize, Vec<(usize, DocAddress)>> = HashMap::new();
-    for (place, &(split, address)) in hits.iter().enumerate() {
-        by_split.entry(split).or_default().push((place, address));
-    }
-    let fetches = by_split.into_iter().map(|(split, mut places)| {
-        // In the order of the file: each block is decompressed once.
-        places.sort_by_key(|&(_, address)| address);
-        async move {
-            let fetched = fetch_in(warmer, &wanted[split], places).await?;
-            Ok::<_, Error>((split, fetched))
-        }
-    });
-    let mut read = vec![None; wanted.len()];
-    let mut fetched = vec![Fetched::default(); hits.len()];
-    let mut traffic = Traffic::default();
-    for (split, (found, spent, ranges)) in try_join_all(fetches).await? {
-        read[split] = Some(ranges);
-        traffic = traffic.beside(spent);
-        for (place, one) in found {
-            fetched[place] = one;
-        }
-    }
-    Ok((fetched, traffic, read))
+/// Where documents are read from while the search is on the pool.
+pub(super) enum Way {
+    /// From memory; what is not there is fetched later, together.
+    InMemory,
+    /// Like everything else, one by one: how it goes without warming.
+    OnDemand(Reading),
 }
 
-/// Reads what the documents bring, one by one, in `scope`: how it goes without warming.
-///
-/// # Errors
-///
-/// As [`fetch`].
-pub(super) async fn read_on_demand(
-    warmer: &Warmer,
-    wanted: &[Arc<Wanted>],
-    hits: &[(usize, DocAddress)],
-    scope: Arc<ReadScope>,
-) -> Result<Vec<Fetched>> {
-    let wanted = wanted.to_vec();
-    let hits = hits.to_vec();
-    pool::run(warmer.pool(), move || {
-        let read = |&(split, address): &(usize, DocAddress)| {
-            let wanted: &Wanted = &wanted[split];
-            let attempt = scope.enter(|| Attempt::at(wanted, &[(0, address)]));
-            if let Some(error) = attempt.failure {
-                return Err(Error::from_tantivy(wanted.split.path(), error));
+/// What the hits of a page bring, as far as it was read.
+pub(super) struct Documents {
+    /// By hit.
+    fetched: Vec<Fetched>,
+    missing: Vec<Missing>,
+    /// What was read where a plan is to remember it.
+    brought: Vec<Brought>,
+}
+
+/// What the hits of one split brought, and the plan that is to remember it.
+pub(super) type Brought = (Arc<PlanEntry>, Vec<Range<u64>>);
+
+/// What was not in memory of one split.
+struct Missing {
+    wanted: Arc<Wanted>,
+    /// Places of hits and their addresses, in the order of the file: each block is decompressed
+    /// once.
+    places: Vec<(usize, DocAddress)>,
+    /// What has to come before they can be read.
+    ranges: Vec<Range<u64>>,
+    held: LeaseBuilder,
+    plan: Option<Arc<PlanEntry>>,
+    /// What was read for them and is not known to the plan.
+    read: Vec<Range<u64>>,
+}
+
+impl Documents {
+    /// Of hits that bring nothing.
+    pub(super) fn none(hits: usize) -> Self {
+        Self {
+            fetched: vec![Fetched::default(); hits],
+            missing: Vec::new(),
+            brought: Vec::new(),
+        }
+    }
+
+    /// What was read where a plan is to remember it.
+    pub(super) fn take_brought(&mut self) -> Vec<Brought> {
+        std::mem::take(&mut self.brought)
+    }
+
+    pub(super) fn into_fetched(self) -> Vec<Fetched> {
+        self.fetched
+    }
+
+    /// Reads what the documents of several splits bring, at once, in the order of `hits`. Runs on
+    /// the calling thread, which must be one of the pool's, and its siblings.
+    ///
+    /// # Errors
+    ///
+    /// Those of tantivy's readers.
+    pub(super) fn read(
+        request: &SearchRequest,
+        splits: &[Prepared],
+        hits: &[(usize, DocAddress)],
+        reading: &Reading,
+        way: Way,
+    ) -> Result<Self> {
+        let mut by_split: BTreeMap<usize, Vec<(usize, DocAddress)>> = BTreeMap::new();
+        for (place, &(split, address)) in hits.iter().enumerate() {
+            by_split.entry(split).or_default().push((place, address));
+        }
+        let words = match reading {
+            // What a warmup left out cannot matter much: words weigh as if they were rare.
+            Reading::Scoped(scope) if scope.leased_splits() == splits.len() => {
+                Reading::Scoped(scope.probing(Arc::default()))
             }
-            let found = attempt.found.into_iter().next();
-            Ok(found.map(|(_, fetched)| fetched).unwrap_or_default())
+            reading => reading.clone(),
         };
-        hits.iter().map(read).collect()
-    })
-    .await
+        let attempt = |(split, mut places): (usize, Vec<_>)| {
+            places.sort_by_key(|&(_, address)| address);
+            let wanted = words.enter(|| Wanted::new(request, &splits[split], splits))?;
+            let mut missing = Missing {
+                wanted: Arc::new(wanted),
+                places,
+                ranges: Vec::new(),
+                held: LeaseBuilder::default(),
+                plan: splits[split].plan.clone(),
+                read: Vec::new(),
+            };
+            let found = match (reading, &way) {
+                (Reading::Resident, _) => missing.read_all(&Reading::Resident)?,
+                (_, Way::OnDemand(reading)) => missing.read_all(reading)?,
+                (Reading::Scoped(scope), Way::InMemory) => {
+                    let probe = Arc::new(Probe::of_memory());
+                    // What a plan brought it knows already.
+                    let is_new = missing.plan.is_some() && !splits[split].replayed;
+                    let reads = is_new.then(Arc::<Reads>::default);
+                    let scope = scope.probing(Arc::clone(&probe)).recording(reads.clone());
+                    let found = missing.attempt(&probe, &scope)?;
+                    let id = missing.wanted.split.id();
+                    missing.read = reads.map_or(Vec::new(), |reads| reads.of(id));
+                    found
+                }
+            };
+            Ok((found, missing))
+        };
+        let by_split: Vec<_> = by_split.into_iter().collect();
+        let read = by_split.into_par_iter().map(attempt);
+        let mut documents = Self::none(hits.len());
+        documents.take(read.collect::<Result<Vec<_>>>()?);
+        Ok(documents)
+    }
+
+    fn take(&mut self, read: Vec<(Placed, Missing)>) {
+        for (found, mut missing) in read {
+            for (place, one) in found {
+                self.fetched[place] = one;
+            }
+            if !missing.places.is_empty() {
+                self.missing.push(missing);
+            } else if let Some(plan) = missing.plan.take()
+                && !missing.read.is_empty()
+            {
+                self.brought.push((plan, missing.read));
+            }
+        }
+    }
+
+    /// Whether all is there.
+    pub(super) fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// Fetches what was not in memory, for all splits at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store, and of tantivy's readers. What was fetched stays.
+    pub(super) async fn fetch(&mut self, warmer: &Warmer) -> Result<Traffic> {
+        let counters: HashMap<u64, TrafficCounter> = self
+            .missing
+            .iter()
+            .map(|missing| (missing.wanted.split.id(), TrafficCounter::default()))
+            .collect();
+        for _ in 0..MAX_ROUNDS {
+            if self.is_complete() {
+                break;
+            }
+            let fetches = self.missing.iter_mut().map(|missing| {
+                let traffic = &counters[&missing.wanted.split.id()];
+                missing.fetch(warmer, traffic)
+            });
+            try_join_all(fetches).await?;
+            let missing = std::mem::take(&mut self.missing);
+            let read = pool::run(warmer.pool(), move || {
+                let attempts = missing.into_par_iter().map(|mut missing| {
+                    let probe = Arc::new(Probe::default());
+                    let lease = Arc::new(missing.held.build());
+                    let id = missing.wanted.split.id();
+                    let scope = ReadScope::probe(Arc::clone(&probe), [(id, lease)].into());
+                    let found = missing.attempt(&probe, &scope)?;
+                    Ok((found, missing))
+                });
+                attempts.collect::<Result<Vec<_>>>()
+            });
+            self.take(read.await?);
+        }
+        match self.missing.first() {
+            None => {
+                let spent = counters.values().map(TrafficCounter::snapshot);
+                Ok(spent.fold(Traffic::default(), Traffic::beside))
+            }
+            Some(missing) => Err(Error::new(
+                ErrorKind::Internal,
+                format!("{}: documents still missing", missing.wanted.split.path()),
+            )),
+        }
+    }
+
+    /// Reads what is missing one by one, in `reading`: how it goes when it cannot be held at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch).
+    pub(super) async fn read_on_demand(&mut self, warmer: &Warmer, reading: Reading) -> Result<()> {
+        let missing = std::mem::take(&mut self.missing);
+        let read = pool::run(warmer.pool(), move || {
+            let read = missing.into_iter().map(|mut missing| {
+                let found = missing.read_all(&reading)?;
+                Ok((found, missing))
+            });
+            read.collect::<Result<Vec<_>>>()
+        });
+        self.take(read.await?);
+        Ok(())
+    }
 }
 
 type Placed = Vec<(usize, Fetched)>;
 
-async fn fetch_in(
-    warmer: &Warmer,
-    wanted: &Arc<Wanted>,
-    places: Vec<(usize, DocAddress)>,
-) -> Result<(Placed, Traffic, Vec<Range<u64>>)> {
-    let split = &wanted.split;
-    let traffic = TrafficCounter::default();
-    let mut builder = LeaseBuilder::default();
-    let mut read = Vec::new();
-    let mut places = places;
-    let mut done = Vec::with_capacity(places.len());
-    for _ in 0..MAX_ROUNDS {
-        let probe = Arc::new(Probe::default());
-        let lease = Arc::new(builder.build());
-        let scope = ReadScope::probe(Arc::clone(&probe), [(split.id(), lease)].into());
-        let owner = Arc::clone(wanted);
-        let attempt = pool::run(warmer.pool(), move || {
-            Ok(scope.enter(|| Attempt::at(&owner, &places)))
-        })
-        .await?;
+impl Missing {
+    /// Reads all documents, where a read that fails is an error.
+    fn read_all(&mut self, reading: &Reading) -> Result<Placed> {
+        let attempt = guarded(|| reading.enter(|| Attempt::at(&self.wanted, &self.places)))?;
+        match attempt.failure {
+            Some(error) => Err(Error::from_tantivy(self.wanted.split.path(), error)),
+            None => {
+                self.places.clear();
+                Ok(attempt.found)
+            }
+        }
+    }
+
+    /// Reads what it can in `scope`, and keeps the rest with the ranges that `probe` missed.
+    fn attempt(&mut self, probe: &Probe, scope: &Arc<ReadScope>) -> Result<Placed> {
+        let attempt = guarded(|| scope.enter(|| Attempt::at(&self.wanted, &self.places)))?;
+        self.ranges = probe.take().index;
+        if self.ranges.is_empty()
+            && let Some(error) = attempt.failure
+        {
+            return Err(Error::from_tantivy(self.wanted.split.path(), error));
+        }
         // What is read stays read: tantivy keeps only a few decompressed blocks, so a document
         // that was there in this attempt may be a miss in the next.
-        done.extend(attempt.found);
-        let misses = probe.take();
-        if misses.is_empty() {
-            return match attempt.failure {
-                Some(error) => Err(Error::from_tantivy(split.path(), error)),
-                None => Ok((done, traffic.snapshot(), read)),
-            };
-        }
-        places = attempt.missed;
-        read.extend(misses.index.iter().cloned());
-        let acquired = split
-            .files()
-            .extents()
-            .acquire(misses.index, &traffic)
-            .await;
+        self.places = attempt.missed;
+        Ok(attempt.found)
+    }
+
+    async fn fetch(&mut self, warmer: &Warmer, traffic: &TrafficCounter) -> Result<()> {
+        let split = &self.wanted.split;
+        let extents = split.files().extents();
+        let acquired = extents.acquire(self.ranges.clone(), traffic).await;
         let acquired = warmer.forget_if_changed(&split.address(), acquired).await?;
+        self.read.append(&mut self.ranges);
         if acquired.waited {
             traffic.count_round();
         }
-        acquired
-            .extents
-            .into_iter()
-            .for_each(|extent| builder.add(extent));
+        for extent in acquired.extents {
+            self.held.add(extent);
+        }
+        Ok(())
     }
-    Err(Error::new(
-        ErrorKind::Internal,
-        format!("{}: documents still missing", split.path()),
-    ))
 }
 
 /// What came of reading documents.
@@ -217,6 +346,26 @@ impl Fetched {
 }
 
 impl Wanted {
+    /// Whether hits bring anything.
+    pub(super) fn is_anything(request: &SearchRequest) -> bool {
+        *request.source_filter() != SourceFilter::None
+            || !request.fetched_fields().is_empty()
+            || !request.highlighted().is_empty()
+    }
+
+    /// What the hits of `split` bring, one of `splits`; words are looked up as
+    /// [`Highlighter::new`] says.
+    fn new(request: &SearchRequest, split: &Prepared, splits: &[Prepared]) -> Result<Self> {
+        let bound = bind_highlights(request.highlighted(), split.split.index())?;
+        Ok(Self {
+            split: Arc::clone(&split.split),
+            source: request.source_filter().clone(),
+            fields: request.fetched_fields().to_vec(),
+            stored: StoredFields::new(request.fetched_fields(), split.split.schema()),
+            highlighter: Highlighter::new(split, splits, bound),
+        })
+    }
+
     /// What a hit brings of its stored document, which is not read when that is nothing.
     fn stored(&self, address: DocAddress) -> Result<Fetched, TantivyError> {
         let mut fetched = Fetched::default();

@@ -2,22 +2,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
-use tantivy::DocAddress;
 use tantivy::aggregation::AggregationLimitsGuard;
 use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
-use super::aggregate::AggregationsOf;
+use super::answer::{Answer, Asked};
 use super::collect::{Hopeless, Prepared, collect};
-use super::hits::{self, Found, Way};
-use super::matched;
+use super::documents::Way;
 use super::options::{SearchOptions, Warming};
+use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
 use super::sort::MAX_SORT_KEYS;
 use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::filter::{Filter, SearchRequest};
 use crate::needs::ProbeCollector;
 use crate::pool;
@@ -27,7 +26,7 @@ use crate::warmup::{Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
 pub(super) struct Joined {
-    pub(super) splits: Vec<Prepared>,
+    pub(super) splits: Arc<[Prepared]>,
     pub(super) leases: Vec<Option<Arc<Lease>>>,
     pub(super) report: SearchReport,
     /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
@@ -95,22 +94,11 @@ impl Warmer {
         let record = span.clone();
         let search = async {
             let started = Instant::now();
-            request.validate()?;
-            if request.sorts().len() > MAX_SORT_KEYS {
-                return Err(Error::invalid(format!(
-                    "sort: {} keys, more than {MAX_SORT_KEYS}",
-                    request.sorts().len()
-                )));
-            }
+            request.check_sorts()?;
             let joined = self.joined(splits, &work, options).await?;
-            let limits = self.aggregation_limits();
-            let asked = request.clone();
-            let (found, joined, late) = self
-                .run_search(joined, &work, options, move |splits, scope| {
-                    found(&asked, splits, limits, scope)
-                })
-                .await?;
-            let response = self.respond(request, &work, joined, found, &late, options);
+            let asked = self.asked(request, Arc::clone(&joined.splits));
+            let (answer, joined, late) = self.answer(joined, &work, &asked, options).await?;
+            let response = self.respond(&work, &asked, joined, answer, &late, options);
             let mut response = response.await?;
             response.took = started.elapsed().as_millis() as u64;
             self.count_late_reads(response.report.late_reads);
@@ -157,8 +145,10 @@ impl Warmer {
         let search = async {
             let joined = self.joined(splits, &work, options).await?;
             let (fruit, joined, late) = self
-                .run_search(joined, &work, options, move |splits, scope| {
-                    collect(splits, &*collector, Hopeless::Seen, scope)
+                .run_search(joined, &work, options, move |splits, scope, late| {
+                    let reading = Reading::Scoped(Arc::clone(scope));
+                    let fruit = collect(splits, &*collector, Hopeless::Seen, &reading)?;
+                    all_read(late).map(|()| fruit)
                 })
                 .await?;
             let mut report = joined.report;
@@ -238,7 +228,7 @@ impl Warmer {
         report.warmup_us = micros(warming);
         report.join_us = micros(waited);
         Ok(Joined {
-            splits,
+            splits: splits.into(),
             leases,
             report,
             _warmups: warmups
@@ -298,7 +288,7 @@ impl Warmer {
         mut joined: Joined,
         work: &Work,
         options: &SearchOptions,
-        search: impl FnOnce(&[Prepared], &Arc<ReadScope>) -> Result<T> + Send + 'static,
+        search: impl FnOnce(&[Prepared], &Arc<ReadScope>, &LateReads) -> Result<T> + Send + 'static,
     ) -> Result<(T, Joined, Arc<LateReads>)> {
         let started = Instant::now();
         let late = Arc::new(LateReads::default());
@@ -311,8 +301,8 @@ impl Warmer {
         let reads = options.record_reads.then(Arc::<Reads>::default);
         let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
             .recording(reads.clone());
-        let splits = joined.splits.clone();
-        let result = pool::run(self.pool(), move || search(&splits, &scope)).await;
+        let (splits, counts) = (Arc::clone(&joined.splits), Arc::clone(&late));
+        let result = pool::run(self.pool(), move || search(&splits, &scope, &counts)).await;
         joined.report.read_bytes = reads.map(|reads| reads.bytes());
         joined.report.search_us = micros(started.elapsed());
         for (split, lease) in joined.splits.iter().zip(&joined.leases) {
@@ -326,25 +316,17 @@ impl Warmer {
             }
         }
         match result {
-            // A reader that took a failed read for an empty one has not answered.
-            Ok(_) if late.failure().is_some() => Err(self.failed(&joined, &late, None).await),
             Ok(found) => Ok((found, joined, late)),
-            Err(error) => Err(self.failed(&joined, &late, Some(error)).await),
+            Err(error) => Err(self.failed(&joined, &late, error).await),
         }
     }
 
     /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
     /// first one itself says most. Splits that were replaced are forgotten.
-    async fn failed(&self, joined: &Joined, late: &LateReads, error: Option<Error>) -> Error {
-        let unknown = || {
-            Error::new(
-                ErrorKind::Internal,
-                "a search failed for no reason it tells",
-            )
-        };
+    async fn failed(&self, joined: &Joined, late: &LateReads, error: Error) -> Error {
         self.count_late_reads(late.count());
-        let error = late.failure().cloned().or(error).unwrap_or_else(unknown);
-        for split in &joined.splits {
+        let error = late.failure().cloned().unwrap_or(error);
+        for split in &*joined.splits {
             let address = split.split.address();
             let _ = self
                 .forget_if_changed::<()>(&address, Err(error.clone()))
@@ -353,11 +335,41 @@ impl Warmer {
         error
     }
 
-    /// Fresh limits, for one search.
-    pub(super) fn aggregation_limits(&self) -> AggregationLimitsGuard {
+    /// A request and its splits, with fresh limits.
+    pub(super) fn asked(&self, request: &SearchRequest, splits: Arc<[Prepared]>) -> Asked {
         let settings = self.settings();
         let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
-        AggregationLimitsGuard::new(Some(bytes), Some(buckets))
+        Asked {
+            request: Arc::new(request.clone()),
+            splits,
+            limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
+            buckets,
+        }
+    }
+
+    /// Runs a request on the pool.
+    async fn answer(
+        &self,
+        joined: Joined,
+        work: &Work,
+        asked: &Asked,
+        options: &SearchOptions,
+    ) -> Result<(Answer, Joined, Arc<LateReads>)> {
+        let asked = asked.clone();
+        let warming = options.warming;
+        let (answer, mut joined, late) = self
+            .run_search(joined, work, options, move |_, scope, late| {
+                let way = match warming {
+                    Warming::Off => Way::OnDemand(Reading::Scoped(scope.without_leases())),
+                    Warming::JoinOnly | Warming::Start => Way::InMemory,
+                };
+                asked.answer(&Reading::Scoped(Arc::clone(scope)), way, || all_read(late))
+            })
+            .await?;
+        let documents = micros(answer.reading_documents);
+        joined.report.search_us = joined.report.search_us.saturating_sub(documents);
+        joined.report.fetch_docs_us = documents;
+        Ok((answer, joined, late))
     }
 
     pub(super) fn on_miss(&self, options: &SearchOptions) -> OnMiss {
@@ -365,24 +377,24 @@ impl Warmer {
     }
 }
 
-/// Searches, and finds out by which names the hits of the page match.
-fn found(
-    request: &SearchRequest,
-    splits: &[Prepared],
-    limits: AggregationLimitsGuard,
-    scope: &Arc<ReadScope>,
-) -> Result<Found> {
-    for split in splits {
-        request.check_fetch(split.split.index())?;
+impl SearchRequest {
+    /// [`validate`](Self::validate), and that there are not more keys to sort by than searches
+    /// carry.
+    pub(super) fn check_sorts(&self) -> Result<()> {
+        self.validate()?;
+        if self.sorts().len() > MAX_SORT_KEYS {
+            return Err(Error::invalid(format!(
+                "sort: {} keys, more than {MAX_SORT_KEYS}",
+                self.sorts().len()
+            )));
+        }
+        Ok(())
     }
-    let aggregates = !request.aggregated().is_empty();
-    let aggregations =
-        aggregates.then(|| AggregationsOf::new(request.aggregated(), splits, limits));
-    let mut found = hits::found(splits, Way::of(request), aggregations.transpose()?, scope)?;
-    found.hits.drain(..request.offset().min(found.hits.len()));
-    let page: Vec<DocAddress> = found.hits.iter().map(|hit| hit.address).collect();
-    found.matched = matched::names(splits, &page, scope)?;
-    Ok(found)
+}
+
+/// A reader that took a failed read for an empty one has not answered.
+fn all_read(late: &LateReads) -> Result<()> {
+    late.failure().cloned().map_or(Ok(()), Err)
 }
 
 fn search_span(work: &Work, splits: usize) -> tracing::Span {

@@ -10,8 +10,8 @@ use super::aggregate::AggregationsOf;
 use super::collect::{Hopeless, Prepared, collect};
 use super::count::{CountOnly, Nothing, UpTo};
 use super::in_order::InOrder;
+use super::reading::Reading;
 use super::sort::{MAX_SORT_KEYS, SortBy};
-use crate::directory::ReadScope;
 use crate::error::Result;
 use crate::filter::{SearchRequest, Sort, SortKey, SortValue, TrackTotalHits};
 
@@ -22,8 +22,6 @@ pub(super) struct Found {
     pub(super) total: Option<u64>,
     /// The best score of all, when hits are ordered by it.
     pub(super) max_score: Option<f32>,
-    /// By hit, once known: the names of the clauses it matched.
-    pub(super) matched: Vec<Vec<String>>,
     pub(super) aggregated: Option<IntermediateAggregationResults>,
 }
 
@@ -162,12 +160,12 @@ pub(super) fn found(
     splits: &[Prepared],
     way: Way,
     aggregations: Option<AggregationsOf>,
-    scope: &Arc<ReadScope>,
+    reading: &Reading,
 ) -> Result<Found> {
     let search = Search {
         splits,
         aggregations,
-        scope,
+        reading,
     };
     match way.hits {
         Hits::None if search.aggregations.is_none() => match way.count {
@@ -209,7 +207,7 @@ struct Order<'a> {
 struct Search<'a> {
     splits: &'a [Prepared],
     aggregations: Option<AggregationsOf>,
-    scope: &'a Arc<ReadScope>,
+    reading: &'a Reading,
 }
 
 impl Search<'_> {
@@ -220,12 +218,12 @@ impl Search<'_> {
         found: impl FnOnce(C::Fruit) -> Found,
     ) -> Result<Found> {
         let Some(aggregations) = self.aggregations else {
-            let hits = collect(self.splits, &collector, Hopeless::Skipped, self.scope)?;
+            let hits = collect(self.splits, &collector, Hopeless::Skipped, self.reading)?;
             return Ok(found(hits));
         };
         let hopeless = aggregations.hopeless();
         let both = (collector, aggregations);
-        let (hits, aggregated) = collect(self.splits, &both, hopeless, self.scope)?;
+        let (hits, aggregated) = collect(self.splits, &both, hopeless, self.reading)?;
         Ok(Found {
             aggregated: Some(aggregated),
             ..found(hits)

@@ -1,24 +1,23 @@
 //! Which named clauses a hit matches.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rayon::prelude::*;
 use tantivy::query::EnableScoring;
 use tantivy::{DocAddress, DocId, DocSet, TERMINATED};
 
 use super::collect::{Prepared, SegmentNumbers};
-use crate::directory::ReadScope;
+use super::reading::Reading;
 use crate::error::{Error, Result};
 use crate::pool::guarded;
 
 /// The names of the clauses that each of `hits` matches, in the order of the clauses, each once.
 ///
-/// Runs in `scope`, on the calling thread, which must be one of the pool's, and its siblings.
+/// Runs on the calling thread, which must be one of the pool's, and its siblings.
 pub(super) fn names(
     splits: &[Prepared],
     hits: &[DocAddress],
-    scope: &Arc<ReadScope>,
+    reading: &Reading,
 ) -> Result<Vec<Vec<String>>> {
     let mut names = vec![Vec::new(); hits.len()];
     if splits.iter().all(|split| split.extras.named.is_empty()) {
@@ -37,7 +36,7 @@ pub(super) fn names(
         .map(|((split, segment), mut docs)| {
             docs.sort_unstable();
             let split = &splits[split];
-            guarded(|| scope.enter(|| in_segment(split, segment, &docs)))?
+            guarded(|| reading.enter(|| in_segment(split, segment, &docs)))?
                 .map_err(|error| Error::from_tantivy(split.split.path(), error))
         });
     for (place, name) in matched.collect::<Result<Vec<_>>>()?.into_iter().flatten() {

@@ -3,6 +3,7 @@
 
 mod after;
 mod aggregate;
+mod answer;
 mod collect;
 mod columns;
 mod count;
@@ -14,7 +15,9 @@ mod in_order;
 mod leaves;
 mod matched;
 mod options;
+mod reading;
 mod report;
+mod resident;
 mod respond;
 mod response;
 mod sort;
@@ -23,4 +26,5 @@ mod stored;
 
 pub use options::{SearchOptions, Warming};
 pub use report::SearchReport;
+pub use resident::ResidentSplits;
 pub use response::{Hit, Hits, SearchResponse, Shards, Total};

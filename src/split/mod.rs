@@ -19,6 +19,7 @@ mod meta;
 mod open;
 mod pack;
 mod recording;
+mod resident;
 #[expect(clippy::module_inception, reason = "the noun of this room")]
 mod split;
 mod stored;

@@ -21,7 +21,8 @@ use tracing::Instrument;
 
 use super::split::{Readers, SegmentFiles};
 use super::{
-    FileFooter, Footer, FooterParse, HotBytes, MetaSummary, Split, SplitAddress, check_segment,
+    FileFooter, FileGuard, Footer, FooterParse, HotBytes, MetaSummary, Split, SplitAddress,
+    check_segment,
 };
 use crate::cache::{ExtentCache, LeaseBuilder};
 use crate::directory::{Probe, ReadScope, SplitDirectory, SplitFiles};
@@ -44,13 +45,13 @@ const MAX_GUESS_BYTES: u64 = 4 << 20;
 
 /// Opens splits, one at a time each, and keeps them open.
 pub(crate) struct Opener {
-    cache: ExtentCache,
-    pool: Arc<ThreadPool>,
+    pub(super) cache: ExtentCache,
+    pub(super) pool: Arc<ThreadPool>,
     opened: moka::future::Cache<ObjectPath, Arc<Split>>,
     /// How long footers lately were in each folder: the next guess there.
     guesses: Mutex<HashMap<String, u64>>,
     opened_bytes: u64,
-    tokenizers: Tokenizers,
+    pub(super) tokenizers: Tokenizers,
 }
 
 /// What indexes are opened with: how texts are cut.
@@ -109,7 +110,7 @@ impl Opener {
         );
         let record = span.clone();
         let open = async {
-            let counter = TrafficCounter::default();
+            let counter = traffic.part();
             let opened = self.open_now(address, &counter).await;
             let spent = counter.snapshot();
             traffic.add(spent);
@@ -433,6 +434,18 @@ fn broken(files: &SplitFiles, error: Error) -> Error {
 }
 
 fn open_readers(files: &Arc<SplitFiles>, tokenizers: Tokenizers) -> Result<Readers> {
+    let directory = SplitDirectory::new(Arc::clone(files));
+    open_over(directory, files, tokenizers, |guards| files.guard(guards))
+}
+
+/// Opens tantivy's readers over `directory`, which holds `files`. What is found out about reads
+/// that want checking is told to `guard` before they are made.
+pub(super) fn open_over(
+    directory: impl Directory,
+    files: &SplitFiles,
+    tokenizers: Tokenizers,
+    guard: impl FnOnce(Vec<(String, FileGuard)>),
+) -> Result<Readers> {
     let failed = |error: tantivy::TantivyError| match error {
         tantivy::TantivyError::IncompatibleIndex(_) => Error::with_source(
             ErrorKind::Unsupported,
@@ -448,7 +461,6 @@ fn open_readers(files: &Arc<SplitFiles>, tokenizers: Tokenizers) -> Result<Reade
             error,
         ),
     };
-    let directory = SplitDirectory::new(Arc::clone(files));
     let meta = directory
         .atomic_read(Path::new("meta.json"))
         .map_err(|error| {
@@ -466,7 +478,7 @@ fn open_readers(files: &Arc<SplitFiles>, tokenizers: Tokenizers) -> Result<Reade
     for segment in index.searchable_segments().map_err(failed)? {
         guards.extend(check_segment(&segment, &what(files))?);
     }
-    files.guard(guards);
+    guard(guards);
     let searcher = index
         .reader_builder()
         .reload_policy(ReloadPolicy::Manual)
@@ -500,6 +512,6 @@ fn open_readers(files: &Arc<SplitFiles>, tokenizers: Tokenizers) -> Result<Reade
     })
 }
 
-fn what(files: &SplitFiles) -> String {
+pub(super) fn what(files: &SplitFiles) -> String {
     files.extents().object().to_string()
 }

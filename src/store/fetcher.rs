@@ -8,18 +8,17 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
 use object_store::path::Path;
-use object_store::{
-    GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt,
-};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use rand::Rng;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::failure::{Failure, changed, classify, stalled};
+use super::attempt::{Asked, Attempt};
+use super::failure::{Failure, classify};
+use super::trace::GetOutcome;
 use super::{ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -99,7 +98,7 @@ impl Fetcher {
                 ),
             ));
         }
-        let attempt = || {
+        let attempt = |attempt| {
             let options = GetOptions {
                 range: Some(GetRange::Bounded(range.clone())),
                 if_match: version.e_tag.clone(),
@@ -111,13 +110,13 @@ impl Fetcher {
                 options,
                 range.clone(),
                 Some(version),
-                traffic,
+                attempt,
             )
             .map(|answer| answer.map(|(body, _)| body))
             .boxed()
         };
-        self.with_retries(object.path(), range.end - range.start, begin, attempt)
-            .await
+        let asked = self.asked(object.path(), range.clone(), traffic);
+        self.with_retries(asked, begin, attempt).await
     }
 
     /// Reads `range` of the object at `path`, of which nothing else is known yet.
@@ -131,17 +130,18 @@ impl Fetcher {
         range: Range<u64>,
         traffic: &TrafficCounter,
     ) -> Result<Tail> {
-        let attempt = || {
+        let attempt = |attempt| {
             let options = GetOptions {
                 range: Some(GetRange::Bounded(range.clone())),
                 ..GetOptions::default()
             };
-            self.exact(path, options, range.clone(), None, traffic)
+            self.exact(path, options, range.clone(), None, attempt)
                 .boxed()
         };
+        let asked = self.asked(path, range.clone(), traffic);
+        let answer = self.with_retries(asked, || Ok(()), attempt).await;
         traffic.count_round();
-        let length = range.end.saturating_sub(range.start);
-        let (bytes, version) = self.with_retries(path, length, || Ok(()), attempt).await?;
+        let (bytes, version) = answer?;
         Ok(Tail {
             bytes,
             start: range.start,
@@ -155,9 +155,9 @@ impl Fetcher {
         options: GetOptions,
         expected: Range<u64>,
         version: Option<&ObjectVersion>,
-        traffic: &TrafficCounter,
+        attempt: Arc<Attempt>,
     ) -> Result<(Vec<u8>, ObjectVersion), Failure> {
-        let result = self.send(path, options, version, traffic).await?;
+        let result = self.send(path, options, version, &attempt).await?;
         if version.is_none() && result.meta.size < expected.end {
             return Err(Failure::Final(Error::invalid(format!(
                 "{path} ends at {}, before the offset {} that was asked for",
@@ -174,7 +174,7 @@ impl Fetcher {
             )));
         }
         let version = ObjectVersion::of(&result.meta);
-        Ok((self.body(result, path, traffic).await?, version))
+        Ok((self.body(result, path, &attempt).await?, version))
     }
 
     /// Reads the last `length` bytes of the object at `path` (all of it when it is shorter), by a
@@ -189,29 +189,27 @@ impl Fetcher {
         length: u64,
         traffic: &TrafficCounter,
     ) -> Result<Tail> {
-        let attempt = || self.suffix(path, length, traffic).boxed();
-        traffic.count_round();
-        let deadline = in_time(self.settings.get_deadline);
-        match self
-            .retry_until(path, length, deadline, || Ok(()), attempt)
-            .await
-        {
-            Err(Failure::NoSuffix) => self.tail_by_head(path, length, traffic).await,
-            other => other.map_err(Failure::into_error),
+        let attempt = |attempt| self.suffix(path, length, attempt).boxed();
+        let asked = Asked::new(path, 0..0, length, traffic, &self.totals);
+        let answer = self.retry_until(asked, || Ok(()), attempt).await;
+        if let Err(Failure::NoSuffix) = answer {
+            return self.tail_by_head(path, length, traffic).await;
         }
+        traffic.count_round();
+        answer.map_err(Failure::into_error)
     }
 
     async fn suffix(
         &self,
         path: &Path,
         length: u64,
-        traffic: &TrafficCounter,
+        attempt: Arc<Attempt>,
     ) -> Result<Tail, Failure> {
         let options = GetOptions {
             range: Some(GetRange::Suffix(length)),
             ..GetOptions::default()
         };
-        let result = self.send(path, options, None, traffic).await?;
+        let result = self.send(path, options, None, &attempt).await?;
         let version = ObjectVersion::of(&result.meta);
         let start = result.range.start;
         if result.range.end != version.size || version.size.saturating_sub(start) > length {
@@ -223,7 +221,7 @@ impl Fetcher {
                 ),
             )));
         }
-        let bytes = self.body(result, path, traffic).await?;
+        let bytes = self.body(result, path, &attempt).await?;
         Ok(Tail {
             bytes,
             start,
@@ -237,19 +235,17 @@ impl Fetcher {
         length: u64,
         traffic: &TrafficCounter,
     ) -> Result<Tail> {
-        let object = self.head(path, traffic).await?;
-        let start = object.size().saturating_sub(length);
-        if object.size() == 0 {
-            return Ok(Tail {
-                bytes: Vec::new(),
-                start,
-                version: object.version().clone(),
-            });
-        }
+        let object = self.head(path, traffic).await;
         traffic.count_round();
-        let bytes = self
-            .get_range(&object, start..object.size(), traffic)
-            .await?;
+        let object = object?;
+        let start = object.size().saturating_sub(length);
+        let mut bytes = Vec::new();
+        if object.size() > 0 {
+            let range = start..object.size();
+            let body = self.get_range(&object, range, traffic).await;
+            traffic.count_round();
+            bytes = body?;
+        }
         Ok(Tail {
             bytes,
             start,
@@ -259,134 +255,45 @@ impl Fetcher {
 
     /// Learns size and version of the object at `path`. Counted as a GET.
     pub(crate) async fn head(&self, path: &Path, traffic: &TrafficCounter) -> Result<ObjectHandle> {
-        let attempt = || {
-            async {
-                self.count_get(traffic);
-                let meta = self
-                    .store
-                    .head(path)
-                    .await
-                    .map_err(|error| classify(path, error))?;
+        let attempt = |attempt: Arc<Attempt>| {
+            async move {
+                let meta = self.store.head(path).await;
+                attempt.answered(None);
+                let meta = meta.map_err(|error| classify(path, error))?;
                 Ok(ObjectHandle::new(path.clone(), ObjectVersion::of(&meta)))
             }
             .boxed()
         };
-        self.with_retries(path, 1, || Ok(()), attempt).await
+        let asked = Asked::new(path, 0..0, 1, traffic, &self.totals);
+        self.with_retries(asked, || Ok(()), attempt).await
     }
 
-    fn count_get(&self, traffic: &TrafficCounter) {
-        traffic.count_get();
-        self.totals.count_get();
-        metrics::counter!("forewarm_store_gets_total").increment(1);
-    }
-
-    async fn send(
-        &self,
-        path: &Path,
-        options: GetOptions,
-        expected: Option<&ObjectVersion>,
-        traffic: &TrafficCounter,
-    ) -> Result<GetResult, Failure> {
-        let answer = timeout(
-            self.settings.read_timeout,
-            self.store.get_opts(path, options),
-        );
-        let Ok(answer) = answer.await else {
-            self.count_get(traffic);
-            return Err(Failure::Retry(stalled(path, self.settings.read_timeout)));
-        };
-        let result = match answer {
-            // Refused by the client before anything was sent: not a request.
-            Err(error @ object_store::Error::NotSupported { .. }) => {
-                return Err(classify(path, error));
-            }
-            result => {
-                self.count_get(traffic);
-                result.map_err(|error| classify(path, error))?
-            }
-        };
-        if let Some(version) = expected
-            && !version.agrees_with(&result.meta)
-        {
-            return Err(Failure::Final(changed(path)));
-        }
-        Ok(result)
-    }
-
-    /// Collects the body and checks that it is as long as its range.
-    async fn body(
-        &self,
-        result: GetResult,
-        path: &Path,
-        traffic: &TrafficCounter,
-    ) -> Result<Vec<u8>, Failure> {
-        let expected = result.range.end.saturating_sub(result.range.start);
-        let wrong_length = |got: u64| {
-            Failure::Retry(Error::new(
-                ErrorKind::Store,
-                format!("GET of {path} returned a body of {got} bytes where {expected} were due"),
-            ))
-        };
-        let body = match result.payload {
-            GetResultPayload::Stream(mut stream) => {
-                let mut body = Vec::new();
-                while let Some(chunk) = timeout(self.settings.read_timeout, stream.next())
-                    .await
-                    .map_err(|_| Failure::Retry(stalled(path, self.settings.read_timeout)))?
-                {
-                    let chunk = chunk.map_err(|error| classify(path, error))?;
-                    let so_far = body.len() as u64 + chunk.len() as u64;
-                    if so_far > expected {
-                        return Err(wrong_length(so_far));
-                    }
-                    traffic.count_bytes(chunk.len() as u64);
-                    self.totals.count_bytes(chunk.len() as u64);
-                    append(&mut body, chunk, expected);
-                }
-                body
-            }
-            payload => {
-                let bytes = GetResult { payload, ..result }.bytes();
-                let bytes = timeout(self.settings.read_timeout, bytes)
-                    .await
-                    .map_err(|_| Failure::Retry(stalled(path, self.settings.read_timeout)))?
-                    .map_err(|error| classify(path, error))?;
-                traffic.count_bytes(bytes.len() as u64);
-                self.totals.count_bytes(bytes.len() as u64);
-                Vec::from(bytes)
-            }
-        };
-        metrics::counter!("forewarm_store_bytes_total").increment(body.len() as u64);
-        if body.len() as u64 == expected {
-            Ok(body)
-        } else {
-            Err(wrong_length(body.len() as u64))
-        }
+    fn asked(&self, path: &Path, range: Range<u64>, traffic: &TrafficCounter) -> Arc<Asked> {
+        let bytes = range.end.saturating_sub(range.start);
+        Asked::new(path, range, bytes, traffic, &self.totals)
     }
 
     async fn with_retries<'a, T>(
         &'a self,
-        path: &'a Path,
-        bytes: u64,
+        asked: Arc<Asked>,
         begin: impl FnOnce() -> Result<()> + Send,
-        attempt: impl Fn() -> BoxFuture<'a, Result<T, Failure>> + Send,
+        attempt: impl Fn(Arc<Attempt>) -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T> {
-        let deadline = in_time(self.settings.get_deadline);
-        self.retry_until(path, bytes, deadline, begin, attempt)
+        self.retry_until(asked, begin, attempt)
             .await
             .map_err(Failure::into_error)
     }
 
     async fn retry_until<'a, T>(
         &'a self,
-        path: &'a Path,
-        bytes: u64,
-        deadline: Instant,
+        asked: Arc<Asked>,
         begin: impl FnOnce() -> Result<()> + Send,
-        attempt: impl Fn() -> BoxFuture<'a, Result<T, Failure>> + Send,
+        send: impl Fn(Arc<Attempt>) -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
+        let path = asked.path();
         let attempts = async {
-            let permits = (bytes.div_ceil(PERMIT_BYTES)).min(u64::from(self.in_flight_permits));
+            let permits =
+                (asked.bytes().div_ceil(PERMIT_BYTES)).min(u64::from(self.in_flight_permits));
             let closed = |_| Failure::Final(Error::new(ErrorKind::Cancelled, "fetcher closed"));
             let _bytes = self
                 .in_flight
@@ -396,15 +303,24 @@ impl Fetcher {
             let _slot = self.slots.acquire().await.map_err(closed)?;
             begin().map_err(Failure::Final)?;
             let mut pause = self.settings.retry_pause;
-            for attempts_left in (0..self.settings.max_attempts).rev() {
-                match attempt().await {
-                    Err(Failure::Retry(error)) if attempts_left > 0 => {
+            for number in 1..=self.settings.max_attempts {
+                let attempt = asked.attempt(number);
+                match send(Arc::clone(&attempt)).await {
+                    Err(Failure::Retry(error)) if number < self.settings.max_attempts => {
+                        attempt.end(GetOutcome::Retried);
+                        drop(attempt);
                         metrics::counter!("forewarm_store_retries_total").increment(1);
                         tracing::debug!(%path, error = error.chain(), "trying a GET again");
                         tokio::time::sleep(jittered(pause)).await;
                         pause *= 2;
                     }
-                    outcome => return outcome,
+                    outcome => {
+                        attempt.end(match &outcome {
+                            Ok(_) => GetOutcome::Ok,
+                            Err(_) => GetOutcome::Failed,
+                        });
+                        return outcome;
+                    }
                 }
             }
             Err(Failure::Final(Error::new(
@@ -412,6 +328,7 @@ impl Fetcher {
                 "no attempt was allowed",
             )))
         };
+        let deadline = in_time(self.settings.get_deadline);
         timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
             Err(Failure::Final(Error::new(
                 ErrorKind::Timeout,
@@ -421,19 +338,6 @@ impl Fetcher {
                 ),
             )))
         })
-    }
-}
-
-/// Appends `chunk` to `body`; a body that arrives in one piece is moved where nobody shares it.
-fn append(body: &mut Vec<u8>, chunk: Bytes, expected: u64) {
-    if body.is_empty() && chunk.len() as u64 == expected {
-        *body = Vec::from(chunk);
-    } else {
-        if body.is_empty() {
-            // Never more than the length that was asked for, which the object bounds.
-            body.reserve_exact(usize::try_from(expected).unwrap_or(0));
-        }
-        body.extend_from_slice(&chunk);
     }
 }
 

@@ -4,12 +4,15 @@
 //! at once) and a reservation of in-flight bytes, checks version and length of each body, retries
 //! what is worth retrying under one deadline, and counts.
 
+mod attempt;
 mod failure;
 mod fetcher;
 mod object;
 mod ranges;
+mod send;
 mod settings;
 mod simulated;
+mod trace;
 mod traffic;
 
 pub(crate) use fetcher::{Fetcher, in_time};
@@ -18,5 +21,6 @@ pub(crate) use ranges::{Batch, batches, gaps, normalise};
 pub use settings::StoreSettings;
 pub(crate) use settings::millis;
 pub use simulated::{SimulatedSettings, SimulatedStore};
+pub use trace::{GetOutcome, GetTrace};
 pub use traffic::Traffic;
 pub(crate) use traffic::TrafficCounter;

@@ -3,6 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::trace::{GetTrace, Trace};
+
 /// What some work asked of the object store.
 ///
 /// A *round* is a batch of GETs none of which waits for another: the latency of cold work is its
@@ -47,46 +49,100 @@ impl Traffic {
     }
 }
 
-/// Counts requests and bytes as they happen; clones count together.
+/// Counts requests and bytes as they happen, and may trace them; clones count together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TrafficCounter(Arc<Counts>);
+pub(crate) struct TrafficCounter {
+    counts: Arc<Counts>,
+    trace: Option<Arc<Trace>>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
     gets: AtomicU64,
     bytes: AtomicU64,
     rounds: AtomicU64,
+    /// Rounds of the same work before the first of these.
+    rounds_before: u64,
 }
 
 impl TrafficCounter {
+    /// One that also notes when each request was sent, answered and done: some 200 bytes each.
+    pub(crate) fn traced() -> Self {
+        Self {
+            trace: Some(Arc::new(Trace::new())),
+            ..Self::default()
+        }
+    }
+
+    /// A counter that begins at zero, for a part of the same work: it shares the trace.
+    pub(crate) fn part(&self) -> Self {
+        let counts = Counts {
+            rounds_before: self.rounds(),
+            ..Counts::default()
+        };
+        Self {
+            counts: Arc::new(counts),
+            trace: self.trace.clone(),
+        }
+    }
+
+    /// The requests that were traced, in the order of sending; none unless it traces.
+    pub(crate) fn trace(&self) -> Vec<GetTrace> {
+        self.trace
+            .as_ref()
+            .map(|trace| trace.gets())
+            .unwrap_or_default()
+    }
+
+    /// How many requests the trace has left out because it was full.
+    pub(crate) fn left_out_of_trace(&self) -> u64 {
+        self.trace.as_ref().map_or(0, |trace| trace.left_out())
+    }
+
+    /// Notes a request, when it traces.
+    pub(super) fn note(&self, get: impl FnOnce(&Trace) -> GetTrace) {
+        if let Some(trace) = &self.trace {
+            trace.note(|| get(trace));
+        }
+    }
+
+    /// Rounds of the whole work so far.
+    pub(super) fn rounds(&self) -> u64 {
+        self.counts.rounds_before + self.counts.rounds.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn count_get(&self) {
-        self.0.gets.fetch_add(1, Ordering::Relaxed);
+        self.counts.gets.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_bytes(&self, bytes: u64) {
-        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn count_round(&self) {
-        self.0.rounds.fetch_add(1, Ordering::Relaxed);
+        self.counts.rounds.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts what was counted elsewhere.
     pub(crate) fn add(&self, traffic: Traffic) {
-        self.0.gets.fetch_add(traffic.gets, Ordering::Relaxed);
-        self.0.bytes.fetch_add(traffic.bytes, Ordering::Relaxed);
-        self.0.rounds.fetch_add(traffic.rounds, Ordering::Relaxed);
+        self.counts.gets.fetch_add(traffic.gets, Ordering::Relaxed);
+        self.counts
+            .bytes
+            .fetch_add(traffic.bytes, Ordering::Relaxed);
+        self.counts
+            .rounds
+            .fetch_add(traffic.rounds, Ordering::Relaxed);
     }
 
     pub(crate) fn gets(&self) -> u64 {
-        self.0.gets.load(Ordering::Relaxed)
+        self.counts.gets.load(Ordering::Relaxed)
     }
 
     pub(crate) fn snapshot(&self) -> Traffic {
         Traffic {
             gets: self.gets(),
-            bytes: self.0.bytes.load(Ordering::Relaxed),
-            rounds: self.0.rounds.load(Ordering::Relaxed),
+            bytes: self.counts.bytes.load(Ordering::Relaxed),
+            rounds: self.counts.rounds.load(Ordering::Relaxed),
         }
     }
 }

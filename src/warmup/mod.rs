@@ -9,6 +9,8 @@ mod run;
 mod settings;
 mod statistics;
 mod task;
+#[cfg(test)]
+mod tests;
 mod warmer;
 mod work;
 

@@ -21,8 +21,9 @@ impl Warmer {
         address: SplitAddress,
         work: Work,
         span: tracing::Span,
+        traffic: TrafficCounter,
     ) -> Finished {
-        let finished = self.run_once(&address, &work).await;
+        let finished = self.run_once(&address, &work, &traffic).await;
         let finished = self.forget_if_changed(&address, finished).await;
         match &finished {
             Ok(warmed) => {
@@ -41,14 +42,24 @@ impl Warmer {
         finished
     }
 
-    async fn run_once(&self, address: &SplitAddress, work: &Work) -> Finished {
+    async fn run_once(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+        traffic: &TrafficCounter,
+    ) -> Finished {
         let plans = &self.inner.planner.plans;
         let planned = work.planned(&self.settings().expansion);
         let known = planned.and_then(|planned| plans.find(address.path(), planned));
         if let Some(entry) = known {
-            match self.replay(address, work, &entry).await {
-                // Another version is there: what was planned is of no use any more.
-                Err(error) if error.kind() == ErrorKind::SplitChanged => {
+            match self.replay(address, work, &entry, traffic).await {
+                // Another version is there, or the plan is not of this split: it is of no use.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Corrupt | ErrorKind::InvalidRequest | ErrorKind::SplitChanged
+                    ) =>
+                {
                     plans.forget(&entry);
                     let forgotten: Finished = self.forget_if_changed(address, Err(error)).await;
                     if let Err(error) = forgotten {
@@ -58,7 +69,7 @@ impl Warmer {
                 replayed => return replayed,
             }
         }
-        self.resolve(address, work).await
+        self.resolve(address, work, traffic).await
     }
 
     /// Warms by a recorded plan: everything in one round, the footer with it when the split is not
@@ -68,6 +79,7 @@ impl Warmer {
         address: &SplitAddress,
         work: &Work,
         entry: &Arc<PlanEntry>,
+        traffic: &TrafficCounter,
     ) -> Finished {
         let started = Instant::now();
         let plan = entry.plan();
@@ -81,9 +93,8 @@ impl Warmer {
             ranges.extend(plan.open.iter().cloned());
             ranges.push(plan.footer());
         }
-        let traffic = TrafficCounter::default();
         // Polled first, so that what opening reads is on its way when it asks for it.
-        let fetch = extents.acquire(ranges, &traffic);
+        let fetch = extents.acquire(ranges, traffic);
         let open = async {
             let split = match opened {
                 Some(split) if *split.object() == object => split,
@@ -93,9 +104,7 @@ impl Warmer {
                 }
                 None => {
                     let footer = plan.footer();
-                    opener
-                        .open_known(address, &object, footer, &traffic)
-                        .await?
+                    opener.open_known(address, &object, footer, traffic).await?
                 }
             };
             let opening = started.elapsed();
@@ -129,16 +138,20 @@ impl Warmer {
     }
 
     /// Warms by finding out what is read, round by round, and remembers it.
-    async fn resolve(&self, address: &SplitAddress, work: &Work) -> Finished {
+    async fn resolve(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+        traffic: &TrafficCounter,
+    ) -> Finished {
         let started = Instant::now();
-        let opening_traffic = TrafficCounter::default();
-        let split = self.open_counted(address, &opening_traffic).await?;
+        let split = self.open_counted(address, traffic).await?;
         let opening = started.elapsed();
         let bound = self.compile(&split, work, false).await?;
-        let resolution = resolve(&split, bound.demand, Depth::Data, &self.inner.planner).await?;
+        let planner = &self.inner.planner;
+        let resolution = resolve(&split, bound.demand, Depth::Data, planner, traffic).await?;
         let Resolution {
             lease,
-            traffic,
             findings,
             probe_rounds,
             planned: ranges,
@@ -159,7 +172,7 @@ impl Warmer {
             plan,
             replayed: false,
             probe_rounds,
-            traffic: opening_traffic.snapshot().then(traffic),
+            traffic: traffic.snapshot(),
             opening,
             warming: started.elapsed(),
         }))

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, Fingerprint};
 use crate::plan::PlanEntry;
 use crate::split::Split;
-use crate::store::in_time;
+use crate::store::{GetTrace, TrafficCounter, in_time};
 
 /// Which warmup: of what, in which split.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -54,18 +54,20 @@ pub(crate) type Finished = Result<Arc<Warmed>>;
 /// A warmup under way, or finished.
 pub(crate) struct Task {
     key: WarmupKey,
+    traffic: TrafficCounter,
     finished: watch::Receiver<Option<Finished>>,
     abort: AbortHandle,
     registry: Weak<Registry>,
 }
 
 impl Task {
-    /// Starts `work` on `runtime`. The work is given up when the last reference to the task goes;
-    /// when it `lingers`, the registry holds it for a while after it has finished.
+    /// Starts `work`, which counts in `traffic`. The work is given up when the last reference to
+    /// the task goes; when it `lingers`, the registry holds it for a while after it has finished.
     pub(super) fn start(
         key: WarmupKey,
         registry: &Arc<Registry>,
         runtime: &Handle,
+        traffic: TrafficCounter,
         lingers: bool,
         work: impl Future<Output = Finished> + Send + 'static,
     ) -> Arc<Self> {
@@ -87,6 +89,7 @@ impl Task {
             });
             Self {
                 key,
+                traffic,
                 finished,
                 abort: running.abort_handle(),
                 registry: Arc::downgrade(registry),
@@ -206,6 +209,39 @@ impl Warmup {
                 }
             }
         }
+    }
+
+    /// The requests that this warmup has sent so far, in the order of sending: what a waterfall is
+    /// drawn from. Empty unless [`trace`](crate::WarmerSettings::trace) is set. A GET that several
+    /// warmups wait for is in the trace of the one that sent it.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use forewarm::{Clause, SearchRequest, SplitAddress, Warmer, WarmerSettings};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), forewarm::Error> {
+    /// # let store = Arc::new(object_store::memory::InMemory::new());
+    /// let settings = WarmerSettings::default().with_trace(true);
+    /// let warmer = Warmer::builder(store).settings(settings).build()?;
+    /// let request = SearchRequest::new(Clause::match_text("body", "sea"));
+    /// let warmup = warmer.warm(&SplitAddress::new("absent.split".into()), &request);
+    /// warmup.join(Duration::from_secs(1)).await;
+    /// for get in warmup.trace() {
+    ///     println!("{:?} of round {}: {} µs", get.range, get.round, get.ended_us - get.sent_us);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn trace(&self) -> Vec<GetTrace> {
+        self.task.traffic.trace()
+    }
+
+    /// How many requests [`trace`](Self::trace) leaves out, because it takes 16,384 at most.
+    pub fn left_out_of_trace(&self) -> u64 {
+        self.task.traffic.left_out_of_trace()
     }
 
     /// Lets the warmup run to its end though nobody holds a handle. It can then be joined by

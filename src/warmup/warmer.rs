@@ -71,6 +71,12 @@ impl Warmer {
         self.open_counted(split, &TrafficCounter::default()).await
     }
 
+    /// The same split, all in memory.
+    pub(crate) async fn load(&self, split: &Split) -> Result<Split> {
+        let loaded = self.inner.opener.load(split).await;
+        self.forget_if_changed(&split.address(), loaded).await
+    }
+
     pub(crate) async fn open_counted(
         &self,
         split: &SplitAddress,
@@ -115,11 +121,17 @@ impl Warmer {
                 gets = tracing::field::Empty, bytes = tracing::field::Empty,
                 rounds = tracing::field::Empty, outcome = tracing::field::Empty
             );
-            let run = self.clone().run(split.clone(), work.clone(), span.clone());
+            let traffic = match self.settings().trace {
+                true => TrafficCounter::traced(),
+                false => TrafficCounter::default(),
+            };
+            let warmer = self.clone();
+            let run = warmer.run(split.clone(), work.clone(), span.clone(), traffic.clone());
             Task::start(
                 key.clone(),
                 registry,
                 &self.inner.runtime,
+                traffic,
                 work.can_recur(),
                 run.instrument(span),
             )
@@ -179,7 +191,8 @@ impl Warmer {
         let split = self.open(split).await?;
         let demand = self.compile(&split, &work, true).await?.demand;
         let planner = &self.inner.planner;
-        let resolution = resolve(&split, demand, Depth::Dictionaries, planner).await?;
+        let traffic = TrafficCounter::default();
+        let resolution = resolve(&split, demand, Depth::Dictionaries, planner, &traffic).await?;
         Explanation::new(&split, &resolution)
     }
 

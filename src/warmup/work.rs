@@ -202,6 +202,22 @@ impl Work {
         }
     }
 
+    /// The query of a request and what it wants beside its hits, when nobody asks what they read.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub(crate) fn compile(
+        request: &SearchRequest,
+        index: &Index,
+        limits: &ExpansionSettings,
+    ) -> Result<(Arc<dyn Query>, Arc<Extras>)> {
+        let bound = BoundRequest::new(request, index, limits)?;
+        needs_of_sort(request, &index.schema())?;
+        let query = bound.clause.query(limits).into();
+        Ok((query, Arc::new(bound.extras(limits))))
+    }
+
     fn bind_request(
         request: &SearchRequest,
         index: &Index,
@@ -209,46 +225,81 @@ impl Work {
         labelled: bool,
     ) -> Result<BoundWork> {
         let schema = index.schema();
-        let clause = request.bind(index)?;
         let purpose = Purpose {
             scored: request.is_scored(),
             counted: request.hits_wanted() == 0 && request.aggregated().is_empty(),
             labelled,
         };
-        let mut demand = needs_of(&clause, purpose, &schema);
-        request.check_fetch(index)?;
-        let mut extras = Extras::default();
-        let mut named = Vec::new();
-        // A name within another's clause is bound with both: what that comes to is bounded.
-        let mut budget = Budget::default();
-        request.visit_named(&mut |name, clause| named.push((name, clause)));
-        for (name, clause) in named {
-            let clause = Filter::from(clause.clone());
-            let clause = clause.bind_within(index, "query", request.moment(), &mut budget)?;
-            let needs = needs_of(&clause, MATCHING, &schema).needs;
+        let bound = BoundRequest::new(request, index, limits)?;
+        let mut demand = needs_of(&bound.clause, purpose, &schema);
+        for (_, clause) in &bound.named {
+            let needs = needs_of(clause, MATCHING, &schema).needs;
             demand.needs.extend(needs);
-            extras.named.push(Named {
-                name: name.to_owned(),
-                query: clause.query(limits),
-            });
         }
-        if !request.aggregated().is_empty() {
-            let bound = Arc::new(request.aggregated().bind(index, limits, request.moment())?);
-            if bound.sees_all() {
-                // What hits are sorted by is opened beside them.
-                demand.always_from = demand.needs.len();
-            }
-            extras.aggregations = Some(bound);
+        let aggregations = bound.aggregations.as_ref();
+        if aggregations.is_some_and(|bound| bound.sees_all()) {
+            // What hits are sorted by is opened beside them.
+            demand.always_from = demand.needs.len();
         }
         demand.needs.extend(needs_of_sort(request, &schema)?);
-        if let Some(bound) = &extras.aggregations {
+        if let Some(bound) = aggregations {
             let needs = needs_of_aggregations(bound, &schema);
             demand.needs.extend(needs);
         }
+        let extras = Arc::new(bound.extras(limits));
         Ok(BoundWork {
-            clause,
+            clause: bound.clause,
             demand,
-            extras: Arc::new(extras),
+            extras,
         })
+    }
+}
+
+/// A request that has met the schema of a split.
+struct BoundRequest {
+    clause: BoundClause,
+    named: Vec<(String, BoundClause)>,
+    aggregations: Option<Arc<BoundAggregations>>,
+}
+
+impl BoundRequest {
+    fn new(request: &SearchRequest, index: &Index, limits: &ExpansionSettings) -> Result<Self> {
+        let clause = request.bind(index)?;
+        request.check_fetch(index)?;
+        let mut clauses = Vec::new();
+        request.visit_named(&mut |name, clause| clauses.push((name, clause)));
+        // A name within another's clause is bound with both: what that comes to is bounded.
+        let mut budget = Budget::default();
+        let mut named = Vec::with_capacity(clauses.len());
+        for (name, clause) in clauses {
+            let clause = Filter::from(clause.clone());
+            let clause = clause.bind_within(index, "query", request.moment(), &mut budget)?;
+            named.push((name.to_owned(), clause));
+        }
+        let aggregated = request.aggregated();
+        let aggregations = match aggregated.is_empty() {
+            true => None,
+            false => Some(Arc::new(aggregated.bind(
+                index,
+                limits,
+                request.moment(),
+            )?)),
+        };
+        Ok(Self {
+            clause,
+            named,
+            aggregations,
+        })
+    }
+
+    fn extras(&self, limits: &ExpansionSettings) -> Extras {
+        let named = self.named.iter().map(|(name, clause)| Named {
+            name: name.clone(),
+            query: clause.query(limits),
+        });
+        Extras {
+            aggregations: self.aggregations.clone(),
+            named: named.collect(),
+        }
     }
 }

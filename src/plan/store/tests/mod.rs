@@ -1,0 +1,5 @@
+mod bytes;
+mod packs;
+mod rows;
+mod warnings;
+mod writer;
