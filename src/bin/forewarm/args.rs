@@ -8,6 +8,7 @@ use crate::bench::BenchArgs;
 use crate::generate::GenerateArgs;
 use crate::units::{parse_bandwidth, parse_bytes, parse_duration};
 use crate::url::parse_option;
+use crate::warm::WarmArgs;
 
 const PLACES: &str = "\
 Places (<URL>):
@@ -112,6 +113,7 @@ pub(crate) enum Command {
     Pack(PackArgs),
     Inspect(InspectArgs),
     Verify(VerifyArgs),
+    Warm(WarmArgs),
     Explain(ExplainArgs),
     Search(SearchArgs),
     Bench(BenchArgs),

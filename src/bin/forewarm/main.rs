@@ -1,4 +1,5 @@
-//! The command line of forewarm: packs, inspects, verifies, explains and searches splits.
+//! The command line of forewarm: packs, inspects, verifies, explains, warms and searches splits,
+//! and measures what warming is worth.
 
 #![warn(clippy::unwrap_used)]
 
@@ -26,6 +27,7 @@ mod units;
 mod uploads;
 mod url;
 mod verify;
+mod warm;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -104,6 +106,7 @@ async fn execute(cli: &Cli, session: &Session) -> Outcome {
         Command::Verify(args) => verify::run(session, args).await,
         Command::Explain(args) => explain::run(session, args).await,
         Command::Search(args) => search::run(session, args).await,
+        Command::Warm(args) => warm::run(session, args).await,
         Command::Demo(args) => demo::run(session, args).await,
         Command::Generate(args) => generate::run(session, args).await,
     }

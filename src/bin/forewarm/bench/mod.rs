@@ -5,7 +5,6 @@ mod figures;
 mod forget;
 mod measured;
 mod oracle;
-mod resident;
 mod summary;
 mod targets;
 mod track;
@@ -14,14 +13,13 @@ mod ways;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarm::{SimulatedSettings, Warmer};
+use forewarm::{ResidentSplits, SimulatedSettings, Warmer};
 use serde::Serialize;
 
 pub(crate) use self::args::BenchArgs;
 pub(crate) use self::figures::Spread;
 use self::forget::Forget;
 pub(crate) use self::measured::{Measured, Setting};
-use self::resident::Resident;
 pub(crate) use self::summary::{Summary, ratio, time};
 use self::targets::Target;
 use self::track::{Body, Conditions, Track};
@@ -148,13 +146,7 @@ async fn set_up(args: &BenchArgs, report: &mut Report) -> Outcome<Track> {
         report.bytes += split.size();
         addresses.push(split.address());
     }
-    if report.bytes > args.memory {
-        return Err(Failure::failed(format!(
-            "the splits take {}: raise --memory, for the ideal holds all of them",
-            units::bytes(report.bytes)
-        )));
-    }
-    let resident = Resident::load(&splits.store, &pool, &addresses).await?;
+    let resident = ResidentSplits::load(&warmer, &addresses, args.memory).await?;
     let forget = Forget::prepare(&splits.store, &warmer, &addresses, Arc::clone(&pool)).await?;
     Ok(Track {
         plain: splits.store,
@@ -162,6 +154,7 @@ async fn set_up(args: &BenchArgs, report: &mut Report) -> Outcome<Track> {
         pool,
         resident,
         forget,
+        memory: args.memory,
     })
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forewarm::{
-    SearchRequest, SearchResponse, SimulatedSettings, SimulatedStore, SplitAddress, Warmer,
-    WarmerBuilder, WarmerSettings,
+    ResidentSplits, SearchRequest, SearchResponse, SimulatedSettings, SimulatedStore, SplitAddress,
+    Warmer, WarmerBuilder, WarmerSettings,
 };
 use object_store::ObjectStore;
 use rayon::ThreadPool;
@@ -14,7 +14,6 @@ use serde_json::Value;
 use super::forget::{Forget, Needs};
 use super::measured::{Course, Leg, Measured, Sample};
 use super::oracle::{Least, least};
-use super::resident::Resident;
 use super::ways::Way;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
@@ -42,8 +41,10 @@ pub(crate) struct Track {
     /// With their footers, as a catalogue knows them.
     pub(crate) splits: Vec<SplitAddress>,
     pub(crate) pool: Arc<ThreadPool>,
-    pub(crate) resident: Resident,
+    pub(crate) resident: ResidentSplits,
     pub(crate) forget: Forget,
+    /// What whole splits may take, in bytes.
+    pub(crate) memory: u64,
 }
 
 /// How the store behaves, and what is run over it.
@@ -206,8 +207,8 @@ impl Track {
         tap: &Tap,
     ) -> Outcome<Sample> {
         let started = Instant::now();
-        let store: Arc<dyn ObjectStore> = store;
-        let resident = Resident::load(&store, &self.pool, &self.splits).await?;
+        let warmer = self.warmer(store).build()?;
+        let resident = ResidentSplits::load(&warmer, &self.splits, self.memory).await?;
         let response = resident.search(&shared.body.request).await?;
         let first = Leg::new(started.elapsed(), tap.take(), 0);
         shared.check(&response)?;

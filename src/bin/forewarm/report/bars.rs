@@ -57,14 +57,23 @@ pub(crate) struct Value {
 
 impl Chart {
     /// A chart over powers of ten; values are written by `write`.
-    pub(crate) fn logarithmic(title: &str, values: &[Value], write: impl Fn(f64) -> String) -> Self {
+    pub(crate) fn logarithmic(
+        title: &str,
+        values: &[Value],
+        write: impl Fn(f64) -> String,
+    ) -> Self {
         let all = values
             .iter()
             .flat_map(|value| [value.spread.p10, value.spread.most]);
         let scale = Scale::logarithmic(all, WIDTH);
         let place = |value: f64| rounded(LABELS + scale.x(value));
         let rows = values.iter().enumerate().map(|(row, value)| {
-            let Spread { p10, median, p90, most } = value.spread;
+            let Spread {
+                p10,
+                median,
+                p90,
+                most,
+            } = value.spread;
             let spread = value.spreads;
             Row {
                 name: value.way.name(),

@@ -152,7 +152,11 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
         heading: format!(
             "{} ms to the first byte{}, {} a connection",
             setting.latency_ms,
-            if setting.tail > 0.0 { ", with the tail of S3" } else { "" },
+            if setting.tail > 0.0 {
+                ", with the tail of S3"
+            } else {
+                ""
+            },
             units::bandwidth(setting.bandwidth)
         ),
         latency: Chart::logarithmic(
@@ -163,11 +167,17 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
         again: (!again.is_empty())
             .then(|| Chart::logarithmic("The same search again", &again, write_time)),
         gets: Chart::logarithmic("GETs of a first search", &amounts(|way| way.gets), |gets| {
-            if gets < 10.0 { format!("{gets:.1}") } else { units::count(gets as u64) }
+            if gets < 10.0 {
+                format!("{gets:.1}")
+            } else {
+                units::count(gets as u64)
+            }
         }),
-        bytes: Chart::logarithmic("Bytes of a first search", &amounts(|way| way.bytes), |bytes| {
-            units::bytes(bytes as u64)
-        }),
+        bytes: Chart::logarithmic(
+            "Bytes of a first search",
+            &amounts(|way| way.bytes),
+            |bytes| units::bytes(bytes as u64),
+        ),
         tiles: tiles(&run.ways),
         ways: run.ways.iter().map(way_row).collect(),
         targets: run
@@ -180,7 +190,11 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
                 met: target.met,
             })
             .collect(),
-        bodies: setting.bodies.iter().map(|body| body_row(body, &run.ways)).collect(),
+        bodies: setting
+            .bodies
+            .iter()
+            .map(|body| body_row(body, &run.ways))
+            .collect(),
         names: run.ways.iter().map(|way| way.way.title()).collect(),
         drawn: drawn(&setting.bodies, places, waterfalls),
     }
@@ -193,9 +207,21 @@ fn tiles(ways: &[Summary]) -> Vec<Tile> {
     };
     let mut tiles = Vec::new();
     for (ours, theirs, what) in [
-        (Way::First, Way::None, "as fast as without warming, the first time"),
-        (Way::First, Way::Forget, "as fast as per query and forget, the first time"),
-        (Way::Planned, Way::Forget, "as fast as per query and forget, plan known"),
+        (
+            Way::First,
+            Way::None,
+            "as fast as without warming, the first time",
+        ),
+        (
+            Way::First,
+            Way::Forget,
+            "as fast as per query and forget, the first time",
+        ),
+        (
+            Way::Planned,
+            Way::Forget,
+            "as fast as per query and forget, plan known",
+        ),
     ] {
         if let (Some((_, ours)), Some((_, theirs))) = (find(ours), find(theirs)) {
             tiles.push(Tile {

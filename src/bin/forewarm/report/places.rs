@@ -31,20 +31,29 @@ impl Places {
         let mut names = BTreeSet::new();
         let mut bytes: BTreeMap<&'static str, u64> = BTreeMap::new();
         for (place, name) in self.0.get(path).into_iter().flatten() {
-            let shared = place.end.min(range.end).saturating_sub(place.start.max(range.start));
+            let shared = place
+                .end
+                .min(range.end)
+                .saturating_sub(place.start.max(range.start));
             if shared > 0 {
                 *bytes.entry(component(name)).or_default() += shared;
                 names.insert(name.clone());
             }
         }
         let most = bytes.into_iter().max_by_key(|(_, bytes)| *bytes);
-        (most.map_or("other", |(name, _)| name), names.into_iter().collect())
+        (
+            most.map_or("other", |(name, _)| name),
+            names.into_iter().collect(),
+        )
     }
 }
 
 /// What a file is for, as `explain` calls it.
 fn component(name: &str) -> &'static str {
-    match name.rsplit_once('.').map_or(name, |(_, extension)| extension) {
+    match name
+        .rsplit_once('.')
+        .map_or(name, |(_, extension)| extension)
+    {
         "fast" => "columns",
         "fieldnorm" => "norms",
         "footer" => "footer",

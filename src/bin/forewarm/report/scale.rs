@@ -105,10 +105,12 @@ mod tests {
 
     #[test]
     fn axes_have_round_marks() {
-        let marks = |scale: Scale| -> Vec<f64> {
-            scale.ticks().iter().map(|tick| tick.value).collect()
-        };
-        assert_eq!(marks(Scale::linear(100.0, 600.0)), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        let marks =
+            |scale: Scale| -> Vec<f64> { scale.ticks().iter().map(|tick| tick.value).collect() };
+        assert_eq!(
+            marks(Scale::linear(100.0, 600.0)),
+            [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
+        );
         let values = marks(Scale::logarithmic([3.0, 700.0], 600.0));
         assert_eq!(values, [1.0, 10.0, 100.0, 1000.0]);
         assert_eq!(marks(Scale::logarithmic([], 1.0)).len(), 2);

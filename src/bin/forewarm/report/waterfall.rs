@@ -82,7 +82,14 @@ impl Waterfall {
         let place = |micros: u64| LABELS + scale.x(micros.saturating_sub(begin) as f64);
         let rounds = rounds(gets);
         let mut order: Vec<usize> = (0..gets.len()).collect();
-        order.sort_by_key(|&at| (rounds[at], gets[at].sent_us, &gets[at].path, gets[at].range.start));
+        order.sort_by_key(|&at| {
+            (
+                rounds[at],
+                gets[at].sent_us,
+                &gets[at].path,
+                gets[at].range.start,
+            )
+        });
         let bars: Vec<Bar> = order
             .iter()
             .take(MOST_BARS)
@@ -188,12 +195,23 @@ fn bar(row: usize, get: &Get, round: u64, places: &Places, place: &impl Fn(u64) 
             took(get.sent_us, get.first_byte_us),
             took(get.first_byte_us, get.ended_us)
         ),
-        if get.failed { "failed".to_owned() } else { String::new() },
+        if get.failed {
+            "failed".to_owned()
+        } else {
+            String::new()
+        },
     ];
-    let tooltip: Vec<String> = tooltip.into_iter().filter(|line| !line.is_empty()).collect();
+    let tooltip: Vec<String> = tooltip
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .collect();
     Bar {
         y: rounded(TOP + ROW * row as f64),
-        label: format!("{} · {component} · {}", shortened(name), units::bytes(get.bytes)),
+        label: format!(
+            "{} · {component} · {}",
+            shortened(name),
+            units::bytes(get.bytes)
+        ),
         component,
         waiting: span(get.asked_us, get.sent_us),
         answering: span(get.sent_us, get.first_byte_us),
@@ -262,7 +280,10 @@ mod tests {
     fn many_gets_are_cut_short_and_counted() {
         let gets: Vec<Get> = (0..1000).map(|at| get("a.split", at, at + 5)).collect();
         let drawn = Waterfall::of("t", &gets, &Places::default(), None);
-        assert_eq!((drawn.bars.len(), drawn.left_out), (MOST_BARS, 1000 - MOST_BARS));
+        assert_eq!(
+            (drawn.bars.len(), drawn.left_out),
+            (MOST_BARS, 1000 - MOST_BARS)
+        );
         let none = Waterfall::of("t", &[], &Places::default(), None);
         assert!(none.bars.is_empty() && none.rounds.is_empty());
     }
