@@ -66,7 +66,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "WAY,…", value_delimiter = ',', value_parser = parse_way)]
     pub(crate) ways: Vec<Way>,
 
-    /// Run each body in each way this many times
+    /// Run each body in each way this many times; `none` and `everything` once where they take
+    /// over a second
     #[arg(long, value_name = "N", default_value_t = 3,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,

@@ -81,6 +81,8 @@ pub(crate) struct Measured {
     /// How many documents match, where they are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) matches: Option<u64>,
+    /// Whether hits bring anything, which is known only when the hits are.
+    pub(crate) brings: bool,
     pub(crate) courses: Vec<Course>,
     /// Each time of a warm search over that of the ideal right after it.
     pub(crate) warm_to_ideal: Vec<f64>,

@@ -71,14 +71,13 @@ fn bounds(setting: &Setting) -> Vec<Target> {
     }
     let first = served(setting, Way::First);
     if !first.is_empty() {
-        let over = first.iter().filter(|body| {
-            let allowed = if is_staged(&body.body) { 4.0 } else { 3.0 };
-            rounds(body, Way::First) > allowed
-        });
+        let over = first
+            .iter()
+            .filter(|body| rounds(body, Way::First) > f64::from(allowed_rounds(body)));
         let over: Vec<String> = over.map(|body| body.line.to_string()).collect();
         targets.push(Target {
             name: "2 first time: rounds",
-            wanted: "≤ 3, of patterns and strings aggregated ≤ 4",
+            wanted: "≤ 3, patterns and aggregations ≤ 4; one more to bring hits",
             met: over.is_empty(),
             found: match over.as_slice() {
                 [] => format!(
@@ -247,22 +246,24 @@ fn spread(
     })
 }
 
+/// Rounds that a body may take when nothing is known of it. What hits bring is asked for when the
+/// hits are known.
+fn allowed_rounds(body: &Measured) -> u8 {
+    3 + u8::from(is_staged(&body.body)) + u8::from(body.brings)
+}
+
 /// Whether a body has what is known a round later than the rest: terms that match a pattern, or
 /// the strings of a column's dictionary.
 fn is_staged(body: &str) -> bool {
-    const STAGED: [&str; 12] = [
-        "wildcard",
-        "regexp",
-        "fuzzy",
-        "fuzziness",
-        "prefix",
-        "match_phrase_prefix",
-        "match_bool_prefix",
-        "query_string",
-        "simple_query_string",
-        "case_insensitive",
+    const STAGED: [&str; 8] = [
         "aggs",
-        "sort",
+        "case_insensitive",
+        "fuzziness",
+        "fuzzy",
+        "query_string",
+        "regexp",
+        "simple_query_string",
+        "wildcard",
     ];
     fn holds(value: &Value) -> bool {
         match value {

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const PAIRS_TIME: Duration = Duration::from_millis(1500);
 const FEWEST_PAIRS: usize = 5;
 
+/// A baseline that takes longer than this is run once a body: its figures are not close.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// One body of the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
@@ -105,6 +108,11 @@ impl Track {
             line: body.line,
             body: body.text.clone(),
             matches: ideal.hits.total.map(|total| total.value),
+            brings: ideal
+                .hits
+                .hits
+                .iter()
+                .any(|hit| hit.source.is_some() || hit.fields.is_some() || hit.highlight.is_some()),
             courses,
             warm_to_ideal: self.compare(&shared, conditions).await?,
             least: self.least(body).await?,
@@ -118,7 +126,7 @@ impl Track {
         conditions: &Conditions,
         run: usize,
     ) -> Outcome {
-        if course.not_served.is_some() {
+        if course.not_served.is_some() || course.is_slow() {
             return Ok(());
         }
         let mut store = conditions.store.clone();
@@ -176,11 +184,10 @@ impl Track {
         let response = warmer.search(&self.splits, request).await?;
         let repeated = Leg::reported(started.elapsed(), tap.take(), &response.report);
         shared.check(&response)?;
-        let statistics = warmer.statistics();
         Ok(Sample {
             first,
             repeated: Some(repeated),
-            memory: statistics.resident_bytes + statistics.opened_bytes,
+            memory: self.held(&warmer).await?,
             grown: None,
         })
     }
@@ -191,11 +198,10 @@ impl Track {
         let response = warmer.search_without_warming(&self.splits, request).await?;
         let first = Leg::reported(started.elapsed(), tap.take(), &response.report);
         shared.check(&response)?;
-        let statistics = warmer.statistics();
         Ok(Sample {
             first,
             repeated: None,
-            memory: statistics.resident_bytes + statistics.opened_bytes,
+            memory: self.held(&warmer).await?,
             grown: None,
         })
     }
@@ -257,13 +263,12 @@ impl Track {
         let response = warmer.search(&self.splits, &shared.body.request).await?;
         let time = started.elapsed();
         shared.check(&response)?;
-        let statistics = warmer.statistics();
         let mut leg = Leg::reported(time, Vec::new(), &response.report);
         (leg.gets, leg.bytes) = (response.report.gets, response.report.bytes);
         Ok(Sample {
             first: leg,
             repeated: None,
-            memory: statistics.resident_bytes + statistics.opened_bytes,
+            memory: self.held(warmer).await?,
             grown: None,
         })
     }
@@ -321,6 +326,17 @@ impl Track {
         Ok(least(&tap.take(), gap))
     }
 
+    /// Bytes that a warmer which has all splits open keeps.
+    async fn held(&self, warmer: &Warmer) -> Outcome<u64> {
+        let mut hot = 0;
+        for split in &self.splits {
+            hot += warmer.open(split).await?.hot_bytes();
+        }
+        let statistics = warmer.statistics();
+        // The cache of opened splits is counted a little late.
+        Ok(statistics.resident_bytes + statistics.opened_bytes.max(hot))
+    }
+
     /// A warmer that knows nothing yet.
     pub(crate) fn warmer(&self, store: Arc<dyn ObjectStore>) -> WarmerBuilder {
         let settings = WarmerSettings::default().with_join_deadline(PATIENCE);
@@ -351,6 +367,12 @@ impl Course {
             not_served: None,
             samples: Vec::new(),
         }
+    }
+
+    fn is_slow(&self) -> bool {
+        let baseline = matches!(self.way, Way::Everything | Way::None);
+        let slow = |sample: &Sample| sample.first.time_us > SLOW.as_secs_f64() * 1e6;
+        baseline && self.samples.first().is_some_and(slow)
     }
 }
 

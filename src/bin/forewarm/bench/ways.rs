@@ -77,11 +77,6 @@ impl Way {
         }
     }
 
-    /// Whether a search after it reads on demand by its nature.
-    pub(crate) fn reads_late(self) -> bool {
-        self == Self::None
-    }
-
     /// Whether it is forewarm's.
     pub(crate) fn is_ours(self) -> bool {
         matches!(self, Self::First | Self::Planned | Self::Warm)

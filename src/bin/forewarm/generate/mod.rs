@@ -94,12 +94,20 @@ fn write_file(lines: Logs, path: &Path, interrupt: &Interrupt, bar: &ProgressBar
         let file = File::create(path).map_err(|error| failed(&error))?;
         return write_lines(lines, file, interrupt, bar).map(drop);
     }
-    let file = NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    let file = temporary_in(folder).map_err(|error| failed(&error))?;
     let output = BufWriter::with_capacity(1 << 18, file);
     let output = write_lines(lines, output, interrupt, bar)?;
     let file = output.into_inner().map_err(|error| failed(error.error()))?;
     file.persist(path).map_err(|error| failed(&error.error))?;
     Ok(())
+}
+
+/// A file that goes away unless it is kept; once kept, it is readable like any other.
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 fn write_lines<W: Write>(

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::scale::{Scale, rounded};
 use crate::bench::{Spread, Way};
 
-const WIDTH: f64 = 620.0;
+const WIDTH: f64 = 740.0;
 const LABELS: f64 = 190.0;
 const VALUES: f64 = 110.0;
 const ROW: f64 = 34.0;
@@ -114,7 +114,7 @@ impl Chart {
                 .into_iter()
                 .map(|tick| Mark {
                     x: rounded(LABELS + tick.x),
-                    label: write(tick.value),
+                    label: mark(tick.value),
                 })
                 .collect(),
         }

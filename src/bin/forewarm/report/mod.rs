@@ -146,7 +146,6 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
         });
         values.collect()
     };
-    let write_time = |micros: f64| time(Some(micros));
     let again = spreads(|way| way.repeated_us);
     Section {
         heading: format!(
@@ -159,24 +158,22 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
             },
             units::bandwidth(setting.bandwidth)
         ),
-        latency: Chart::logarithmic(
-            "Open + warm + first search",
-            &spreads(|way| way.time_us),
-            write_time,
+        latency: times("Open + warm + first search", &spreads(|way| way.time_us)),
+        again: (!again.is_empty()).then(|| times("The same search again", &again)),
+        gets: Chart::logarithmic(
+            "GETs of a first search",
+            &amounts(|way| way.gets),
+            |gets| match gets {
+                gets if gets < 10.0 => format!("{gets:.1}"),
+                gets => units::count(gets as u64),
+            },
+            |gets| units::count(gets as u64),
         ),
-        again: (!again.is_empty())
-            .then(|| Chart::logarithmic("The same search again", &again, write_time)),
-        gets: Chart::logarithmic("GETs of a first search", &amounts(|way| way.gets), |gets| {
-            if gets < 10.0 {
-                format!("{gets:.1}")
-            } else {
-                units::count(gets as u64)
-            }
-        }),
         bytes: Chart::logarithmic(
             "Bytes of a first search",
             &amounts(|way| way.bytes),
             |bytes| units::bytes(bytes as u64),
+            decimal,
         ),
         tiles: tiles(&run.ways),
         ways: run.ways.iter().map(way_row).collect(),
@@ -197,6 +194,21 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
             .collect(),
         names: run.ways.iter().map(|way| way.way.title()).collect(),
         drawn: drawn(&setting.bodies, places, waterfalls),
+    }
+}
+
+fn times(title: &str, values: &[Value]) -> Chart {
+    let mark = |micros: f64| time(Some(micros)).replace(".00 ", " ").replace(".0 ", " ");
+    Chart::logarithmic(title, values, |micros| time(Some(micros)), mark)
+}
+
+/// A power of ten of bytes.
+fn decimal(bytes: f64) -> String {
+    match bytes {
+        bytes if bytes < 1e3 => format!("{bytes:.0} B"),
+        bytes if bytes < 1e6 => format!("{:.0} kB", bytes / 1e3),
+        bytes if bytes < 1e9 => format!("{:.0} MB", bytes / 1e6),
+        bytes => format!("{:.0} GB", bytes / 1e9),
     }
 }
 
@@ -225,14 +237,14 @@ fn tiles(ways: &[Summary]) -> Vec<Tile> {
     ] {
         if let (Some((_, ours)), Some((_, theirs))) = (find(ours), find(theirs)) {
             tiles.push(Tile {
-                value: format!("{} ×", ratio(theirs / ours)),
+                value: times_over(theirs / ours),
                 what: what.to_owned(),
             });
         }
     }
     if let Some((summary, _)) = find(Way::Warm) {
         tiles.push(Tile {
-            value: format!("{} ×", ratio(summary.to_ideal)),
+            value: format!("{:.2} ×", summary.to_ideal),
             what: "the time of the ideal, once warm".to_owned(),
         });
     }
@@ -243,6 +255,13 @@ fn tiles(ways: &[Summary]) -> Vec<Tile> {
         });
     }
     tiles
+}
+
+fn times_over(ratio: f64) -> String {
+    match ratio {
+        ratio if ratio < 10.0 => format!("{ratio:.1} ×"),
+        ratio => format!("{ratio:.0} ×"),
+    }
 }
 
 fn way_row(way: &Summary) -> WayRow {

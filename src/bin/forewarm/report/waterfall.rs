@@ -13,7 +13,7 @@ use crate::units;
 /// Bars that are drawn at the most; the page says how many are left out.
 const MOST_BARS: usize = 240;
 
-const WIDTH: f64 = 700.0;
+const WIDTH: f64 = 780.0;
 const LABELS: f64 = 240.0;
 const ROW: f64 = 15.0;
 const TOP: f64 = 26.0;
@@ -101,7 +101,7 @@ impl Waterfall {
         Self {
             title: title.to_owned(),
             summary: summary(gets, &rounds, span),
-            width: LABELS + WIDTH + 20.0,
+            width: LABELS + WIDTH + 40.0,
             labels: LABELS,
             height: rounded(height),
             row: ROW,
@@ -118,7 +118,7 @@ impl Waterfall {
 fn mark(tick: Tick) -> Mark {
     Mark {
         x: rounded(LABELS + tick.x),
-        label: micros(tick.value),
+        label: micros(tick.value).replace(".0 ", " "),
     }
 }
 
