@@ -82,6 +82,11 @@
 //! | `forewarm_warmup_seconds` | histogram | seconds | from start to ready, opening included |
 //! | `forewarm_plan_hits_total` | counter | warmups | that went by a plan that was known |
 //! | `forewarm_plan_misses_total` | counter | reads | that plans turned out to lack |
+//! | `forewarm_plan_store_dropped_total` | counter | rows | not kept, for want of room or because the store stayed away |
+//! | `forewarm_plan_store_failures_total` | counter | saves | that failed; they are tried again |
+//! | `forewarm_plan_store_loaded_total` | counter | rows | loaded |
+//! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
+//! | `forewarm_plan_store_saved_total` | counter | rows | saved |
 //! | `forewarm_joins_total` | counter | joins | by `outcome` |
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
@@ -145,4 +150,6 @@ pub use split::{
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,
 };
 pub use store::{GetOutcome, GetTrace, SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
-pub use warmup::{Outcome, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmup};
+pub use warmup::{
+    Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
+};

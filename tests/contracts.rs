@@ -4,6 +4,8 @@
 mod bounded;
 #[path = "contracts/cancellation.rs"]
 mod cancellation;
+#[path = "contracts/classify.rs"]
+mod classify;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]
@@ -21,6 +23,8 @@ mod one_version;
 #[cfg(feature = "sstable")]
 #[path = "contracts/opaque.rs"]
 mod opaque;
+#[path = "contracts/plan_store.rs"]
+mod plan_store;
 #[path = "contracts/plans.rs"]
 mod plans;
 #[path = "contracts/rounds.rs"]

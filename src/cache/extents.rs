@@ -13,7 +13,7 @@ use super::flight::{Flight, Pilot};
 use super::lease::LeaseBuilder;
 use super::shelf::{Shelf, State};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Batch, ObjectHandle, TrafficCounter, batches, gaps, normalise};
+use crate::store::{Batch, ObjectHandle, TrafficCounter, gaps, normalise};
 
 /// How often a range may turn out not to be covered after its fetches have landed. Each time means
 /// that somebody else fetched only other parts of a shared GET.
@@ -237,13 +237,13 @@ impl SplitExtents {
             missing.extend(gaps(range, &normalise(present)));
         }
         found.flights.dedup_by_key(|flight| flight.range().start);
-        let merge_gap = self.cache.fetcher().settings().merge_gap_bytes;
+        let coalescing = self.cache.fetcher().coalescing();
         let held = |gap: &Range<u64>| {
             let within = |starts: &mut dyn Iterator<Item = u64>| starts.next().is_some();
             within(&mut state.extents.range(gap.clone()).map(|(&start, _)| start))
                 || within(&mut state.flights.range(gap.clone()).map(|(&start, _)| start))
         };
-        batches(missing, merge_gap, held)
+        coalescing.batches(missing, held)
     }
 
     /// Fetches one batch and lands it.
@@ -270,11 +270,11 @@ impl SplitExtents {
         traffic: &TrafficCounter,
     ) -> Result<Vec<Arc<Extent>>> {
         let batch = pilot.batch.clone();
-        let Batch { range, parts } = &batch;
+        let Batch { range, parts, .. } = &batch;
         let fetcher = self.cache.fetcher();
         let mut reservation = None;
         let body = fetcher
-            .get_range_when(&self.object, range.clone(), traffic, || {
+            .get_pieces(&self.object, &batch.pieces(), traffic, || {
                 if !pilot.begin() {
                     return Err(Error::new(
                         ErrorKind::Cancelled,

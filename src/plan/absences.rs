@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use moka::sync::Cache;
 use tantivy::Term;
 use tantivy::schema::Field;
 
+use super::absence_entry::AbsenceEntry;
+use super::store::PlanWriter;
 use crate::filter::Expansion;
 use crate::needs::Need;
 use crate::split::Split;
@@ -18,7 +22,13 @@ const OVERHEAD: usize = 256;
 /// Terms and expansions that were looked for and not found. Splits never change, so what is absent
 /// stays absent; what is forgotten is only looked up again.
 #[derive(Clone)]
-pub(crate) struct Absences(Cache<Absence, ()>);
+pub(crate) struct Absences {
+    known: Cache<Absence, ()>,
+    /// Whether anything was ever remembered; moka counts what it holds only now and then.
+    any: Arc<AtomicBool>,
+    /// To where what is found is written.
+    writer: Option<Arc<PlanWriter>>,
+}
 
 /// One thing that a segment was found not to hold.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -87,31 +97,57 @@ impl fmt::Debug for Absent {
 
 impl Absences {
     /// Remembers as many as fit into `bytes`.
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64, writer: Option<Arc<PlanWriter>>) -> Self {
         let weigh =
             |absence: &Absence, (): &()| u32::try_from(absence.weight()).unwrap_or(u32::MAX);
-        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
+        let known = Cache::builder().max_capacity(bytes).weigher(weigh).build();
+        Self {
+            known,
+            any: Arc::default(),
+            writer,
+        }
+    }
+
+    /// Whether nothing at all is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Relaxed)
     }
 
     pub(crate) fn knows(&self, split: &Split, segment: usize, need: &Need) -> bool {
-        self.0.entry_count() > 0
-            && absence(split, segment, need).is_some_and(|absence| self.0.contains_key(&absence))
+        !self.is_empty()
+            && absence(split, segment, need)
+                .is_some_and(|absence| self.known.contains_key(&absence))
     }
 
     pub(crate) fn remember(&self, split: &Split, segment: usize, need: &Need) {
         if let Some(absence) = absence(split, segment, need) {
-            self.0.insert(absence, ());
+            if let Some(writer) = &self.writer
+                && !self.known.contains_key(&absence)
+            {
+                writer.record_absence(absence.clone());
+            }
+            self.known.insert(absence, ());
+            self.any.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes over what another process found.
+    pub(crate) fn add(&self, entries: impl IntoIterator<Item = AbsenceEntry>) {
+        for entry in entries {
+            self.known.insert(entry.absence, ());
+            self.any.store(true, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn clear(&self) {
-        self.0.invalidate_all();
+        self.known.invalidate_all();
+        self.any.store(false, Ordering::Relaxed);
     }
 
     /// How many are remembered, about.
     pub(crate) fn len(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
+        self.known.run_pending_tasks();
+        self.known.entry_count()
     }
 }
 

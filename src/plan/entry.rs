@@ -47,6 +47,17 @@ impl SplitPlan {
         fits(&self.footer) && self.footer.end == size && lists.all(|sound| sound)
     }
 
+    /// All that a warmup of `request` fetches.
+    pub(crate) fn ranges(&self, request: Option<Fingerprint>, is_open: bool) -> Vec<Range<u64>> {
+        let mut ranges = self.search.clone();
+        ranges.extend_from_slice(self.documents_of(request));
+        if !is_open {
+            ranges.extend_from_slice(&self.open);
+            ranges.push(self.footer());
+        }
+        ranges
+    }
+
     /// What the hits of `request` bring, as far as that is known.
     pub(crate) fn documents_of(&self, request: Option<Fingerprint>) -> &[Range<u64>] {
         let of = |plan: &&DocumentPlan| Some(plan.request) == request;
@@ -161,6 +172,11 @@ impl PlanEntry {
     /// ```
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         codec::decode_plan(bytes)
+    }
+
+    /// By what the later of two rows with one key is told.
+    pub(crate) fn age(&self) -> (u64, u64) {
+        (self.last_used, self.created)
     }
 
     /// Bytes it takes in memory, bookkeeping included.

@@ -8,7 +8,7 @@ use super::{Component, Resolution};
 use crate::Traffic;
 use crate::error::Result;
 use crate::split::Split;
-use crate::store::normalise;
+use crate::store::{Batch, normalise};
 
 /// What a warmup of one split would read, found out without fetching any of its data.
 #[derive(Clone, Debug, Serialize)]
@@ -28,6 +28,10 @@ pub struct Explanation {
     /// GETs, bytes and rounds that a warmup would send from a cold start that knows this split
     /// not at all: opening it, the dictionaries, and the data.
     pub total: Traffic,
+    /// What a warmup would send instead that goes by the plan that is known of this request, from
+    /// what was in memory before explaining; none when no plan is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Traffic>,
     /// Of these, what opening the split cost or would cost.
     pub open: Traffic,
     /// Of these, what explaining has already read: dictionaries.
@@ -77,14 +81,7 @@ impl Explanation {
                 cost.missing_bytes += part.end - part.start;
             }
         }
-        let data = Traffic {
-            gets: batches.len() as u64,
-            bytes: batches
-                .iter()
-                .map(|batch| batch.range.end - batch.range.start)
-                .sum(),
-            rounds: u64::from(!batches.is_empty()),
-        };
+        let data = Batch::traffic(&batches);
         let hopeless = resolution.findings.hopeless.iter();
         let total = split.traffic().then(resolution.predicted);
         Ok(Self {
@@ -94,6 +91,7 @@ impl Explanation {
             hopeless_segments: hopeless.filter(|it| **it).count(),
             components,
             total,
+            replay: None,
             open: split.traffic(),
             dictionaries: resolution.traffic,
             data,

@@ -9,6 +9,7 @@ use moka::sync::Cache;
 use object_store::path::Path;
 
 use super::entry::{DocumentPlan, PlanEntry, PlanSource, SplitPlan};
+use super::store::PlanWriter;
 use crate::filter::Fingerprint;
 use crate::split::Split;
 use crate::store::normalise;
@@ -23,10 +24,15 @@ const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 /// How many ranges a plan may have: past it, finding them anew is no slower than keeping them.
 const MAX_RANGES: usize = 65_536;
 
+/// How long a plan is replayed before that is written down again.
+const TOUCH_SECONDS: u64 = 3600;
+
 /// Plans by split and request, bounded in bytes.
 pub(crate) struct KnownPlans {
     cache: Cache<Key, Arc<PlanEntry>>,
     enabled: bool,
+    /// To where what is remembered is written.
+    writer: Option<Arc<PlanWriter>>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -48,7 +54,7 @@ pub(crate) struct Planned {
 
 impl KnownPlans {
     /// Knows as many plans as fit into `bytes`; none, and forgets at once, when that is 0.
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64, writer: Option<Arc<PlanWriter>>) -> Self {
         let weigh = |key: &Key, entry: &Arc<PlanEntry>| {
             u32::try_from(entry.weight() + key.split.as_ref().len()).unwrap_or(u32::MAX)
         };
@@ -60,6 +66,7 @@ impl KnownPlans {
         Self {
             cache,
             enabled: bytes > 0,
+            writer,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -75,8 +82,12 @@ impl KnownPlans {
         (entry.canonical == *planned.canonical).then_some(entry)
     }
 
-    /// Counts a warmup that replayed a plan.
-    pub(crate) fn count_hit(&self) {
+    /// Counts a warmup that replayed a plan, and notes now and then that it is of use, so that a
+    /// plan store keeps it.
+    pub(crate) fn count_hit(&self, entry: &PlanEntry) {
+        if now().saturating_sub(entry.last_used) >= TOUCH_SECONDS {
+            self.insert(self.latest(entry));
+        }
         self.hits.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("forewarm_plan_hits_total").increment(1);
     }
@@ -178,15 +189,16 @@ impl KnownPlans {
         self.cache.invalidate(&key(entry));
     }
 
-    /// Takes over what another process recorded; what is known already is kept when it is newer.
-    pub(crate) fn add(&self, entry: PlanEntry) {
+    /// Takes over what another process recorded; what is known already is kept when it was used
+    /// later.
+    pub(crate) fn add(&self, entry: Arc<PlanEntry>) {
         if !entry.plan.is_sound() {
             tracing::warn!(split = %entry.split, "a plan is left out: its ranges are no split's");
             return;
         }
         let known = self.cache.get(&key(&entry));
-        if self.enabled && known.is_none_or(|known| known.created <= entry.created) {
-            self.cache.insert(key(&entry), Arc::new(entry));
+        if self.enabled && known.is_none_or(|known| known.age() <= entry.age()) {
+            self.cache.insert(key(&entry), entry);
         }
     }
 
@@ -217,6 +229,9 @@ impl KnownPlans {
         entry.last_used = now();
         let entry = Arc::new(entry);
         self.cache.insert(key(&entry), Arc::clone(&entry));
+        if let Some(writer) = &self.writer {
+            writer.record(Arc::clone(&entry));
+        }
         entry
     }
 }

@@ -107,6 +107,12 @@ impl Segment {
     }
 }
 
+/// Whether what is known to be absent proves that no segment of a split holds a match.
+pub(crate) fn is_proven_empty(split: &Arc<Split>, demand: Demand, absences: &Absences) -> bool {
+    let progress = Progress::new(split, demand, Depth::Dictionaries, absences);
+    progress.segments.iter().all(|segment| segment.hopeless)
+}
+
 impl Progress {
     pub(super) fn new(
         split: &Arc<Split>,

@@ -17,7 +17,7 @@ use crate::filter::ExpansionSettings;
 use crate::needs::Demand;
 use crate::pool;
 use crate::split::Split;
-use crate::store::{TrafficCounter, gaps, normalise};
+use crate::store::{Batch, TrafficCounter, gaps, normalise};
 
 /// Rounds after which a need that still misses is given up: only opaque queries, which tell one
 /// read at a time, come near.
@@ -73,14 +73,7 @@ impl Fetched {
             .flat_map(|range| gaps(range, &before))
             .collect();
         let batches = split.files().extents().missing(fresh);
-        self.predicted = self.predicted.then(Traffic {
-            gets: batches.len() as u64,
-            bytes: batches
-                .iter()
-                .map(|batch| batch.range.end - batch.range.start)
-                .sum(),
-            rounds: u64::from(!batches.is_empty()),
-        });
+        self.predicted = self.predicted.then(Batch::traffic(&batches));
         self.ranges = before;
         self.ranges.extend(wanted);
     }

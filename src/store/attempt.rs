@@ -1,5 +1,6 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use object_store::path::Path;
 use tokio::time::Instant;
@@ -103,6 +104,14 @@ impl Attempt {
         self.asked.traffic.count_bytes(bytes);
         self.asked.totals.count_bytes(bytes);
         self.progress().bytes += bytes;
+    }
+
+    /// How long it took to the first byte, how many bytes came, and how long they took.
+    pub(super) fn measured(&self) -> Option<(Duration, u64, Duration)> {
+        let progress = self.progress();
+        let answered = progress.answered?;
+        let first_byte = answered.saturating_duration_since(self.sent);
+        Some((first_byte, progress.bytes, answered.elapsed()))
     }
 
     pub(super) fn end(&self, outcome: GetOutcome) {

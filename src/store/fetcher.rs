@@ -5,11 +5,12 @@
 //! while it waits for bytes.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use rand::Rng;
@@ -17,13 +18,17 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Asked, Attempt};
+use super::estimate::Estimate;
 use super::failure::{Failure, classify};
 use super::trace::GetOutcome;
-use super::{ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
+use super::{Coalescing, ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};
 
 /// In-flight bytes are reserved in units of this many bytes, so that a budget fits a semaphore.
 const PERMIT_BYTES: u64 = 1024;
+
+/// A fetch is cut into GETs of at least this many bytes, however short the store's latency.
+const MIN_PIECE_BYTES: u64 = 4 << 20;
 
 pub(crate) struct Fetcher {
     store: Arc<dyn ObjectStore>,
@@ -32,6 +37,7 @@ pub(crate) struct Fetcher {
     in_flight: Semaphore,
     in_flight_permits: u32,
     totals: TrafficCounter,
+    estimate: Estimate,
 }
 
 impl Fetcher {
@@ -44,6 +50,7 @@ impl Fetcher {
             in_flight_permits: permits as u32,
             settings,
             totals: TrafficCounter::default(),
+            estimate: Estimate::new(),
         }
     }
 
@@ -58,6 +65,27 @@ impl Fetcher {
     /// Requests and bytes since this fetcher was made.
     pub(crate) fn totals(&self) -> &TrafficCounter {
         &self.totals
+    }
+
+    /// What the store was seen to take.
+    pub(crate) fn estimate(&self) -> &Estimate {
+        &self.estimate
+    }
+
+    /// How ranges become GETs, as things stand.
+    pub(crate) fn coalescing(&self) -> Coalescing {
+        let settings = &self.settings;
+        let by_cost = self.estimate.bytes_per_first_byte();
+        Coalescing {
+            gap: settings
+                .merge_gap_bytes
+                .unwrap_or(by_cost.min(settings.max_merge_gap_bytes)),
+            at_once: settings.max_concurrent_gets,
+            piece: settings
+                .piece_bytes
+                .unwrap_or(by_cost.saturating_mul(2).max(MIN_PIECE_BYTES)),
+            pieces: u64::from(settings.max_pieces),
+        }
     }
 
     /// Reads `range` of `object`, exactly, in the version seen at open.
@@ -76,18 +104,56 @@ impl Fetcher {
         range: Range<u64>,
         traffic: &TrafficCounter,
     ) -> Result<Vec<u8>> {
-        self.get_range_when(object, range, traffic, || Ok(())).await
+        let pieces = std::slice::from_ref(&range);
+        self.get_pieces(object, pieces, traffic, || Ok(())).await
     }
 
-    /// Like [`get_range`](Self::get_range), but asks `begin` once its turn has come and before
-    /// anything is sent: the place to reserve memory, or to give up what nobody wants any more.
-    pub(crate) async fn get_range_when(
+    /// Reads the adjacent ranges `pieces` of `object`, a GET each, into one buffer. Asks `begin`
+    /// once, when the turn of the first has come and before anything is sent: the place to reserve
+    /// memory, or to give up what nobody wants any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_range`](Self::get_range), and those of `begin`.
+    pub(crate) async fn get_pieces(
         &self,
         object: &ObjectHandle,
-        range: Range<u64>,
+        pieces: &[Range<u64>],
         traffic: &TrafficCounter,
         begin: impl FnOnce() -> Result<()> + Send,
     ) -> Result<Vec<u8>> {
+        let begin = Mutex::new(Begin::Not(begin));
+        let begin = || begin.lock().unwrap_or_else(PoisonError::into_inner).ask();
+        let [first, rest @ ..] = pieces else {
+            return Ok(Vec::new());
+        };
+        if rest.is_empty() {
+            let body = self.get_piece(object, first, BytesMut::new(), traffic, begin);
+            return body.await.map(Vec::from);
+        }
+        let len: u64 = pieces.iter().map(|piece| piece.end - piece.start).sum();
+        let mut room = BytesMut::with_capacity(usize::try_from(len).unwrap_or(0));
+        let gets = pieces.iter().map(|piece| {
+            // Each GET fills its part of one allocation, so that joining them costs nothing.
+            let after = room.capacity().min((piece.end - piece.start) as usize);
+            let rest = room.split_off(after);
+            let part = std::mem::replace(&mut room, rest);
+            self.get_piece(object, piece, part, traffic, &begin)
+        });
+        let mut bodies = try_join_all(gets).await?.into_iter();
+        let mut whole = bodies.next().unwrap_or_default();
+        bodies.for_each(|body| whole.unsplit(body));
+        Ok(Vec::from(whole))
+    }
+
+    async fn get_piece(
+        &self,
+        object: &ObjectHandle,
+        range: &Range<u64>,
+        room: BytesMut,
+        traffic: &TrafficCounter,
+        begin: impl FnOnce() -> Result<()> + Send,
+    ) -> Result<BytesMut> {
         let version = object.version();
         if range.start >= range.end || range.end > version.size {
             return Err(Error::new(
@@ -98,6 +164,8 @@ impl Fetcher {
                 ),
             ));
         }
+        // For the first attempt only: what it has filled of it is gone with it.
+        let room = Mutex::new(room);
         let attempt = |attempt| {
             let options = GetOptions {
                 range: Some(GetRange::Bounded(range.clone())),
@@ -105,12 +173,14 @@ impl Fetcher {
                 version: version.version.clone(),
                 ..GetOptions::default()
             };
+            let room = std::mem::take(&mut *room.lock().unwrap_or_else(PoisonError::into_inner));
             self.exact(
                 object.path(),
                 options,
                 range.clone(),
                 Some(version),
                 attempt,
+                room,
             )
             .map(|answer| answer.map(|(body, _)| body))
             .boxed()
@@ -135,7 +205,7 @@ impl Fetcher {
                 range: Some(GetRange::Bounded(range.clone())),
                 ..GetOptions::default()
             };
-            self.exact(path, options, range.clone(), None, attempt)
+            self.exact(path, options, range.clone(), None, attempt, BytesMut::new())
                 .boxed()
         };
         let asked = self.asked(path, range.clone(), traffic);
@@ -143,7 +213,7 @@ impl Fetcher {
         traffic.count_round();
         let (bytes, version) = answer?;
         Ok(Tail {
-            bytes,
+            bytes: bytes.into(),
             start: range.start,
             version,
         })
@@ -156,7 +226,8 @@ impl Fetcher {
         expected: Range<u64>,
         version: Option<&ObjectVersion>,
         attempt: Arc<Attempt>,
-    ) -> Result<(Vec<u8>, ObjectVersion), Failure> {
+        room: BytesMut,
+    ) -> Result<(BytesMut, ObjectVersion), Failure> {
         let result = self.send(path, options, version, &attempt).await?;
         if version.is_none() && result.meta.size < expected.end {
             return Err(Failure::Final(Error::invalid(format!(
@@ -174,7 +245,7 @@ impl Fetcher {
             )));
         }
         let version = ObjectVersion::of(&result.meta);
-        Ok((self.body(result, path, &attempt).await?, version))
+        Ok((self.body(result, path, &attempt, room).await?, version))
     }
 
     /// Reads the last `length` bytes of the object at `path` (all of it when it is shorter), by a
@@ -221,9 +292,9 @@ impl Fetcher {
                 ),
             )));
         }
-        let bytes = self.body(result, path, &attempt).await?;
+        let bytes = self.body(result, path, &attempt, BytesMut::new()).await?;
         Ok(Tail {
-            bytes,
+            bytes: bytes.into(),
             start,
             version,
         })
@@ -319,6 +390,11 @@ impl Fetcher {
                             Ok(_) => GetOutcome::Ok,
                             Err(_) => GetOutcome::Failed,
                         });
+                        if outcome.is_ok()
+                            && let Some((first_byte, bytes, body)) = attempt.measured()
+                        {
+                            self.estimate.learn(first_byte, bytes, body);
+                        }
                         return outcome;
                     }
                 }
@@ -338,6 +414,26 @@ impl Fetcher {
                 ),
             )))
         })
+    }
+}
+
+/// What is asked once for several GETs.
+enum Begin<F> {
+    Not(F),
+    Asked(Result<()>),
+    /// It panicked.
+    Lost,
+}
+
+impl<F: FnOnce() -> Result<()>> Begin<F> {
+    fn ask(&mut self) -> Result<()> {
+        let answer = match std::mem::replace(self, Self::Lost) {
+            Self::Not(begin) => begin(),
+            Self::Asked(answer) => answer,
+            Self::Lost => Err(Error::new(ErrorKind::Internal, "a fetch could not begin")),
+        };
+        *self = Self::Asked(answer.clone());
+        answer
     }
 }
 

@@ -5,10 +5,13 @@
 //! what is worth retrying under one deadline, and counts.
 
 mod attempt;
+mod estimate;
 mod failure;
 mod fetcher;
 mod object;
+mod queue;
 mod ranges;
+mod request;
 mod send;
 mod settings;
 mod simulated;
@@ -17,10 +20,13 @@ mod traffic;
 
 pub(crate) use fetcher::{Fetcher, in_time};
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
-pub(crate) use ranges::{Batch, batches, gaps, normalise};
+pub(crate) use ranges::{Batch, Coalescing, gaps, normalise};
 pub use settings::StoreSettings;
 pub(crate) use settings::millis;
 pub use simulated::{SimulatedSettings, SimulatedStore};
 pub use trace::{GetOutcome, GetTrace};
 pub use traffic::Traffic;
 pub(crate) use traffic::TrafficCounter;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Sending one request and taking in its body.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetResult, GetResultPayload};
@@ -45,13 +45,14 @@ impl Fetcher {
         Ok(result)
     }
 
-    /// Collects the body and checks that it is as long as its range.
+    /// Collects the body in the empty `body`, and checks that it is as long as its range.
     pub(super) async fn body(
         &self,
         result: GetResult,
         path: &Path,
         attempt: &Attempt,
-    ) -> Result<Vec<u8>, Failure> {
+        mut body: BytesMut,
+    ) -> Result<BytesMut, Failure> {
         let expected = result.range.end.saturating_sub(result.range.start);
         let wrong_length = |got: u64| {
             Failure::Retry(Error::new(
@@ -59,9 +60,8 @@ impl Fetcher {
                 format!("GET of {path} returned a body of {got} bytes where {expected} were due"),
             ))
         };
-        let body = match result.payload {
+        match result.payload {
             GetResultPayload::Stream(mut stream) => {
-                let mut body = Vec::new();
                 while let Some(chunk) =
                     timeout(self.settings().read_timeout, stream.next())
                         .await
@@ -75,7 +75,6 @@ impl Fetcher {
                     attempt.received(chunk.len() as u64);
                     append(&mut body, chunk, expected);
                 }
-                body
             }
             payload => {
                 let bytes = GetResult { payload, ..result }.bytes();
@@ -83,10 +82,13 @@ impl Fetcher {
                     .await
                     .map_err(|_| Failure::Retry(stalled(path, self.settings().read_timeout)))?
                     .map_err(|error| classify(path, error))?;
+                if bytes.len() as u64 > expected {
+                    return Err(wrong_length(bytes.len() as u64));
+                }
                 attempt.received(bytes.len() as u64);
-                Vec::from(bytes)
+                append(&mut body, bytes, expected);
             }
-        };
+        }
         metrics::counter!("forewarm_store_bytes_total").increment(body.len() as u64);
         if body.len() as u64 == expected {
             Ok(body)
@@ -96,15 +98,23 @@ impl Fetcher {
     }
 }
 
-/// Appends `chunk` to `body`; a body that arrives in one piece is moved where nobody shares it.
-fn append(body: &mut Vec<u8>, chunk: Bytes, expected: u64) {
-    if body.is_empty() && chunk.len() as u64 == expected {
-        *body = Vec::from(chunk);
-    } else {
-        if body.is_empty() {
-            // Never more than the length that was asked for, which the object bounds.
-            body.reserve_exact(usize::try_from(expected).unwrap_or(0));
+/// Appends `chunk` to `body`; a body that arrives in one piece is moved where nobody shares it and
+/// no room was made for it.
+fn append(body: &mut BytesMut, chunk: Bytes, expected: u64) {
+    let chunk = if body.capacity() == 0 && chunk.len() as u64 == expected {
+        match chunk.try_into_mut() {
+            Ok(whole) => {
+                *body = whole;
+                return;
+            }
+            Err(shared) => shared,
         }
-        body.extend_from_slice(&chunk);
+    } else {
+        chunk
+    };
+    if body.is_empty() {
+        // Never more than the length that was asked for, which the object bounds.
+        body.reserve(usize::try_from(expected).unwrap_or(0));
     }
+    body.extend_from_slice(&chunk);
 }

@@ -19,11 +19,27 @@ pub struct StoreSettings {
     /// Bytes of bodies under way at once. Default 256 MiB. A GET waits for its bytes before it is
     /// sent, in the order of asking; one larger than this waits for all of it.
     pub in_flight_bytes: u64,
-    /// Two ranges are fetched by one GET when no more than this many bytes lie between them, and
-    /// at least half of what the GET then brings is asked for (or all but 1 KiB). Default 32 KiB:
-    /// at 90 MB/s reading the gap takes a third of a millisecond, far less than another request,
-    /// and requests are what stores charge for.
-    pub merge_gap_bytes: u64,
+    /// Two ranges are fetched by one GET only when no more than this many bytes lie between them.
+    /// Default none: what one connection brings in the time to a first byte, both measured as GETs
+    /// go and taken for 90 MB/s and 30 ms at first, rounded to a power of two, and at most
+    /// [`max_merge_gap_bytes`](Self::max_merge_gap_bytes). For then another GET costs more than
+    /// the gap.
+    ///
+    /// Whatever this says, all gaps together are at most a tenth of what is asked for (or 1 KiB a
+    /// GET), as long as no more GETs are wanted than [go at
+    /// once](Self::max_concurrent_gets): they go side by side, so that gaps would save requests
+    /// and no time.
+    pub merge_gap_bytes: Option<u64>,
+    /// The most that [`merge_gap_bytes`](Self::merge_gap_bytes) is taken for when it is not set.
+    /// Default 1 MiB, so that memory goes to what is read even where the store is slow.
+    pub max_merge_gap_bytes: u64,
+    /// A range of at least twice so many bytes is fetched by several GETs side by side, each of at
+    /// least these: one connection brings tens of megabytes a second where the network card brings
+    /// thousands. Default none: what one connection brings in two times to a first byte, and at
+    /// least 4 MiB.
+    pub piece_bytes: Option<u64>,
+    /// The most GETs that one range is fetched by. Default 8; 1 never cuts.
+    pub max_pieces: u32,
     /// First guess of a split's footer length, when the caller does not know it. Default 128 KiB.
     /// Adapts per folder to the footers seen there.
     pub footer_guess_bytes: u64,
@@ -47,7 +63,10 @@ impl Default for StoreSettings {
         Self {
             max_concurrent_gets: 64,
             in_flight_bytes: 256 << 20,
-            merge_gap_bytes: 32 << 10,
+            merge_gap_bytes: None,
+            max_merge_gap_bytes: 1 << 20,
+            piece_bytes: None,
+            max_pieces: 8,
             footer_guess_bytes: 128 << 10,
             get_deadline: Duration::from_secs(30),
             read_timeout: Duration::from_secs(5),
@@ -72,7 +91,25 @@ impl StoreSettings {
 
     /// Sets [`merge_gap_bytes`](Self::merge_gap_bytes).
     pub fn with_merge_gap_bytes(mut self, bytes: u64) -> Self {
-        self.merge_gap_bytes = bytes;
+        self.merge_gap_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets [`max_merge_gap_bytes`](Self::max_merge_gap_bytes).
+    pub fn with_max_merge_gap_bytes(mut self, bytes: u64) -> Self {
+        self.max_merge_gap_bytes = bytes;
+        self
+    }
+
+    /// Sets [`piece_bytes`](Self::piece_bytes).
+    pub fn with_piece_bytes(mut self, bytes: u64) -> Self {
+        self.piece_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets [`max_pieces`](Self::max_pieces).
+    pub fn with_max_pieces(mut self, pieces: u32) -> Self {
+        self.max_pieces = pieces;
         self
     }
 
@@ -111,6 +148,8 @@ impl StoreSettings {
         at_least_one("max_concurrent_gets", self.max_concurrent_gets as u64);
         at_least_one("in_flight_bytes", self.in_flight_bytes);
         at_least_one("footer_guess_bytes", self.footer_guess_bytes);
+        at_least_one("piece_bytes", self.piece_bytes.unwrap_or(1));
+        at_least_one("max_pieces", u64::from(self.max_pieces));
         at_least_one("max_attempts", u64::from(self.max_attempts));
         at_least_one("get_deadline", self.get_deadline.as_millis() as u64);
         at_least_one("read_timeout", self.read_timeout.as_millis() as u64);

@@ -12,7 +12,7 @@ use super::settings::WarmerSettings;
 use super::warmer::{Inner, Warmer};
 use crate::cache::ExtentCache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Absences, KnownPlans, Planner};
+use crate::plan::{Absences, Clock, KnownPlans, PlanStore, PlanWriter, Planner};
 use crate::split::{Opener, Tokenizers};
 use crate::store::Fetcher;
 
@@ -24,6 +24,7 @@ pub struct WarmerBuilder {
     runtime: Option<Handle>,
     pool: Option<Arc<ThreadPool>>,
     tokenizers: Tokenizers,
+    plan_store: Option<Arc<dyn PlanStore>>,
 }
 
 impl WarmerBuilder {
@@ -34,6 +35,7 @@ impl WarmerBuilder {
             runtime: None,
             pool: None,
             tokenizers: Tokenizers::default(),
+            plan_store: None,
         }
     }
 
@@ -90,14 +92,48 @@ impl WarmerBuilder {
         self
     }
 
+    /// Keeps plans and proven absences in `plans` beyond the life of the process; default is
+    /// nowhere.
+    ///
+    /// What warmups and searches find out is written there in the background. Nothing is read
+    /// unless [`Warmer::load_plans`] is called, and what was not written yet is lost unless
+    /// [`Warmer::flush_plans`] is.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use forewarm::{ObjectPlans, Warmer};
+    /// use object_store::ObjectStore;
+    /// use object_store::memory::InMemory;
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), forewarm::Error> {
+    /// let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    /// let plans = ObjectPlans::beside(Arc::clone(&store), &"logs".into());
+    /// let warmer = Warmer::builder(store).plan_store(Arc::new(plans)).build()?;
+    /// let loaded = warmer.load_plans().await?;
+    /// assert_eq!((loaded.plans, loaded.absences, loaded.rejected), (0, 0, 0));
+    /// // … searches …
+    /// warmer.flush_plans().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn plan_store(mut self, plans: Arc<dyn PlanStore>) -> Self {
+        self.plan_store = Some(plans);
+        self
+    }
+
     /// Builds the warmer.
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` when settings are wrong or no runtime is given and none is current;
+    /// `InvalidRequest` when settings are wrong, the plan store's among them, or no runtime is given and none is current;
     /// `Internal` when the pool's threads cannot be started.
     pub fn build(self) -> Result<Warmer> {
         self.settings.validate()?;
+        if let Some(plans) = &self.plan_store {
+            plans.settings().validate()?;
+        }
         let runtime = match self.runtime {
             Some(runtime) => runtime,
             None => Handle::try_current().map_err(|error| {
@@ -135,12 +171,15 @@ impl WarmerBuilder {
             settings.cache.lease_bytes / 2,
             runtime.clone(),
         );
+        let writer = self
+            .plan_store
+            .map(|store| Arc::new(PlanWriter::new(store, Clock::system(), &runtime)));
         let late_reads = AtomicU64::new(0);
         let planner = Planner {
             pool,
             limits: settings.expansion,
-            absences: Absences::new(settings.cache.absence_bytes),
-            plans: KnownPlans::new(settings.cache.plan_bytes).into(),
+            absences: Absences::new(settings.cache.absence_bytes, writer.clone()),
+            plans: KnownPlans::new(settings.cache.plan_bytes, writer.clone()).into(),
         };
         let inner = Inner {
             late_reads,
@@ -151,6 +190,7 @@ impl WarmerBuilder {
             learned: Learned::new(),
             runtime,
             planner,
+            writer,
         };
         Ok(Warmer {
             inner: Arc::new(inner),

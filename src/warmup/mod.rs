@@ -2,8 +2,10 @@
 //! number of readers.
 
 mod builder;
+mod classify;
 mod learned;
 mod outcome;
+mod plans;
 mod registry;
 mod run;
 mod settings;
@@ -15,7 +17,9 @@ mod warmer;
 mod work;
 
 pub use builder::WarmerBuilder;
+pub use classify::Warmth;
 pub use outcome::Outcome;
+pub use plans::PlanLoad;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
 pub(crate) use task::Warmed;

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Depth, PlanEntry, Resolution, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
-use crate::store::{ObjectHandle, TrafficCounter};
+use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter};
 
 impl Warmer {
     pub(super) async fn run(
@@ -53,23 +53,36 @@ impl Warmer {
         let known = planned.and_then(|planned| plans.find(address.path(), planned));
         if let Some(entry) = known {
             match self.replay(address, work, &entry, traffic).await {
-                // Another version is there, or the plan is not of this split: it is of no use.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::Corrupt | ErrorKind::InvalidRequest | ErrorKind::SplitChanged
-                    ) =>
-                {
+                // Another version is there, or the plan is wrong, wherever it came from: what was
+                // planned is of no use any more.
+                Err(error) if is_of_no_use(&error) => {
                     plans.forget(&entry);
                     let forgotten: Finished = self.forget_if_changed(address, Err(error)).await;
                     if let Err(error) = forgotten {
-                        tracing::info!(split = %address, error = error.chain(), "a plan is out of date");
+                        tracing::info!(split = %address, error = error.chain(), "a plan is of no use");
                     }
                 }
                 replayed => return replayed,
             }
         }
         self.resolve(address, work, traffic).await
+    }
+
+    /// What going by the plan of a request would send now, when one is known.
+    pub(super) async fn predict_replay(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+    ) -> Option<Traffic> {
+        let planned = work.planned(&self.settings().expansion)?;
+        let entry = self.inner.planner.plans.find(address.path(), planned)?;
+        let plan = entry.plan();
+        let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let is_open = self.inner.opener.opened(address.path()).await.is_some();
+        let extents = self.inner.cache.split(&object);
+        Some(Batch::traffic(
+            &extents.missing(plan.ranges(work.identity(), is_open)),
+        ))
     }
 
     /// Warms by a recorded plan: everything in one round, the footer with it when the split is not
@@ -87,12 +100,7 @@ impl Warmer {
         let opener = &self.inner.opener;
         let opened = opener.opened(address.path()).await;
         let extents = self.inner.cache.split(&object);
-        let mut ranges = plan.search.clone();
-        ranges.extend_from_slice(plan.documents_of(work.identity()));
-        if opened.is_none() {
-            ranges.extend(plan.open.iter().cloned());
-            ranges.push(plan.footer());
-        }
+        let ranges = plan.ranges(work.identity(), opened.is_some());
         // Polled first, so that what opening reads is on its way when it asks for it.
         let fetch = extents.acquire(ranges, traffic);
         let open = async {
@@ -120,7 +128,7 @@ impl Warmer {
             .extents
             .into_iter()
             .for_each(|extent| lease.add(extent));
-        self.inner.planner.plans.count_hit();
+        self.inner.planner.plans.count_hit(entry);
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
@@ -196,4 +204,16 @@ impl Warmer {
         })
         .await
     }
+}
+
+/// Whether a plan whose replay failed so is to be forgotten.
+fn is_of_no_use(error: &Error) -> bool {
+    let kind = error.kind();
+    matches!(
+        kind,
+        ErrorKind::Budget
+            | ErrorKind::Corrupt
+            | ErrorKind::InvalidRequest
+            | ErrorKind::SplitChanged
+    )
 }

@@ -21,7 +21,7 @@ use crate::cache::ExtentCache;
 use crate::directory::{OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
-use crate::plan::{Depth, Explanation, PlanEntry, Planner, resolve};
+use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::TrafficCounter;
@@ -44,6 +44,8 @@ pub(super) struct Inner {
     pub(super) runtime: Handle,
     pub(super) planner: Planner,
     pub(super) late_reads: AtomicU64,
+    /// Writes to the plan store, when there is one.
+    pub(super) writer: Option<Arc<PlanWriter>>,
 }
 
 impl Warmer {
@@ -188,12 +190,15 @@ impl Warmer {
         request: &SearchRequest,
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
+        let replay = self.predict_replay(split, &work).await;
         let split = self.open(split).await?;
         let demand = self.compile(&split, &work, true).await?.demand;
         let planner = &self.inner.planner;
         let traffic = TrafficCounter::default();
         let resolution = resolve(&split, demand, Depth::Dictionaries, planner, &traffic).await?;
-        Explanation::new(&split, &resolution)
+        let mut explanation = Explanation::new(&split, &resolution)?;
+        explanation.replay = replay;
+        Ok(explanation)
     }
 
     /// What a split is made of: files, segments, bytes of each component and field.
@@ -223,9 +228,12 @@ impl Warmer {
         let (plans, plan_bytes) = self.inner.planner.plans.usage();
         let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
         let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
+        let estimate = cache.fetcher().estimate();
         Statistics {
             gets,
             bytes,
+            time_to_first_byte_us: estimate.first_byte().as_micros() as u64,
+            bandwidth: estimate.bytes_per_second() as u64,
             cached_bytes: cache.cached_bytes(),
             cached_extents: cache.cached_extents(),
             capacity_bytes: cache.capacity_bytes(),
@@ -335,7 +343,7 @@ impl Warmer {
     /// refused GET, and is forgotten.
     pub fn add_plans(&self, plans: impl IntoIterator<Item = PlanEntry>) {
         for plan in plans {
-            self.inner.planner.plans.add(plan);
+            self.inner.planner.plans.add(Arc::new(plan));
         }
     }
 

@@ -24,7 +24,9 @@ pub(crate) struct Work {
     /// Equal for works that probably read the same, whoever asks for them.
     recurring: Fingerprint,
     /// How plans know it, from when that is first asked for.
-    planned: OnceLock<Option<Planned>>,
+    planned: Arc<OnceLock<Option<Planned>>>,
+    /// Which hits it brings, likewise; clones share both.
+    identity: Arc<OnceLock<Option<Fingerprint>>>,
 }
 
 /// Work that has met the schema of a split.
@@ -69,7 +71,8 @@ impl Work {
             filter: request.filter().clone(),
             fingerprint: request.fingerprint(),
             recurring: request.fingerprint(),
-            planned: OnceLock::new(),
+            planned: Arc::default(),
+            identity: Arc::default(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
@@ -105,7 +108,8 @@ impl Work {
             },
             fingerprint: Fingerprint::of(&canonical),
             recurring: Fingerprint::of(&recurring),
-            planned: OnceLock::new(),
+            planned: Arc::default(),
+            identity: Arc::default(),
         }
     }
 
@@ -144,10 +148,11 @@ impl Work {
 
     /// Of the whole request: those that read the same while searching may bring other hits.
     pub(crate) fn identity(&self) -> Option<Fingerprint> {
-        let Collect::Hits(request) = &self.collect else {
-            return None;
+        let of = || match &self.collect {
+            Collect::Hits(request) => Some(Fingerprint::of(&request.to_value().ok()?)),
+            Collect::Custom { .. } => None,
         };
-        Some(Fingerprint::of(&request.to_value().ok()?))
+        *self.identity.get_or_init(of)
     }
 
     /// Whether anybody can ask for the same work again.

@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(60);
 fn one_at_a_time() -> WarmerSettings {
     let mut settings = settings();
     settings.store.max_concurrent_gets = 1;
-    settings.store.merge_gap_bytes = 0;
+    settings.store.merge_gap_bytes = Some(0);
     settings
 }
 

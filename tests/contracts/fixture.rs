@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use forewarm::{
-    OnMiss, PackSettings, PackedSplit, SearchRequest, SearchResponse, SplitAddress, StoreSettings,
-    Warmer, WarmerSettings, pack,
+    OnMiss, PackSettings, PackedSplit, PlanStore, SearchRequest, SearchResponse, SplitAddress,
+    StoreSettings, Warmer, WarmerSettings, pack,
 };
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -111,6 +111,17 @@ pub fn warmer(store: Arc<dyn ObjectStore>, settings: WarmerSettings) -> Warmer {
     let builder = Warmer::builder(store)
         .settings(settings)
         .pool(Arc::clone(&POOL));
+    builder.build().expect("good settings")
+}
+
+/// A warmer that keeps its plans.
+pub fn warmer_with_plans(
+    store: Arc<dyn ObjectStore>,
+    settings: WarmerSettings,
+    plans: Arc<dyn PlanStore>,
+) -> Warmer {
+    let builder = Warmer::builder(store).settings(settings).plan_store(plans);
+    let builder = builder.pool(Arc::clone(&POOL));
     builder.build().expect("good settings")
 }
 

@@ -162,7 +162,7 @@ async fn overlapping_queries_fetch_no_byte_twice() {
     }
     for merge_gap in [0, 32 << 10] {
         let mut settings = strict();
-        settings.store.merge_gap_bytes = merge_gap;
+        settings.store.merge_gap_bytes = Some(merge_gap);
         let warmer = warmer(store.clone(), settings);
         store.take();
         let searches = (0..3).flat_map(|_| requests()).map(|request| {

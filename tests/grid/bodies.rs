@@ -4,9 +4,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use forewarm::{Clause, Filter, PackSettings, SearchRequest, SearchResponse};
+use forewarm::{
+    Clause, Filter, PackSettings, PlanEntry, SearchRequest, SearchResponse, SplitAddress,
+};
+use object_store::ObjectStore;
 use serde_json::{Value, json};
 use tantivy::aggregation::agg_req::Aggregations;
 use tantivy::aggregation::{AggContextParams, AggregationCollector};
@@ -17,7 +21,7 @@ use tantivy::{IndexWriter, TantivyDocument, Term};
 
 use crate::corpus::{Corpus, Source, index_of, writer};
 use crate::expected::{AllScores, assert_best, assert_total};
-use crate::random::{PLANNED, RUNTIME, search_thrice};
+use crate::random::{PLANNED, RUNTIME, search_thrice, strict};
 use crate::shared::shared;
 use crate::sorted::assert_sorted;
 
@@ -269,5 +273,60 @@ fn bodies_over_github_events_answer_as_memory_does() {
 fn bodies_over_wikipedia_articles_answer_as_memory_does() {
     if let Some(documents) = &*WIKI {
         assert_bodies(documents);
+    }
+}
+
+/// What one split costs when it is warmed by a process that knows these plans: GETs and bytes.
+async fn warmed(
+    store: &Arc<dyn ObjectStore>,
+    split: &SplitAddress,
+    request: &SearchRequest,
+    plans: &[Arc<PlanEntry>],
+) -> ((u64, u64), Vec<Arc<PlanEntry>>) {
+    let warmer = strict(store);
+    warmer.add_plans(plans.iter().map(|plan| plan.as_ref().clone()));
+    let outcome = warmer.warm(split, request).join(Duration::MAX).await;
+    assert!(outcome.is_warm(), "{outcome:?}");
+    let statistics = warmer.statistics();
+    ((statistics.gets, statistics.bytes), warmer.plans())
+}
+
+fn assert_explained(documents: &Documents) {
+    let corpus = documents.corpus();
+    for_each_body(documents, |body| {
+        let request = SearchRequest::from_value(body).unwrap();
+        for split in &corpus.addresses {
+            let compare = async {
+                let explained = strict(&corpus.store).explain(split, &request).await;
+                let explained = explained.unwrap();
+                assert!(explained.replay.is_none());
+                let (spent, plans) = warmed(&corpus.store, split, &request, &[]).await;
+                let told = (explained.total.gets, explained.total.bytes);
+                // What is found only by collecting cannot be told without its data.
+                if explained.lower_bound {
+                    assert!(told.0 <= spent.0 && told.1 <= spent.1);
+                } else {
+                    assert_eq!(told, spent);
+                }
+
+                let knowing = strict(&corpus.store);
+                knowing.add_plans(plans.iter().map(|plan| plan.as_ref().clone()));
+                let explained = knowing.explain(split, &request).await.unwrap();
+                let replay = explained.replay.unwrap();
+                let (spent, _) = warmed(&corpus.store, split, &request, &plans).await;
+                assert_eq!((replay.gets, replay.bytes), spent);
+                assert_eq!(replay.rounds, 1);
+            };
+            RUNTIME.block_on(compare);
+        }
+    });
+}
+
+#[test]
+fn what_bodies_cost_is_explained_to_the_byte() {
+    for documents in [&DEBIAN, &GH, &WIKI] {
+        if let Some(documents) = &**documents {
+            assert_explained(documents);
+        }
     }
 }

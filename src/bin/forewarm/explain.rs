@@ -113,11 +113,15 @@ fn print_split(session: &Session, split: &Explanation) -> Outcome {
         session.print(table::text(&table))?;
     }
     session.print(format!(
-        "open {}; dictionaries {}; data {}\n",
+        "open {}; dictionaries {}; data {}",
         traffic(split.open),
         traffic(split.dictionaries),
         traffic(split.data)
-    ))
+    ))?;
+    match split.replay {
+        Some(replay) => session.print(format!("by the known plan {}\n", traffic(replay))),
+        None => session.print(""),
+    }
 }
 
 fn traffic(traffic: Traffic) -> String {

@@ -57,9 +57,8 @@ impl Union {
     pub(super) fn add(&mut self, batch: PlanBatch) {
         for plan in batch.plans {
             let key = (plan.split().clone(), plan.fingerprint());
-            let age = |plan: &PlanEntry| (plan.last_used, plan.created);
             match self.plans.get_mut(&key) {
-                Some(known) if age(known) > age(&plan) => {}
+                Some(known) if known.age() > plan.age() => {}
                 Some(known) => *known = plan,
                 None => {
                     self.plans.insert(key, plan);

@@ -10,7 +10,8 @@ use tantivy::schema::{Field, Type};
 use super::ranges::Ranges;
 use crate::filter::Fingerprint;
 use crate::plan::absences::{Absence, Absent};
-use crate::plan::{AbsenceEntry, DocumentPlan, PlanEntry, PlanSource, SplitPlan};
+use crate::plan::entry::DocumentPlan;
+use crate::plan::{AbsenceEntry, PlanEntry, PlanSource, SplitPlan};
 use crate::store::{ObjectHandle, ObjectVersion};
 
 /// Documents and segments of one plan: bounds far beyond what there is.
@@ -150,7 +151,7 @@ impl<'a> PlanItem<'a> {
         let lists = [&self.open, &self.search].into_iter();
         let lists = lists.chain(self.documents.iter().map(|(_, ranges)| ranges));
         let fits = { lists }.all(|ranges| ranges.are_within(size));
-        if !fits || footer.start >= footer.end || footer.end > size || !self.is_small() {
+        if !fits || footer.start >= footer.end || footer.end != size || !self.is_small() {
             return None;
         }
         let documents = self.documents.into_iter();

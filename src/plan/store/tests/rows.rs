@@ -11,8 +11,9 @@ use tantivy::schema::Field;
 
 use crate::filter::Fingerprint;
 use crate::plan::absences::{Absence, Absent};
+use crate::plan::entry::DocumentPlan;
 use crate::plan::store::PlanBatch;
-use crate::plan::{AbsenceEntry, DocumentPlan, PlanEntry, PlanSource, SplitPlan};
+use crate::plan::{AbsenceEntry, PlanEntry, PlanSource, SplitPlan};
 use crate::store::{ObjectHandle, ObjectVersion, normalise};
 
 pub(super) const SIZE: u64 = 1 << 20;

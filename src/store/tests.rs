@@ -1,0 +1,109 @@
+//! The fetcher over a store with the latency of S3, under paused time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::time::Instant;
+
+use super::{
+    Fetcher, ObjectHandle, ObjectVersion, SimulatedSettings, SimulatedStore, StoreSettings,
+    TrafficCounter,
+};
+
+/// A fetcher over one object of `size` bytes.
+struct Rig {
+    store: Arc<SimulatedStore>,
+    fetcher: Arc<Fetcher>,
+    object: ObjectHandle,
+}
+
+impl Rig {
+    async fn new(simulated: SimulatedSettings, settings: StoreSettings, size: u64) -> Self {
+        let inner = Arc::new(InMemory::new());
+        let path = Path::from("a.split");
+        let bytes: Vec<u8> = (0..size).map(byte_at).collect();
+        inner.put(&path, bytes.into()).await.unwrap();
+        let version = ObjectVersion::of(&inner.head(&path).await.unwrap());
+        let store = Arc::new(SimulatedStore::new(inner, simulated));
+        let dynamic: Arc<dyn ObjectStore> = store.clone();
+        Self {
+            store,
+            fetcher: Arc::new(Fetcher::new(dynamic, settings)),
+            object: ObjectHandle::new(path, version),
+        }
+    }
+}
+
+fn byte_at(at: u64) -> u8 {
+    (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8
+}
+
+fn steady() -> SimulatedSettings {
+    SimulatedSettings {
+        first_byte: Duration::from_millis(30),
+        tail: 0.0,
+        ..SimulatedSettings::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_land_side_by_side_in_one_buffer() {
+    const SIZE: u64 = 36_000_000;
+    for (pieces, error) in [(1, 0.0), (8, 0.0), (8, 0.4)] {
+        let simulated = SimulatedSettings {
+            error,
+            seed: 5,
+            ..steady()
+        };
+        let settings = StoreSettings::default()
+            .with_max_pieces(pieces)
+            .with_max_attempts(20);
+        let rig = Rig::new(simulated, settings, SIZE).await;
+        let batches = rig.fetcher.coalescing().batches(vec![0..SIZE], |_| false);
+        assert_eq!(batches.len(), 1);
+        assert_eq!(batches[0].gets, u64::from(pieces));
+        let traffic = TrafficCounter::traced();
+        let started = Instant::now();
+        let body = rig
+            .fetcher
+            .get_pieces(&rig.object, &batches[0].pieces(), &traffic, || Ok(()))
+            .await
+            .unwrap();
+        let took = started.elapsed().as_millis();
+        assert!(body.iter().zip(0..).all(|(&byte, at)| byte == byte_at(at)));
+        assert_eq!(body.len() as u64, SIZE);
+        assert_eq!(traffic.snapshot().gets, rig.store.requests());
+        assert_eq!(traffic.trace().len() as u64, rig.store.requests());
+        if error == 0.0 {
+            assert_eq!(rig.store.requests(), u64::from(pieces));
+            // 400 ms of body by one connection.
+            let expected = 30 + 400 / u128::from(pieces);
+            assert!((expected..expected + 3).contains(&took), "{took} ms");
+        } else {
+            assert!(rig.store.requests() > 8);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn costs_are_learnt_from_the_gets_as_they_go() {
+    let simulated = SimulatedSettings {
+        first_byte: Duration::from_millis(4),
+        bytes_per_second: 32_000_000,
+        tail: 0.0,
+        ..SimulatedSettings::default()
+    };
+    let rig = Rig::new(simulated, StoreSettings::default(), 1_000_000).await;
+    assert_eq!(rig.fetcher.coalescing().gap, 1 << 20);
+    let traffic = TrafficCounter::default();
+    for _ in 0..200 {
+        let get = rig.fetcher.get_range(&rig.object, 0..1_000_000, &traffic);
+        get.await.unwrap();
+    }
+    // 4 ms at 32 MB/s.
+    assert_eq!(rig.fetcher.coalescing().gap, 128 << 10);
+    assert_eq!(rig.fetcher.coalescing().piece, 4 << 20);
+}
