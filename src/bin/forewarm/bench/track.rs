@@ -322,8 +322,12 @@ impl Track {
         let warmer = self.warmer(store).build()?;
         let search = warmer.search_without_warming(&self.splits, &body.request);
         search.await?;
-        let gap = warmer.settings().store.merge_gap_bytes;
-        Ok(least(&tap.take(), gap))
+        let settings = &warmer.settings().store;
+        let gap = settings.merge_gap_bytes;
+        Ok(least(
+            &tap.take(),
+            gap.unwrap_or(settings.max_merge_gap_bytes),
+        ))
     }
 
     /// Bytes that a warmer which has all splits open keeps.

@@ -56,11 +56,12 @@ pub(crate) struct Value {
 }
 
 impl Chart {
-    /// A chart over powers of ten; values are written by `write`.
+    /// A chart over powers of ten; values are written by `write`, marks by `mark`.
     pub(crate) fn logarithmic(
         title: &str,
         values: &[Value],
         write: impl Fn(f64) -> String,
+        mark: impl Fn(f64) -> String,
     ) -> Self {
         let all = values
             .iter()
