@@ -2,6 +2,10 @@
 
 mod args;
 mod figures;
+#[cfg(feature = "sstable")]
+mod forget;
+#[cfg(not(feature = "sstable"))]
+#[path = "no_forget.rs"]
 mod forget;
 mod measured;
 mod oracle;

@@ -21,8 +21,8 @@ const BATCH: u64 = 1000;
 const EXAMPLES: &str = "\
 Examples:
   forewarm generate --docs 100000 --to logs.ndjson --schema logs.schema.json
-  forewarm generate --docs 5000000 --schema logs.schema.json |
-    forewarm pack --from - --schema logs.schema.json --to splits/ --name logs
+  forewarm pack --from logs.ndjson --schema logs.schema.json --to splits/
+  forewarm generate --docs 5000000 --seed 7 | gzip > logs.ndjson.gz
 ";
 
 /// Make log lines to pack and search
