@@ -205,6 +205,83 @@ fn a_second_search_of_the_same_warmer_gets_nothing() {
 }
 
 #[test]
+fn what_one_process_has_searched_the_next_warms_in_one_round() {
+    let room = Room::new();
+    let docs = room.write("docs.ndjson", documents(20_000));
+    room.pack(&docs, &[]).ok();
+    let (splits, plans) = (room.path("splits"), room.path("plans"));
+    let arguments = ["search", &splits, "--query", "title:alpha", "--strict"];
+    let arguments = [&arguments[..], &["--plans", &plans, "--json"]].concat();
+    let cold = forewarm(&arguments).ok().json();
+    assert_eq!(cold["forewarm"]["loaded"]["plans"], 0);
+    assert!(cold["forewarm"]["rounds"].as_u64().unwrap() > 1);
+    let next = forewarm(&arguments).ok().json();
+    assert_eq!(next["forewarm"]["loaded"]["plans"], 1);
+    assert_eq!(next["forewarm"]["rounds"], 1);
+    assert_eq!(next["hits"], cold["hits"]);
+
+    // What cannot be read is a remark and a cold start.
+    for name in room.files("plans") {
+        room.write(&format!("plans/{name}"), "torn");
+    }
+    let torn = forewarm(&arguments).ok();
+    assert!(torn.stderr.contains("passed over"), "{}", torn.stderr);
+    assert_eq!(torn.json()["hits"], cold["hits"]);
+    assert!(torn.json()["forewarm"]["rounds"].as_u64().unwrap() > 1);
+
+    // So is a place that cannot be one.
+    let file = room.write("file", "");
+    let body = room.write("bodies.ndjson", "{\"size\": 1}\n");
+    let arguments = ["search", &splits, "--body", &body, "--plans", &file];
+    let without = forewarm(&arguments).ok();
+    assert!(
+        without.stderr.contains("no plans were loaded")
+            && without.stderr.contains("plans were not kept"),
+        "{}",
+        without.stderr
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_killed_at_any_moment_leaves_plans_that_can_be_read() {
+    let room = Room::new();
+    let docs = room.write("docs.ndjson", documents(500));
+    room.pack(&docs, &["--docs-per-split", "100"]).ok();
+    let (splits, plans) = (room.path("splits"), room.path("plans"));
+    let bodies: String = (0..40)
+        .map(|n| format!("{{\"query\": {{\"match\": {{\"title\": \"number{n}\"}}}}}}\n"))
+        .collect();
+    let bodies = room.write("bodies.ndjson", bodies);
+    let arguments = ["search", &splits, "--body", &bodies, "--plans", &plans];
+    let started = std::time::Instant::now();
+    forewarm(&arguments).ok();
+    let whole = started.elapsed();
+    for moment in 1..=10 {
+        let mut child = command(&arguments).spawn().unwrap();
+        // About when it writes, towards the end of it.
+        std::thread::sleep(whole.mul_f64(0.5 + 0.06 * f64::from(moment)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let one = [
+            "search",
+            &splits,
+            "--query",
+            "title:number7",
+            "--plans",
+            &plans,
+            "--json",
+        ];
+        let found = forewarm(&one).ok();
+        assert_eq!(found.stderr, "");
+        let loaded = &found.json()["forewarm"]["loaded"];
+        assert_eq!(loaded["rejected"], 0);
+        assert!(loaded["plans"].as_u64().unwrap() >= 200, "{loaded}");
+        assert_eq!(found.json()["hits"]["total"]["value"], 1);
+    }
+}
+
+#[test]
 fn hits_spread_over_a_split_are_found_again_when_warm() {
     let room = Room::new();
     let docs = room.write("docs.ndjson", documents(20_000));

@@ -53,8 +53,8 @@ impl Warmer {
         let known = planned.and_then(|planned| plans.find(address.path(), planned));
         if let Some(entry) = known {
             match self.replay(address, work, &entry, traffic).await {
-                // Another version is there, or the plan is wrong, wherever it came from: what was
-                // planned is of no use any more.
+                // Another version is there, or the plan is not of this split, wherever it came
+                // from: it is of no use.
                 Err(error) if is_of_no_use(&error) => {
                     plans.forget(&entry);
                     let forgotten: Finished = self.forget_if_changed(address, Err(error)).await;

@@ -72,6 +72,7 @@ Examples:
   forewarm search splits/ --query rust --simulate-latency 30ms --repeat 3
   forewarm search splits/ --query rust --simulate-latency 30ms --no-warm
   forewarm search splits/ --body bodies.ndjson --strict
+  forewarm search s3://bucket/logs --query rust --plans s3://bucket/logs/_plans
 
 A body has the shape of an Elasticsearch _search body:
   {\"query\": {\"bool\": {\"must\": [{\"match\": {\"title\": \"rust\"}}],
@@ -139,6 +140,15 @@ pub(crate) struct SimulateArgs {
     /// Pace each request's body to this bandwidth, e.g. 90MB/s
     #[arg(long, value_name = "BYTES/S", value_parser = parse_bandwidth)]
     pub(crate) simulate_bandwidth: Option<u64>,
+}
+
+/// Where plans are kept.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PlanArgs {
+    /// Remember here what is read, and warm by it in one round from the next time on: a folder or
+    /// URL, best of its own, e.g. s3://bucket/logs/_plans
+    #[arg(long, value_name = "URL")]
+    pub(crate) plans: Option<String>,
 }
 
 /// What to search for.
@@ -303,7 +313,7 @@ pub(crate) struct SearchArgs {
     pub(crate) size: Option<usize>,
 
     /// Read on demand instead of warming
-    #[arg(long, conflicts_with = "strict")]
+    #[arg(long, conflicts_with_all = ["strict", "plans"])]
     pub(crate) no_warm: bool,
 
     /// Fail if the search reads anything that its warmup did not fetch
@@ -318,6 +328,9 @@ pub(crate) struct SearchArgs {
     /// Wait this long for a warmup before searching without it [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) deadline: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) plans: PlanArgs,
 
     #[command(flatten)]
     pub(crate) simulate: SimulateArgs,
@@ -390,6 +403,7 @@ mod tests {
         assert!(parse(&[]).is_err());
         assert!(parse(&["--query", "a", "--body", "b.json"]).is_err());
         assert!(parse(&["--query", "a", "--strict", "--no-warm"]).is_err());
+        assert!(parse(&["--query", "a", "--plans", "b", "--no-warm"]).is_err());
     }
 
     #[test]

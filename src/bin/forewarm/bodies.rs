@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use forewarm::SearchRequest;
+use forewarm::{SearchRequest, SplitAddress, Warmer};
 use serde_json::{Value, json};
 
 use crate::args::SearchArgs;
 use crate::engine::{self, Cost};
 use crate::failure::Outcome;
+use crate::plans;
 use crate::search::{repeated, sized};
 use crate::session::{Progress, Session};
 use crate::table::{self, Lean};
@@ -33,13 +34,33 @@ pub(crate) async fn run(
     let place = Place::to_read(&args.url, &args.store.option)?;
     let splits = place.splits().await?;
     let store = engine::simulate(splits.store, args.simulate);
-    let warmer = engine::warmer(store, args.strict, args.deadline)?;
+    let plans = plans::open(&args.plans, &args.store.option)?;
+    let warmer = engine::warmer_with_plans(store, args.strict, args.deadline, plans)?;
+    plans::load(session, &warmer).await;
+    let searched = search(args, &warmer, &splits.addresses, requests).await;
+    plans::save(session, &warmer).await;
+    let searched = searched?;
+    if session.json() {
+        let lines: Outcome<Vec<Value>> = searched.into_iter().map(as_json).collect();
+        session.print_json(&lines?)
+    } else {
+        print(session, &searched)
+    }
+}
+
+/// Searches one after another.
+async fn search(
+    args: &SearchArgs,
+    warmer: &Warmer,
+    splits: &[SplitAddress],
+    requests: Vec<(usize, SearchRequest)>,
+) -> Outcome<Vec<Searched>> {
     let total = requests.len() as u64 * u64::from(args.repeat);
     let progress = Progress::over_items("searching", total);
     let mut searched = Vec::new();
     for (line, request) in requests {
         let request = sized(request, args);
-        let run = repeated(args, &warmer, &splits.addresses, &request, &progress);
+        let run = repeated(args, warmer, splits, &request, &progress);
         let (response, runs) = run
             .await
             .map_err(|failure| failure.during(&format!("line {line}")))?;
@@ -51,13 +72,7 @@ pub(crate) async fn run(
             cost: Cost::sum(&costs),
         });
     }
-    drop(progress);
-    if session.json() {
-        let lines: Outcome<Vec<Value>> = searched.into_iter().map(as_json).collect();
-        session.print_json(&lines?)
-    } else {
-        print(session, &searched)
-    }
+    Ok(searched)
 }
 
 fn as_json(searched: Searched) -> Outcome<Value> {

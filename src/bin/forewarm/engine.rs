@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarm::{
-    OnMiss, SearchReport, SearchRequest, SimulatedSettings, SimulatedStore, Warmer, WarmerSettings,
+    OnMiss, PlanStore, SearchReport, SearchRequest, SimulatedSettings, SimulatedStore, Warmer,
+    WarmerSettings,
 };
 use object_store::ObjectStore;
 use serde::Serialize;
@@ -124,6 +125,20 @@ pub(crate) fn warmer(
     strict: bool,
     deadline: Option<Duration>,
 ) -> Outcome<Warmer> {
+    warmer_with_plans(store, strict, deadline, None)
+}
+
+/// A warmer that keeps plans, if there is somewhere to.
+///
+/// # Errors
+///
+/// When the settings cannot be.
+pub(crate) fn warmer_with_plans(
+    store: Arc<dyn ObjectStore>,
+    strict: bool,
+    deadline: Option<Duration>,
+    plans: Option<Arc<dyn PlanStore>>,
+) -> Outcome<Warmer> {
     let mut settings = WarmerSettings::default();
     if strict {
         settings.on_miss = OnMiss::Fail;
@@ -131,7 +146,11 @@ pub(crate) fn warmer(
     if let Some(deadline) = deadline {
         settings.join_deadline = deadline;
     }
-    Ok(Warmer::builder(store).settings(settings).build()?)
+    let mut builder = Warmer::builder(store).settings(settings);
+    if let Some(plans) = plans {
+        builder = builder.plan_store(plans);
+    }
+    Ok(builder.build()?)
 }
 
 /// What a search cost, or several of them together.

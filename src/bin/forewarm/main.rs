@@ -16,6 +16,7 @@ mod index;
 mod inspect;
 mod ndjson;
 mod pack;
+mod plans;
 mod report;
 mod schema;
 mod search;

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use forewarm::{SearchRequest, SearchResponse, SplitAddress, Warmer};
+use forewarm::{PlanLoad, SearchRequest, SearchResponse, SplitAddress, Warmer};
 use serde_json::Value;
 
 use crate::args::SearchArgs;
 use crate::bodies;
 use crate::engine::{self, Cost};
 use crate::failure::{Failure, Outcome};
+use crate::plans;
 use crate::session::{Progress, Session};
 use crate::table::{self, Lean};
 use crate::units;
@@ -26,11 +27,16 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     let request = sized(engine::request(&args.request).await?, args);
     let splits = place.splits().await?;
     let store = engine::simulate(splits.store, args.simulate);
-    let warmer = engine::warmer(store, args.strict, args.deadline)?;
+    let plans = plans::open(&args.plans, &args.store.option)?;
+    let is_planned = plans.is_some();
+    let warmer = engine::warmer_with_plans(store, args.strict, args.deadline, plans)?;
+    let loaded = plans::load(session, &warmer).await;
 
     let progress = Progress::over_items("searching", args.repeat.into());
-    let (response, runs) = repeated(args, &warmer, &splits.addresses, &request, &progress).await?;
+    let searched = repeated(args, &warmer, &splits.addresses, &request, &progress).await;
     drop(progress);
+    plans::save(session, &warmer).await;
+    let (response, runs) = searched?;
     for failure in runs
         .iter()
         .filter_map(|(_, cost)| cost.failure.as_ref())
@@ -42,7 +48,7 @@ pub(crate) async fn run(session: &Session, args: &SearchArgs) -> Outcome {
     }
     let answer = engine::value(&response)?;
     if session.json() {
-        print_json(session, answer, &runs)
+        print_json(session, answer, &runs, is_planned.then_some(loaded))
     } else {
         print(session, &answer, &runs)
     }
@@ -82,12 +88,21 @@ pub(crate) async fn repeated(
     Ok((response, runs))
 }
 
-/// The response, with the cost of all runs; each run's own beside it when there are several.
-fn print_json(session: &Session, mut answer: Value, runs: &[(Duration, Cost)]) -> Outcome {
+/// The response, with the cost of all runs; each run's own beside it when there are several, and
+/// what was loaded when plans are kept.
+fn print_json(
+    session: &Session,
+    mut answer: Value,
+    runs: &[(Duration, Cost)],
+    loaded: Option<PlanLoad>,
+) -> Outcome {
     let costs: Vec<Cost> = runs.iter().map(|(_, cost)| cost.clone()).collect();
     let mut total = engine::value(&Cost::sum(&costs))?;
     if costs.len() > 1 {
         total["runs"] = engine::value(&costs)?;
+    }
+    if let Some(loaded) = loaded {
+        total["loaded"] = engine::value(&loaded)?;
     }
     answer["forewarm"] = total;
     session.print_json(&answer)

@@ -7,7 +7,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use forewarm::SplitAddress;
+use forewarm::{DirectoryPlans, ObjectPlans, PlanStore, SplitAddress};
 use futures_util::TryStreamExt;
 use object_store::aws::AmazonS3ConfigKey;
 use object_store::azure::AzureConfigKey;
@@ -136,6 +136,21 @@ impl Place {
             store,
             addresses: paths.into_iter().map(SplitAddress::new).collect(),
         })
+    }
+}
+
+/// A place to keep plans in. Options are those of the splits' store, so a local folder needs none.
+///
+/// # Errors
+///
+/// A usage failure for a URL or an option that nobody understands.
+pub(crate) fn plan_store(text: &str, options: &[(String, String)]) -> Outcome<Arc<dyn PlanStore>> {
+    match parse(text)? {
+        Parsed::Local(path) => Ok(Arc::new(DirectoryPlans::new(path))),
+        Parsed::Remote(url) => {
+            let Place { store, path, .. } = remote(&url, text, options)?;
+            Ok(Arc::new(ObjectPlans::new(store, path)))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a pack is made of, item by item, between memory and its bytes.
 
-use std::ops::{Bound, Range};
+use std::ops::Bound;
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -146,12 +146,7 @@ impl<'a> PlanItem<'a> {
 
     /// The row, unless it says what cannot be.
     pub(super) fn entry(self, object: &ObjectHandle) -> Option<PlanEntry> {
-        let size = object.size();
-        let footer: Range<u64> = self.footer.0..self.footer.1;
-        let lists = [&self.open, &self.search].into_iter();
-        let lists = lists.chain(self.documents.iter().map(|(_, ranges)| ranges));
-        let fits = { lists }.all(|ranges| ranges.are_within(size));
-        if !fits || footer.start >= footer.end || footer.end != size || !self.is_small() {
+        if !self.is_small() {
             return None;
         }
         let documents = self.documents.into_iter();
@@ -161,13 +156,13 @@ impl<'a> PlanItem<'a> {
         });
         let plan = SplitPlan {
             version: object.version().clone(),
-            footer,
+            footer: self.footer.0..self.footer.1,
             open: self.open.into_inner(),
             search: self.search.into_inner(),
             documents: documents.collect(),
             hopeless: self.hopeless,
         };
-        Some(PlanEntry {
+        plan.is_sound().then(|| PlanEntry {
             split: object.path().clone(),
             fingerprint: Fingerprint::from_bytes(self.fingerprint),
             canonical: self.canonical.to_owned(),

@@ -35,11 +35,6 @@ impl Ranges {
         self.0.len()
     }
 
-    /// Whether all of them are inside an object of so many bytes.
-    pub(super) fn are_within(&self, size: u64) -> bool {
-        self.0.last().is_none_or(|last| last.end <= size)
-    }
-
     /// Whether there are few enough to be written.
     pub(super) fn are_few(&self) -> bool {
         self.len() <= MAX_RANGES
