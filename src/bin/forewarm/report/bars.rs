@@ -10,10 +10,14 @@ const LABELS: f64 = 190.0;
 const VALUES: f64 = 110.0;
 const ROW: f64 = 34.0;
 
+/// Values that differ by more than this factor are drawn over powers of ten.
+const MUCH: f64 = 30.0;
+
 /// A chart.
 #[derive(Debug, Serialize)]
 pub(crate) struct Chart {
     title: String,
+    logarithmic: bool,
     /// In words.
     summary: String,
     width: f64,
@@ -56,8 +60,9 @@ pub(crate) struct Value {
 }
 
 impl Chart {
-    /// A chart over powers of ten; values are written by `write`, marks by `mark`.
-    pub(crate) fn logarithmic(
+    /// A chart over powers of ten where the values differ much, else from nothing to the largest.
+    /// Values are written by `write`, marks by `mark`.
+    pub(crate) fn of(
         title: &str,
         values: &[Value],
         write: impl Fn(f64) -> String,
@@ -66,7 +71,15 @@ impl Chart {
         let all = values
             .iter()
             .flat_map(|value| [value.spread.p10, value.spread.most]);
-        let scale = Scale::logarithmic(all, WIDTH);
+        let all: Vec<f64> = all.filter(|value| *value > 0.0).collect();
+        let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+        let largest = all.iter().copied().fold(0.0, f64::max);
+        let logarithmic = largest > least * MUCH;
+        let scale = if logarithmic {
+            Scale::logarithmic(all, WIDTH)
+        } else {
+            Scale::linear(largest, WIDTH)
+        };
         let place = |value: f64| rounded(LABELS + scale.x(value));
         let rows = values.iter().enumerate().map(|(row, value)| {
             let Spread {
@@ -104,6 +117,7 @@ impl Chart {
         let words: Vec<String> = rows.iter().map(|row| row.tooltip.clone()).collect();
         Self {
             title: title.to_owned(),
+            logarithmic,
             summary: words.join("; "),
             width: LABELS + WIDTH + VALUES,
             height: rounded(8.0 + ROW * rows.len() as f64 + 22.0),

@@ -160,16 +160,16 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
         ),
         latency: times("Open + warm + first search", &spreads(|way| way.time_us)),
         again: (!again.is_empty()).then(|| times("The same search again", &again)),
-        gets: Chart::logarithmic(
+        gets: Chart::of(
             "GETs of a first search",
             &amounts(|way| way.gets),
             |gets| match gets {
                 gets if gets < 10.0 => format!("{gets:.1}"),
-                gets => units::count(gets as u64),
+                gets => units::count(gets.round() as u64),
             },
             |gets| units::count(gets as u64),
         ),
-        bytes: Chart::logarithmic(
+        bytes: Chart::of(
             "Bytes of a first search",
             &amounts(|way| way.bytes),
             |bytes| units::bytes(bytes as u64),
@@ -199,16 +199,16 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
 
 fn times(title: &str, values: &[Value]) -> Chart {
     let mark = |micros: f64| time(Some(micros)).replace(".00 ", " ").replace(".0 ", " ");
-    Chart::logarithmic(title, values, |micros| time(Some(micros)), mark)
+    Chart::of(title, values, |micros| time(Some(micros)), mark)
 }
 
-/// A power of ten of bytes.
+/// Round numbers of bytes, in powers of 1000.
 fn decimal(bytes: f64) -> String {
     match bytes {
-        bytes if bytes < 1e3 => format!("{bytes:.0} B"),
-        bytes if bytes < 1e6 => format!("{:.0} kB", bytes / 1e3),
-        bytes if bytes < 1e9 => format!("{:.0} MB", bytes / 1e6),
-        bytes => format!("{:.0} GB", bytes / 1e9),
+        bytes if bytes < 1e3 => format!("{bytes} B"),
+        bytes if bytes < 1e6 => format!("{} kB", bytes / 1e3),
+        bytes if bytes < 1e9 => format!("{} MB", bytes / 1e6),
+        bytes => format!("{} GB", bytes / 1e9),
     }
 }
 
