@@ -1,7 +1,6 @@
 //! A proven absence, as a plan store keeps it.
 
 use object_store::path::Path;
-use sha2::{Digest, Sha256};
 
 use super::absences::Absence;
 use super::store::codec;
@@ -10,7 +9,8 @@ use crate::error::Result;
 /// One thing that a segment of one version of a split was found not to hold: a term, a range of
 /// terms, or a pattern. A row of a plan store, beside [`PlanEntry`](crate::PlanEntry).
 ///
-/// A split never changes, so it is true for as long as the split is that version.
+/// A split never changes, so it is true for as long as the split is that version. The example of
+/// [`PlanStore`](crate::PlanStore) keeps some in a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AbsenceEntry {
@@ -44,17 +44,16 @@ impl AbsenceEntry {
     ///
     /// # Errors
     ///
-    /// `Internal` when it cannot be encoded, which is a bug.
+    /// As [`to_bytes`](Self::to_bytes).
     pub fn key(&self) -> Result<[u8; 32]> {
-        let timeless = Self::new(self.absence.clone(), 0);
-        Ok(Sha256::digest(timeless.to_bytes()?).into())
+        codec::absence_key(self)
     }
 
     /// The row as bytes, versioned and with a checksum: for stores that are tables.
     ///
     /// # Errors
     ///
-    /// `Internal` when it cannot be encoded, which is a bug.
+    /// `LimitExceeded` when its object has no version to know it by.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         codec::encode_absence(self)
     }

@@ -152,7 +152,8 @@ impl PlanEntry {
     ///
     /// # Errors
     ///
-    /// `LimitExceeded` when it has more ranges than are kept (262,144 in one list).
+    /// `LimitExceeded` when it has more ranges than are kept (262,144 in one list), or its object
+    /// has no version to know it by.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         codec::encode_plan(self)
     }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::plan::Clock;
 use crate::pool;
 
-/// What was loaded from a plan store.
+/// What was loaded from a plan store. See [`WarmerBuilder::plan_store`](crate::WarmerBuilder::plan_store).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PlanLoad {

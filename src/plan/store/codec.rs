@@ -7,6 +7,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::batch::PlanBatch;
 use super::envelope;
 use super::items::{AbsenceItem, Item, ObjectItem, PlanItem};
@@ -25,7 +27,8 @@ pub(super) struct Encoded {
     pub(super) left_out: usize,
 }
 
-/// Writes as much of a batch as fits into `max_bytes`, what was used last first.
+/// Writes as much of a batch as fits into `max_bytes`, what was used last first. Absences take at
+/// most a quarter of it: they are many, and say less than plans.
 ///
 /// # Errors
 ///
@@ -37,11 +40,19 @@ pub(super) fn encode(batch: &PlanBatch, max_bytes: u64) -> Result<Encoded> {
         .collect();
     all.sort_by_key(|row| Reverse(row.used()));
     let mut encoder = Encoder::new(max_bytes);
-    let (mut rows, mut unfit) = (0, 0);
+    let (mut rows, mut unfit, mut of_absences) = (0, 0, 0);
     for row in &all {
+        let before = encoder.body.len();
+        let is_absence = matches!(row, Row::Absence(_));
+        if is_absence && of_absences > encoder.room / 4 {
+            continue;
+        }
         if encoder.push(row)? {
             rows += 1;
             unfit = 0;
+            if is_absence {
+                of_absences += encoder.body.len() - before;
+            }
         } else if unfit < PATIENCE {
             unfit += 1;
         } else {
@@ -99,6 +110,13 @@ pub(crate) fn encode_plan(plan: &PlanEntry) -> Result<Vec<u8>> {
 
 pub(crate) fn encode_absence(absence: &AbsenceEntry) -> Result<Vec<u8>> {
     encode_row(&Row::Absence(absence))
+}
+
+/// What names an absence, whenever it was found and whoever wrote it.
+pub(crate) fn absence_key(absence: &AbsenceEntry) -> Result<[u8; 32]> {
+    let timeless = AbsenceEntry::new(absence.absence.clone(), 0);
+    let bytes = encode_absence(&timeless)?;
+    Ok(Sha256::digest(envelope::open(&bytes)?).into())
 }
 
 fn encode_row(row: &Row<'_>) -> Result<Vec<u8>> {

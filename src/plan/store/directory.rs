@@ -37,6 +37,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 /// # let store = Arc::new(object_store::memory::InMemory::new());
 /// let plans = Arc::new(DirectoryPlans::new(folder.path().join("plans")));
 /// assert!(plans.load().await?.is_empty());
+/// let warmer = Warmer::builder(store).plan_store(plans).build()?;
 /// # Ok(())
 /// # }
 /// ```

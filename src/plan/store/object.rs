@@ -101,7 +101,6 @@ impl PlanStore for ObjectPlans {
     }
 }
 
-#[derive(Debug)]
 struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
@@ -137,6 +136,16 @@ impl Objects {
                 Err(Error::new(ErrorKind::Timeout, message))
             }
         }
+    }
+}
+
+/// Without what stores show of their configuration.
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Objects")
+            .field("store", &self.store.to_string())
+            .field("prefix", &self.prefix)
+            .finish()
     }
 }
 

@@ -23,8 +23,8 @@ use crate::error::Result;
 use crate::plan::absences::Absence;
 use crate::plan::{AbsenceEntry, PlanEntry};
 
-/// How many batches may wait.
-const WAITING_BATCHES: usize = 8;
+/// How many batches may wait: a search of ten thousand splits brings as many rows at once.
+const WAITING_BATCHES: usize = 32;
 /// How often the pause after a failure doubles.
 const MAX_DOUBLINGS: u32 = 6;
 /// After so many failures in a row, the oldest batch is dropped: perhaps it is what fails.
@@ -52,7 +52,7 @@ impl PlanWriter {
     pub(crate) fn new(store: Arc<dyn PlanStore>, clock: Clock, runtime: &Handle) -> Self {
         let settings = store.settings();
         let rows = settings.batch.saturating_mul(WAITING_BATCHES);
-        let bytes = usize::try_from(settings.max_bytes / 4).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(settings.max_bytes / 2).unwrap_or(usize::MAX);
         let shared = Arc::new(Shared {
             store,
             settings,
@@ -190,7 +190,7 @@ async fn write(shared: Arc<Shared>) {
                 failures += 1;
                 metrics::counter!("forewarm_plan_store_failures_total").increment(1);
                 let error = error.chain();
-                tracing::warn!(store = ?shared.store, error, failures, "plans were not saved");
+                tracing::warn!(error, failures, "plans were not saved");
                 if failures == MAX_FAILURES {
                     failures = 0;
                     let given_up = shared.pending().take(shared.settings.batch, u64::MAX);

@@ -114,7 +114,7 @@ fn an_object_is_named_once() {
         plan("long/path/of/a.split", 1, 0),
     ]));
     let row = two.len() - one;
-    assert!(row < 70, "{row} bytes for a plan of one range");
+    assert!(row < 70, "{row} bytes for a plan of two ranges");
 }
 
 #[test]
@@ -151,5 +151,22 @@ fn plans_of_objects_without_a_version_are_not_kept() {
     assert_ne!(
         absence("a", "b", 0).key().unwrap(),
         absence("a", "c", 0).key().unwrap()
+    );
+}
+
+#[test]
+fn absences_leave_room_for_plans() {
+    let mut all = batch((0..100).map(|n| plan("a.split", n, 0)));
+    let plans = pack(&all).len() as u64;
+    all.absences = (0..1000)
+        .map(|n| absence("a.split", &format!("word{n}"), 9))
+        .collect();
+    let encoded = codec::encode(&all, plans * 2).unwrap();
+    let kept = codec::decode(&encoded.bytes).unwrap();
+    assert_eq!(kept.plans.len(), 100);
+    assert!(
+        (10..500).contains(&kept.absences.len()),
+        "{}",
+        kept.absences.len()
     );
 }

@@ -65,7 +65,7 @@ async fn is_a_log(first: &dyn PlanStore, second: &dyn PlanStore) {
 
     // Of a key the row that was used last stays, whoever wrote it when.
     let mut newer = plan("a.split", 1, *NOW + 5);
-    newer.plan.search = vec![1..2];
+    newer.plan.search = vec![1..2, 5..9];
     second.save(batch([newer.clone()])).await.unwrap();
     first
         .save(batch([plan("a.split", 1, *NOW - 5)]))
@@ -263,8 +263,10 @@ async fn a_store_stays_as_small_as_it_may_be_and_keeps_what_was_used_last() {
 #[tokio::test(start_paused = true)]
 async fn nodes_that_compact_at_once_lose_nothing_and_readers_see_all_of_it() {
     for seed in 0..20 {
-        let mut simulated = SimulatedSettings::default();
-        simulated.seed = seed;
+        let simulated = SimulatedSettings {
+            seed,
+            ..SimulatedSettings::default()
+        };
         let inner: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let slow: Arc<dyn ObjectStore> = Arc::new(SimulatedStore::new(inner, simulated));
         let settings = PlanStoreSettings::default().with_max_packs(2);

@@ -26,7 +26,7 @@ pub(super) fn version(tag: &str) -> ObjectVersion {
     }
 }
 
-/// A plan of one range, of `split` and the fingerprint that is all `request`.
+/// A plan of two ranges, of `split` and the fingerprint that is all `request`.
 pub(super) fn plan(split: &str, request: u8, last_used: u64) -> PlanEntry {
     PlanEntry {
         split: Path::from(split),
@@ -36,7 +36,7 @@ pub(super) fn plan(split: &str, request: u8, last_used: u64) -> PlanEntry {
             version: version("tag"),
             footer: SIZE - 100..SIZE,
             open: Vec::new(),
-            search: vec![10..20],
+            search: vec![10..20, 30..31],
             documents: Vec::new(),
             hopeless: vec![false, true],
         },

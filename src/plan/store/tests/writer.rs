@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{advance, sleep};
 
 use super::rows::{absence, plan};
+use crate::plan::KnownPlans;
 use crate::plan::store::{Clock, PlanBatch, PlanStore, PlanWriter};
 use crate::{Error, ErrorKind, PlanStoreSettings, Result};
 
@@ -152,12 +153,12 @@ async fn what_waits_is_bounded_and_the_oldest_goes() {
     for request in 0..200 {
         record(&writer, [request]);
         advance(INTERVAL).await;
-        assert!(writer.waiting() <= 32);
+        assert!(writer.waiting() <= 128);
     }
     store.fails.store(false, Ordering::SeqCst);
     writer.flush().await.unwrap();
     let requests = store.requests();
-    assert!((1..=32).contains(&requests.len()));
+    assert!((1..=128).contains(&requests.len()));
     assert_eq!(requests.last(), Some(&199));
 }
 
@@ -176,6 +177,28 @@ async fn a_flush_that_is_dropped_leaves_its_rows_to_the_next() {
     // Nothing waits: no save.
     writer.flush().await.unwrap();
     assert_eq!(store.sizes(), [2]);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_replayed_is_written_again_once_an_hour() {
+    let store = Kept::new();
+    let writer = Arc::new(writer(&store));
+    let known = KnownPlans::new(1 << 20, Some(Arc::clone(&writer)));
+    let now = Clock::system().seconds();
+    for (ago, waiting) in [(3500, 0), (3700, 1)] {
+        let plan = Arc::new(plan("a.split", 1, now - ago));
+        known.clear();
+        known.add(Arc::clone(&plan));
+        known.count_hit(&plan);
+        // What was taken over is there already.
+        assert_eq!(writer.waiting(), waiting, "{ago} s ago");
+    }
+    // Others that hold the same entry do not write it again.
+    let plan = known.all().remove(0);
+    assert!(plan.last_used() >= now);
+    known.count_hit(&plan);
+    writer.flush().await.unwrap();
+    assert_eq!(store.sizes(), [1]);
 }
 
 #[tokio::test(start_paused = true)]
