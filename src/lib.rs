@@ -87,6 +87,7 @@
 //! | `forewarm_plan_store_loaded_total` | counter | rows | loaded |
 //! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
 //! | `forewarm_plan_store_saved_total` | counter | rows | saved |
+//! | `forewarm_jobs_total` | counter | jobs | of managers that have ended, by `state` |
 //! | `forewarm_joins_total` | counter | joins | by `outcome` |
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
@@ -104,6 +105,7 @@ mod cache;
 mod directory;
 mod error;
 mod filter;
+mod manager;
 mod needs;
 mod plan;
 mod pool;
@@ -137,6 +139,10 @@ pub use filter::{
     RegexpClause, RegexpFlags, SearchRequest, SimpleQueryFlag, SimpleQueryStringClause, Sort,
     SortKey, SortOrder, SourceFilter, TermClause, TermsClause, TrackTotalHits, WildcardClause,
     ZeroTermsQuery,
+};
+pub use manager::{
+    JobHandle, JobId, JobItem, JobState, JobStatus, Manager, ManagerSettings, ManagerSnapshot,
+    ShutdownReport, SourceStatistics, WaitBucket,
 };
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,

@@ -18,6 +18,8 @@ mod hostile_requests;
 mod lifecycle;
 #[path = "contracts/limits.rs"]
 mod limits;
+#[path = "contracts/manager.rs"]
+mod manager;
 #[path = "contracts/one_version.rs"]
 mod one_version;
 #[cfg(feature = "sstable")]

@@ -165,7 +165,8 @@ impl SplitExtents {
             {
                 let mut state = self.shelf.lock();
                 for batch in self.plan(&mut state, &wanted, &mut found) {
-                    let (flight, pilot) = Flight::new(Arc::clone(&self.shelf), batch);
+                    let (flight, pilot) =
+                        Flight::new(Arc::clone(&self.shelf), batch, traffic.urgency());
                     state
                         .flights
                         .insert(flight.range().start, Arc::downgrade(&flight));
@@ -179,8 +180,12 @@ impl SplitExtents {
                 pilots,
                 ..
             } = found;
+            for flight in &flights {
+                flight.wait_with(traffic.urgency());
+            }
             for pilot in pilots {
-                let task = Arc::clone(self).fly(pilot, traffic.clone());
+                let counter = traffic.with_urgency(Arc::clone(&pilot.urgency));
+                let task = Arc::clone(self).fly(pilot, counter);
                 self.cache.runtime().spawn(task);
             }
             for extent in extents {

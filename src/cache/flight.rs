@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use super::extent::Extent;
 use super::shelf::Shelf;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Batch;
+use crate::store::{Batch, Urgency};
 
 type Landed = Option<Result<Vec<Arc<Extent>>>>;
 
@@ -18,12 +18,15 @@ type Landed = Option<Result<Vec<Arc<Extent>>>>;
 pub(crate) struct Flight {
     range: Range<u64>,
     landed: watch::Receiver<Landed>,
+    /// That of the most urgent of its waiters.
+    urgency: Arc<Urgency>,
     shelf: Arc<Shelf>,
 }
 
 /// The end of a flight that brings the bytes.
 pub(super) struct Pilot {
     pub(super) batch: Batch,
+    pub(super) urgency: Arc<Urgency>,
     flight: Weak<Flight>,
     /// Held from the moment the GET begins until it lands.
     begun: Option<Arc<Flight>>,
@@ -31,15 +34,22 @@ pub(super) struct Pilot {
 }
 
 impl Flight {
-    pub(super) fn new(shelf: Arc<Shelf>, batch: Batch) -> (Arc<Self>, Pilot) {
+    pub(super) fn new(
+        shelf: Arc<Shelf>,
+        batch: Batch,
+        waiter: &Arc<Urgency>,
+    ) -> (Arc<Self>, Pilot) {
+        let urgency = Urgency::of_fetch(waiter);
         let (landing, landed) = watch::channel(None);
         let flight = Arc::new(Self {
             range: batch.range.clone(),
             landed,
+            urgency: Arc::clone(&urgency),
             shelf,
         });
         let pilot = Pilot {
             batch,
+            urgency,
             flight: Arc::downgrade(&flight),
             begun: None,
             landing,
@@ -49,6 +59,11 @@ impl Flight {
 
     pub(super) fn range(&self) -> &Range<u64> {
         &self.range
+    }
+
+    /// `waiter` waits for it from now on, or is about to.
+    pub(super) fn wait_with(&self, waiter: &Arc<Urgency>) {
+        self.urgency.wait_with(waiter);
     }
 
     /// Waits until the bytes have arrived and returns their extents.

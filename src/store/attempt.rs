@@ -65,6 +65,10 @@ impl Asked {
         &self.path
     }
 
+    pub(super) fn traffic(&self) -> &TrafficCounter {
+        &self.traffic
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

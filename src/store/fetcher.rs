@@ -1,8 +1,4 @@
-//! The one place that sends GETs.
-//!
-//! Fairness: in-flight bytes and slots are both first come, first served (tokio semaphores).
-//! Bytes are reserved before the slot, and both are given back together, so no GET holds a slot
-//! while it waits for bytes.
+//! The one place that sends GETs. Whose goes next is decided in [`queue`](super::queue).
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,18 +10,15 @@ use futures_util::future::{BoxFuture, try_join_all};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use rand::Rng;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Asked, Attempt};
 use super::estimate::Estimate;
 use super::failure::{Failure, classify};
+use super::queue::Queue;
 use super::trace::GetOutcome;
 use super::{Coalescing, ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};
-
-/// In-flight bytes are reserved in units of this many bytes, so that a budget fits a semaphore.
-const PERMIT_BYTES: u64 = 1024;
 
 /// A fetch is cut into GETs of at least this many bytes, however short the store's latency.
 const MIN_PIECE_BYTES: u64 = 4 << 20;
@@ -33,21 +26,16 @@ const MIN_PIECE_BYTES: u64 = 4 << 20;
 pub(crate) struct Fetcher {
     store: Arc<dyn ObjectStore>,
     settings: StoreSettings,
-    slots: Semaphore,
-    in_flight: Semaphore,
-    in_flight_permits: u32,
+    queue: Queue,
     totals: TrafficCounter,
     estimate: Estimate,
 }
 
 impl Fetcher {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, settings: StoreSettings) -> Self {
-        let permits = (settings.in_flight_bytes / PERMIT_BYTES).clamp(1, u64::from(u32::MAX >> 4));
         Self {
             store,
-            slots: Semaphore::new(settings.max_concurrent_gets.min(Semaphore::MAX_PERMITS)),
-            in_flight: Semaphore::new(permits as usize),
-            in_flight_permits: permits as u32,
+            queue: Queue::new(settings.max_concurrent_gets, settings.in_flight_bytes),
             settings,
             totals: TrafficCounter::default(),
             estimate: Estimate::new(),
@@ -362,16 +350,12 @@ impl Fetcher {
         send: impl Fn(Arc<Attempt>) -> BoxFuture<'a, Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
         let path = asked.path();
+        let traffic = asked.traffic();
+        let turn = self
+            .queue
+            .turn(traffic.request(), traffic.urgency(), asked.bytes());
+        let _turn = turn.await;
         let attempts = async {
-            let permits =
-                (asked.bytes().div_ceil(PERMIT_BYTES)).min(u64::from(self.in_flight_permits));
-            let closed = |_| Failure::Final(Error::new(ErrorKind::Cancelled, "fetcher closed"));
-            let _bytes = self
-                .in_flight
-                .acquire_many(permits as u32)
-                .await
-                .map_err(closed)?;
-            let _slot = self.slots.acquire().await.map_err(closed)?;
             begin().map_err(Failure::Final)?;
             let mut pause = self.settings.retry_pause;
             for number in 1..=self.settings.max_attempts {

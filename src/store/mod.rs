@@ -1,7 +1,7 @@
 //! Reading object storage: ranged, conditional, coalesced, budgeted, retried and counted GETs.
 //!
-//! Every byte forewarm reads comes through [`Fetcher`]: it sends a GET only under a slot (how many
-//! at once) and a reservation of in-flight bytes, checks version and length of each body, retries
+//! Every byte forewarm reads comes through [`Fetcher`]: it sends a GET only when its turn has come
+//! in the queue for a slot (how many at once) and in-flight bytes, checks version and length of each body, retries
 //! what is worth retrying under one deadline, and counts.
 
 mod attempt;
@@ -21,6 +21,7 @@ mod traffic;
 pub(crate) use fetcher::{Fetcher, in_time};
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
 pub(crate) use ranges::{Batch, Coalescing, gaps, normalise};
+pub(crate) use request::{Priority, Request, Urgency};
 pub use settings::StoreSettings;
 pub(crate) use settings::millis;
 pub use simulated::{SimulatedSettings, SimulatedStore};

@@ -76,15 +76,22 @@ impl Urgency {
         }
     }
 
+    /// How urgent a fetch for `waiter` is, for as long as nobody else waits for it.
+    pub(crate) fn of_fetch(waiter: &Arc<Urgency>) -> Arc<Self> {
+        let own = Self::new(Priority::Prefetch);
+        own.wait_with(waiter);
+        own
+    }
+
     /// Somebody waits for it from now on.
-    pub(super) fn raise(&self) {
+    pub(crate) fn raise(&self) {
         if !self.is_demand.swap(true, Ordering::Relaxed) {
             RAISES.fetch_add(1, Ordering::Release);
         }
     }
 
     /// Other work waits for it, which may become urgent later.
-    pub(super) fn wait_with(&self, waiter: &Arc<Urgency>) {
+    pub(crate) fn wait_with(&self, waiter: &Arc<Urgency>) {
         if self.is_demand.load(Ordering::Relaxed) {
             return;
         }

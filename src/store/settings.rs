@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct StoreSettings {
     /// GETs under way at once, over all splits and requests. Default 64: object stores serve
-    /// hundreds a prefix, and 64 connections at 90 MB/s saturate most network cards.
+    /// hundreds a prefix, and 64 connections at 90 MB/s saturate most network cards. Those that
+    /// wait go in the order of urgency (what somebody joins before what is only warmed), by turns
+    /// between requests, the smallest of a request first.
     pub max_concurrent_gets: usize,
     /// Bytes of bodies under way at once. Default 256 MiB. A GET waits for its bytes before it is
-    /// sent, in the order of asking; one larger than this waits for all of it.
+    /// sent; one larger than this goes alone.
     pub in_flight_bytes: u64,
     /// Two ranges are fetched by one GET only when no more than this many bytes lie between them.
     /// Default none: what one connection brings in the time to a first byte, both measured as GETs
@@ -43,7 +45,7 @@ pub struct StoreSettings {
     /// First guess of a split's footer length, when the caller does not know it. Default 128 KiB.
     /// Adapts per folder to the footers seen there.
     pub footer_guess_bytes: u64,
-    /// From asking for a GET to its last byte, retries included. Default 30 s.
+    /// From the moment its turn comes to the last byte of a GET, retries included. Default 30 s.
     #[serde(with = "millis")]
     pub get_deadline: Duration,
     /// The longest silence inside one GET before it is given up and retried. Default 5 s:

@@ -9,8 +9,8 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::time::Instant;
 
 use super::{
-    Fetcher, ObjectHandle, ObjectVersion, SimulatedSettings, SimulatedStore, StoreSettings,
-    TrafficCounter,
+    Fetcher, ObjectHandle, ObjectVersion, Priority, Request, SimulatedSettings, SimulatedStore,
+    StoreSettings, TrafficCounter,
 };
 
 /// A fetcher over one object of `size` bytes.
@@ -65,7 +65,7 @@ async fn pieces_land_side_by_side_in_one_buffer() {
         let batches = rig.fetcher.coalescing().batches(vec![0..SIZE], |_| false);
         assert_eq!(batches.len(), 1);
         assert_eq!(batches[0].gets, u64::from(pieces));
-        let traffic = TrafficCounter::traced();
+        let traffic = TrafficCounter::default().traced();
         let started = Instant::now();
         let body = rig
             .fetcher
@@ -106,4 +106,37 @@ async fn costs_are_learnt_from_the_gets_as_they_go() {
     // 4 ms at 32 MB/s.
     assert_eq!(rig.fetcher.coalescing().gap, 128 << 10);
     assert_eq!(rig.fetcher.coalescing().piece, 4 << 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_gets_go_first_and_what_is_joined_before_what_is_prefetched() {
+    let settings = StoreSettings::default().with_max_concurrent_gets(1);
+    let rig = Rig::new(steady(), settings, 1_000_000).await;
+    let prefetch = TrafficCounter::of(&Request::default(), Priority::Prefetch).traced();
+    let joined = TrafficCounter::of(&Request::default(), Priority::Prefetch).traced();
+    let read = |traffic: &TrafficCounter, bytes: u64| {
+        let (fetcher, object, traffic) = (&rig.fetcher, &rig.object, traffic.clone());
+        async move {
+            fetcher
+                .get_range(object, 0..bytes, &traffic)
+                .await
+                .unwrap()
+                .len()
+        }
+    };
+    let raise = async { joined.urgency().raise() };
+    tokio::join!(
+        read(&prefetch, 9),
+        read(&prefetch, 3000),
+        read(&prefetch, 1000),
+        read(&joined, 500_000),
+        read(&joined, 2000),
+        raise
+    );
+    let mut sent = prefetch.trace();
+    // Of two traces that began in the same moment.
+    sent.extend(joined.trace());
+    sent.sort_by_key(|get| get.sent_us);
+    let order: Vec<u64> = sent.iter().map(|get| get.bytes).collect();
+    assert_eq!(order, [9, 2000, 500_000, 1000, 3000]);
 }

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::request::{Priority, Request, Urgency};
 use super::trace::{GetTrace, Trace};
 
 /// What some work asked of the object store.
@@ -49,10 +50,13 @@ impl Traffic {
     }
 }
 
-/// Counts requests and bytes as they happen, and may trace them; clones count together.
-#[derive(Clone, Debug, Default)]
+/// Counts requests and bytes of some work as they happen, and tells the fetcher whose they are and
+/// how urgent; clones count together.
+#[derive(Clone, Debug)]
 pub(crate) struct TrafficCounter {
     counts: Arc<Counts>,
+    request: Request,
+    urgency: Arc<Urgency>,
     trace: Option<Arc<Trace>>,
 }
 
@@ -66,11 +70,21 @@ struct Counts {
 }
 
 impl TrafficCounter {
-    /// One that also notes when each request was sent, answered and done: some 200 bytes each.
-    pub(crate) fn traced() -> Self {
+    /// A counter of work that is part of `request`.
+    pub(crate) fn of(request: &Request, priority: Priority) -> Self {
+        Self {
+            counts: Arc::default(),
+            request: request.clone(),
+            urgency: Urgency::new(priority),
+            trace: None,
+        }
+    }
+
+    /// Notes from now on when each request was sent, answered and done: some 200 bytes each.
+    pub(crate) fn traced(self) -> Self {
         Self {
             trace: Some(Arc::new(Trace::new())),
-            ..Self::default()
+            ..self
         }
     }
 
@@ -82,8 +96,24 @@ impl TrafficCounter {
         };
         Self {
             counts: Arc::new(counts),
-            trace: self.trace.clone(),
+            ..self.clone()
         }
+    }
+
+    /// The same counter, for a fetch that is as urgent as `urgency` says.
+    pub(crate) fn with_urgency(&self, urgency: Arc<Urgency>) -> Self {
+        Self {
+            urgency,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn urgency(&self) -> &Arc<Urgency> {
+        &self.urgency
+    }
+
+    pub(super) fn request(&self) -> &Request {
+        &self.request
     }
 
     /// The requests that were traced, in the order of sending; none unless it traces.
@@ -144,6 +174,13 @@ impl TrafficCounter {
             bytes: self.counts.bytes.load(Ordering::Relaxed),
             rounds: self.counts.rounds.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl Default for TrafficCounter {
+    /// Of work of its own, which somebody waits for.
+    fn default() -> Self {
+        Self::of(&Request::default(), Priority::Demand)
     }
 }
 

@@ -167,6 +167,11 @@ impl Warmup {
         self.task.key.fingerprint
     }
 
+    /// What it has sent so far.
+    pub fn traffic(&self) -> Traffic {
+        self.task.traffic.snapshot()
+    }
+
     /// Whether the warmup has ended, well or not.
     pub fn is_finished(&self) -> bool {
         self.task.finished.borrow().is_some()
@@ -202,6 +207,7 @@ impl Warmup {
             None if Instant::now() >= deadline => (Outcome::TimedOut, None),
             None => {
                 let started = Instant::now();
+                self.task.traffic.urgency().raise();
                 match timeout_at(deadline, self.task.finished()).await {
                     Ok(Ok(warmed)) => (Outcome::Waited(started.elapsed()), Some(warmed)),
                     Ok(Err(error)) => (Outcome::Failed(error), None),

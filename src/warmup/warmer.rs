@@ -24,7 +24,7 @@ use crate::filter::{Fingerprint, PastLimit, SearchRequest};
 use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
-use crate::store::TrafficCounter;
+use crate::store::{Priority, TrafficCounter};
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
 /// pool that computes. Clones are cheap and share everything.
@@ -123,10 +123,11 @@ impl Warmer {
                 gets = tracing::field::Empty, bytes = tracing::field::Empty,
                 rounds = tracing::field::Empty, outcome = tracing::field::Empty
             );
-            let traffic = match self.settings().trace {
-                true => TrafficCounter::traced(),
-                false => TrafficCounter::default(),
-            };
+            // Until somebody joins.
+            let mut traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
+            if self.settings().trace {
+                traffic = traffic.traced();
+            }
             let warmer = self.clone();
             let run = warmer.run(split.clone(), work.clone(), span.clone(), traffic.clone());
             Task::start(
@@ -350,6 +351,10 @@ impl Warmer {
     /// Adds the late reads of a search to the statistics.
     pub(crate) fn count_late_reads(&self, reads: u64) {
         self.inner.late_reads.fetch_add(reads, Ordering::Relaxed);
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
     }
 
     pub(crate) fn pool(&self) -> &Arc<ThreadPool> {

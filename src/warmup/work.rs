@@ -14,6 +14,7 @@ use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
 };
 use crate::plan::Planned;
+use crate::store::Request;
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub(crate) struct Work {
     planned: Arc<OnceLock<Option<Planned>>>,
     /// Which hits it brings, likewise; clones share both.
     identity: Arc<OnceLock<Option<Fingerprint>>>,
+    /// As what the fetches of its warmups take turns with those of others.
+    queued: Request,
 }
 
 /// Work that has met the schema of a split.
@@ -73,6 +76,7 @@ impl Work {
             recurring: request.fingerprint(),
             planned: Arc::default(),
             identity: Arc::default(),
+            queued: Request::default(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
     }
@@ -110,11 +114,16 @@ impl Work {
             recurring: Fingerprint::of(&recurring),
             planned: Arc::default(),
             identity: Arc::default(),
+            queued: Request::default(),
         }
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    pub(crate) fn queued(&self) -> &Request {
+        &self.queued
     }
 
     /// Under what its late reads are remembered.

@@ -1,0 +1,365 @@
+//! Jobs of a manager: shared, joined in any order, cancelled, and ended in good order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forewarm::{JobState, Manager, ManagerSettings, Outcome, SearchRequest, SplitAddress, Warming};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+
+use crate::fixture::{index, put, request, strict, warmer};
+use crate::test_store::TestStore;
+
+const SPLITS: u64 = 5;
+/// Long enough that only what hangs reaches it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn splits(store: &TestStore) -> Vec<SplitAddress> {
+    let mut splits = Vec::new();
+    for n in 0..SPLITS {
+        splits.push(put(store, &format!("{n}.split"), &index(1, 100 + n, n)).await);
+    }
+    splits
+}
+
+fn manager(store: &Arc<TestStore>, at_once: usize) -> Manager {
+    let settings = ManagerSettings::default().with_max_concurrent_warmups(at_once);
+    Manager::new(warmer(store.clone(), strict()), settings).unwrap()
+}
+
+fn some_request() -> SearchRequest {
+    request(json!({"match": {"body": "common w3"}}))
+}
+
+#[tokio::test]
+async fn asking_again_finds_the_job_that_runs_and_its_search_reads_nothing() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let manager = manager(&store, 64);
+    let request = some_request();
+    store.close();
+    let job = manager.prewarm(&splits, &request);
+    assert_eq!(manager.prewarm(&splits, &request).id(), job.id());
+    let reversed: Vec<_> = splits.iter().rev().cloned().collect();
+    assert_eq!(manager.prewarm(&reversed, &request).id(), job.id());
+    assert_ne!(manager.prewarm(&splits[1..], &request).id(), job.id());
+    assert!(!job.status().state.is_finished());
+    assert_eq!(job.wait(Duration::ZERO).await.finished, 0);
+    store.open();
+    let status = job.wait(PATIENCE).await;
+    assert_eq!(
+        (status.state, status.warm),
+        (JobState::Complete, splits.len())
+    );
+    assert!(status.traffic.gets > 0 && status.eta_ms.is_none());
+    assert!(status.items.iter().all(|item| item.traffic.gets > 0));
+    let response = manager.warmer().search(&splits, &request).await.unwrap();
+    assert_eq!(
+        (response.report.gets, response.report.outcome),
+        (0, "ready")
+    );
+    // It has ended: the next is another, and has nothing to fetch.
+    let next = manager.prewarm(&splits, &request);
+    assert_ne!(next.id(), job.id());
+    assert_eq!(next.wait(PATIENCE).await.state, JobState::Complete);
+    let prewarm = &manager.snapshot().sources["prewarm"];
+    assert!(prewarm.warmed >= 2 * SPLITS && prewarm.failed.is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_does_not_wait_for_the_turn_of_its_split() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let manager = manager(&store, 1);
+    let request = some_request();
+    store.close();
+    let job = manager.prewarm(&splits, &request);
+    let join = tokio::spawn({
+        let (manager, split, request) = (manager.clone(), splits[4].clone(), request.clone());
+        async move { manager.join(&split, request.fingerprint(), PATIENCE).await }
+    });
+    // The first split's GET, and that of the reader's.
+    store.has_begun(2).await;
+    store.open();
+    assert!(join.await.unwrap().is_warm());
+    assert_eq!(job.wait(PATIENCE).await.state, JobState::Complete);
+    let snapshot = manager.snapshot();
+    assert_eq!(snapshot.joins.values().sum::<u64>(), 1);
+    assert_eq!(
+        snapshot.join_waits.iter().map(|it| it.joins).sum::<u64>(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_is_cancelled_says_so_and_readers_who_joined_still_get_it() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let manager = manager(&store, 64);
+    let request = some_request();
+    store.close();
+    let job = manager.prewarm(&splits, &request);
+    store.has_begun(SPLITS as usize).await;
+    let reader = manager.warmer().warm(&splits[0], &request);
+    job.cancel();
+    let status = job.wait(PATIENCE).await;
+    assert_eq!(status.state, JobState::Cancelled);
+    assert!(
+        status
+            .items
+            .iter()
+            .all(|item| item.reason.as_deref() == Some("cancelled"))
+    );
+    store.open();
+    assert!(reader.join(PATIENCE).await.is_warm());
+    let missing = manager
+        .join(&splits[1], request.fingerprint(), PATIENCE)
+        .await;
+    assert!(matches!(missing, Outcome::Missing), "{missing:?}");
+    assert_eq!(
+        manager.job(job.id()).unwrap().status().state,
+        JobState::Cancelled
+    );
+}
+
+#[tokio::test]
+async fn a_job_of_which_a_part_failed_is_not_called_complete() {
+    let store = TestStore::in_memory();
+    let mut splits = splits(&store).await;
+    let request = some_request();
+    let manager = manager(&store, 64);
+    let absent = SplitAddress::new("absent.split".into());
+    let failed = manager.prewarm(std::slice::from_ref(&absent), &request);
+    assert_eq!(failed.wait(PATIENCE).await.state, JobState::Failed);
+    splits.push(absent);
+    let status = manager.prewarm(&splits, &request).wait(PATIENCE).await;
+    assert_eq!(status.state, JobState::Partial);
+    assert_eq!(status.warm, splits.len() - 1);
+    let reason = status.items.last().unwrap().reason.as_deref().unwrap();
+    assert!(reason.contains("absent.split"), "{reason}");
+    assert_eq!(manager.snapshot().sources["prewarm"].failed["NotFound"], 2);
+}
+
+#[tokio::test]
+async fn a_manager_that_is_off_leaves_out_what_is_asked_and_searches_go_on() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let request = some_request();
+    let manager = manager(&store, 64);
+    manager.set_enabled(false);
+    store.take();
+    let status = manager.prewarm(&splits, &request).wait(PATIENCE).await;
+    assert_eq!(status.state, JobState::Skipped);
+    assert!(store.take().is_empty());
+    assert!(!manager.snapshot().enabled);
+    let response = manager.warmer().search(&splits, &request).await.unwrap();
+    assert_eq!(response.report.late_reads, 0);
+    manager.set_enabled(true);
+    let status = manager.prewarm(&splits, &request).wait(PATIENCE).await;
+    assert_eq!(status.state, JobState::Complete);
+}
+
+#[tokio::test]
+async fn shutting_down_gives_up_what_does_not_end_in_time_and_begins_nothing() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let manager = manager(&store, 2);
+    let request = some_request();
+    let done = manager.prewarm(&splits[..1], &request);
+    done.wait(PATIENCE).await;
+    store.close();
+    let job = manager.prewarm(&splits, &request);
+    let (first, second) = tokio::join!(
+        manager.shutdown(Duration::ZERO),
+        manager.shutdown(Duration::ZERO)
+    );
+    assert_eq!(first.cancelled_jobs + second.cancelled_jobs, 1);
+    assert!(first.plans_written && manager.is_shutting_down());
+    assert_eq!(job.status().state, JobState::Cancelled);
+    let late = manager.prewarm(&splits[1..], &request).wait(PATIENCE).await;
+    assert_eq!(late.state, JobState::Skipped);
+    assert_eq!(manager.shutdown(PATIENCE).await.cancelled_jobs, 0);
+    store.open();
+}
+
+#[tokio::test]
+async fn ended_jobs_are_kept_for_a_number_and_a_time() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let settings = ManagerSettings::default().with_finished_jobs(3);
+    let few = Manager::new(warmer(store.clone(), strict()), settings).unwrap();
+    let mut last = None;
+    for n in 0..6 {
+        let request = request(json!({"term": {"tag": format!("t{n}")}}));
+        let job = few.prewarm(&splits, &request);
+        job.wait(PATIENCE).await;
+        last = Some(job.id());
+    }
+    few.shutdown(PATIENCE).await;
+    let kept = few.jobs();
+    assert_eq!(kept.len(), 3);
+    assert_eq!(kept.last().map(|job| job.id), last);
+    let settings = ManagerSettings::default().with_finished_jobs_for(Duration::ZERO);
+    let none = Manager::new(warmer(store.clone(), strict()), settings).unwrap();
+    none.prewarm(&splits, &some_request()).wait(PATIENCE).await;
+    none.shutdown(PATIENCE).await;
+    assert!(none.jobs().is_empty());
+    let wrong = ManagerSettings::default().with_max_concurrent_warmups(0);
+    let error = Manager::new(warmer(store.clone(), strict()), wrong).unwrap_err();
+    assert!(
+        error.to_string().contains("max_concurrent_warmups"),
+        "{error}"
+    );
+}
+
+/// One thing that somebody does.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Prewarm(usize, u64),
+    Join(usize, u64),
+    Search(usize, u64),
+    Cancel(usize),
+    Evict,
+    Clear,
+    Switch(bool),
+    Settle,
+    Shutdown,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let split = 0..SPLITS as usize;
+    prop_oneof![
+        6 => (split.clone(), 0..3_u64).prop_map(|(split, of)| Act::Prewarm(split, of)),
+        4 => (split.clone(), 0..3_u64).prop_map(|(split, of)| Act::Join(split, of)),
+        3 => (split, 0..3_u64).prop_map(|(split, of)| Act::Search(split, of)),
+        2 => (0..8_usize).prop_map(Act::Cancel),
+        1 => Just(Act::Evict),
+        1 => Just(Act::Clear),
+        1 => any::<bool>().prop_map(Act::Switch),
+        3 => Just(Act::Settle),
+        1 => Just(Act::Shutdown),
+    ]
+}
+
+/// What must be known of a manager to say what it may answer.
+#[derive(Default)]
+struct Model {
+    off: bool,
+    stopped: bool,
+    /// Splits and requests that somebody asked for and nobody let go of.
+    asked: BTreeSet<(usize, u64)>,
+}
+
+async fn follow(acts: &[Act]) {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let settings = ManagerSettings::default().with_max_concurrent_warmups(2);
+    let manager = Manager::new(warmer(store.clone(), crate::fixture::settings()), settings);
+    let manager = manager.unwrap();
+    let request = |of: u64| request(json!({"term": {"tag": format!("t{of}")}}));
+    let mut model = Model::default();
+    let mut jobs = Vec::new();
+    for &act in acts {
+        match act {
+            Act::Prewarm(split, of) => {
+                let job = manager.prewarm(&splits[split..], &request(of));
+                let status = job.status();
+                if model.off || model.stopped {
+                    let known = jobs
+                        .iter()
+                        .any(|known: &forewarm::JobHandle| known.id() == job.id());
+                    assert!(known || status.state == JobState::Skipped);
+                } else {
+                    assert_ne!(status.state, JobState::Skipped);
+                    model
+                        .asked
+                        .extend((split..splits.len()).map(|split| (split, of)));
+                }
+                jobs.push(job);
+            }
+            Act::Join(split, of) => {
+                let outcome = manager.join(&splits[split], request(of).fingerprint(), PATIENCE);
+                let outcome = outcome.await;
+                assert!(
+                    outcome.is_warm() || matches!(outcome, Outcome::Missing),
+                    "{outcome:?}"
+                );
+                if !model.asked.contains(&(split, of)) {
+                    assert!(matches!(outcome, Outcome::Missing), "{outcome:?}");
+                }
+            }
+            Act::Search(split, of) => {
+                let options = forewarm::SearchOptions::default().with_warming(Warming::JoinOnly);
+                let one = std::slice::from_ref(&splits[split]);
+                let warmer = manager.warmer();
+                let response = warmer
+                    .search_with_options(one, &request(of), &options)
+                    .await;
+                let total = response.unwrap().hits.total.unwrap().value;
+                assert_eq!(total, (100 + split as u64 - of).div_ceil(5));
+            }
+            Act::Cancel(job) => {
+                if let Some(job) = jobs.get(job) {
+                    job.cancel();
+                    assert!(job.status().state.is_finished());
+                }
+            }
+            Act::Evict => manager.warmer().forget_warmups(),
+            Act::Clear => manager.clear_all().await,
+            Act::Switch(on) => {
+                manager.set_enabled(on);
+                model.off = !on;
+            }
+            Act::Settle => {
+                for job in &jobs {
+                    let status = job.wait(PATIENCE).await;
+                    assert!(status.state.is_finished());
+                    assert_eq!(status.finished, status.splits);
+                }
+            }
+            Act::Shutdown => {
+                manager.shutdown(PATIENCE).await;
+                model.stopped = true;
+                assert!(jobs.iter().all(|job| job.status().state.is_finished()));
+            }
+        }
+    }
+    manager.shutdown(PATIENCE).await;
+    for job in &jobs {
+        let status = job.status();
+        assert!(status.state.is_finished(), "{status:?}");
+        assert!(status.items.iter().all(|item| item.state.is_finished()));
+        assert!(
+            !status
+                .items
+                .iter()
+                .any(|item| item.state == JobState::Failed),
+            "{status:?}"
+        );
+    }
+    let ended: u64 = manager.snapshot().ended_jobs.values().sum();
+    let ids: BTreeSet<_> = jobs.iter().map(forewarm::JobHandle::id).collect();
+    assert_eq!(ended, ids.len() as u64);
+    drop(jobs);
+    manager.clear_all().await;
+    assert_eq!(manager.warmer().statistics().leased_bytes, 0);
+}
+
+#[test]
+fn whatever_is_done_in_whatever_order_every_job_ends_as_it_says() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let acts = proptest::collection::vec(act(), 1..24);
+    TestRunner::new(config)
+        .run(&acts, |acts| {
+            runtime.block_on(follow(&acts));
+            Ok(())
+        })
+        .unwrap();
+}
