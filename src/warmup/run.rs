@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::try_join;
+use tokio::time::timeout_at;
 
 use super::task::{Finished, Warmed};
 use super::warmer::Warmer;
@@ -13,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Depth, PlanEntry, Resolution, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
-use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter};
+use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter, in_time};
 
 impl Warmer {
     pub(super) async fn run(
@@ -23,7 +24,14 @@ impl Warmer {
         span: tracing::Span,
         traffic: TrafficCounter,
     ) -> Finished {
-        let finished = self.run_once(&address, &work, &traffic).await;
+        let patience = self.settings().warmup_deadline;
+        let finished =
+            timeout_at(in_time(patience), self.run_once(&address, &work, &traffic)).await;
+        let finished = finished.unwrap_or_else(|_| {
+            let what = traffic.waits_for();
+            let message = format!("warming {address} took longer than {patience:?}: {what}");
+            Err(Error::new(ErrorKind::Timeout, message))
+        });
         let finished = self.forget_if_changed(&address, finished).await;
         match &finished {
             Ok(warmed) => {

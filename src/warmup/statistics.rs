@@ -9,6 +9,11 @@ pub struct Statistics {
     pub gets: u64,
     /// Bytes of bodies received.
     pub bytes: u64,
+    /// Requests that the store refused because it was asked too much.
+    pub throttled: u64,
+    /// Requests sent beside one that was slow to begin; none unless
+    /// [`hedge`](crate::StoreSettings::hedge) is set.
+    pub hedges: u64,
     /// How long the store takes to the first byte of an answer, in microseconds: a moving average,
     /// which starts at 30 ms.
     pub time_to_first_byte_us: u64,

@@ -233,6 +233,8 @@ impl Warmer {
         Statistics {
             gets,
             bytes,
+            throttled: cache.fetcher().refusals(),
+            hedges: cache.fetcher().hedged(),
             time_to_first_byte_us: estimate.first_byte().as_micros() as u64,
             bandwidth: estimate.bytes_per_second() as u64,
             cached_bytes: cache.cached_bytes(),
