@@ -2,9 +2,8 @@
 //!
 //! Each request is run in pairs, A B B A: A is [`Warmer::search`], joined to warmups that have
 //! finished; B is [`ResidentSplits::search`], the same search over tantivy's own `RamDirectory`.
-//! Both begin with a request that nothing was done with before (A takes its fingerprint and joins,
-//! B compiles it) and end with the response, stored documents, highlights and aggregations
-//! included. The requests are the bodies of `testdata/bodies` over real documents, as far as those
+//! Both begin with the JSON of a request (A takes its fingerprint and joins, B compiles it) and end
+//! with the response, stored documents, highlights and aggregations included. The requests are the bodies of `testdata/bodies` over real documents, as far as those
 //! are here (`FOREWARM_SHARED`, `FOREWARM_DEBIAN`), and a suite over generated ones.
 //!
 //! What is printed is the median over the pairs of A / B for each request, and of those the
@@ -13,7 +12,9 @@
 //! must be.
 //!
 //! `FOREWARM_BENCH_DOCS` sets the number of generated documents, `FOREWARM_BENCH_PAIRS` that of
-//! pairs, `FOREWARM_BENCH_ONLY` runs requests whose name contains it, and prints each.
+//! pairs, `FOREWARM_BENCH_ONLY` runs requests whose name contains it, and prints each;
+//! `FOREWARM_BENCH_PARSED=1` begins with requests that are read already, of which nothing else is
+//! known.
 
 #[path = "common/bodies.rs"]
 mod bodies;
@@ -119,10 +120,30 @@ fn measure(
     Ok(measured)
 }
 
-/// The same request, of which nothing is known yet.
-fn fresh(request: &SearchRequest) -> SearchRequest {
-    let size = request.hits_wanted();
-    request.clone().size(size)
+/// What a search begins with.
+enum Asked {
+    Body(String),
+    Parsed(SearchRequest),
+}
+
+impl Asked {
+    fn new(request: &SearchRequest) -> Outcome<Self> {
+        Ok(match std::env::var_os("FOREWARM_BENCH_PARSED") {
+            None => Self::Body(request.to_value()?.to_string()),
+            Some(_) => Self::Parsed(request.clone()),
+        })
+    }
+
+    /// The same request, of which nothing is known yet: neither its fingerprint nor its moment.
+    fn fresh(&self) -> Outcome<SearchRequest> {
+        Ok(match self {
+            Self::Body(body) => SearchRequest::from_json(body)?,
+            Self::Parsed(request) => {
+                let size = request.hits_wanted();
+                request.clone().size(size)
+            }
+        })
+    }
 }
 
 /// Runs a request by turns, and checks that both sides find the same.
@@ -133,27 +154,27 @@ async fn alternate(
     request: &SearchRequest,
     pairs: usize,
 ) -> Outcome<Times> {
+    let asked = Asked::new(request)?;
     // The first of these warms the splits, the others the processor.
     for _ in 0..5 {
-        let warm = warmer.search(&suite.splits, &fresh(request)).await?;
-        let ideal = resident.search(&fresh(request)).await?;
+        let warm = warmer.search(&suite.splits, &asked.fresh()?).await?;
+        let ideal = resident.search(&asked.fresh()?).await?;
         let hits = |it: &forewarm::SearchResponse| serde_json::to_value(&it.hits);
         assert_eq!(hits(&warm)?, hits(&ideal)?, "both find the same");
         assert_eq!(warm.aggregations, ideal.aggregations);
     }
     let mut times = Times::default();
     for turn in 0..pairs {
-        let (for_warm, for_ideal) = (fresh(request), fresh(request));
         let warm = async || {
             let started = Instant::now();
-            let response = warmer.search(&suite.splits, &for_warm).await?;
+            let response = warmer.search(&suite.splits, &asked.fresh()?).await?;
             let took = started.elapsed().as_nanos() as f64;
             assert_eq!((response.report.gets, response.report.late_reads), (0, 0));
             Outcome::Ok(took)
         };
         let ideal = async || {
             let started = Instant::now();
-            let _response = resident.search(&for_ideal).await?;
+            let _response = resident.search(&asked.fresh()?).await?;
             Outcome::Ok(started.elapsed().as_nanos() as f64)
         };
         let pair = if turn % 2 == 0 {
@@ -178,9 +199,8 @@ async fn against(
 ) -> Outcome<Times> {
     let mut times = Times::default();
     for _ in 0..pairs {
-        let for_warm = fresh(request);
         let started = Instant::now();
-        let _response = warmer.search(&suite.splits, &for_warm).await?;
+        let _response = warmer.search(&suite.splits, request).await?;
         let warm = started.elapsed().as_nanos() as f64;
         let started = Instant::now();
         let _found = ram.search(request).await?;

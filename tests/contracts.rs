@@ -39,3 +39,5 @@ mod test_store;
 mod traces;
 #[path = "contracts/warmth.rs"]
 mod warmth;
+#[path = "contracts/whole.rs"]
+mod whole;

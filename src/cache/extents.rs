@@ -114,6 +114,28 @@ impl SplitExtents {
         Some(extent)
     }
 
+    /// Extents such that each of `wanted` lies inside one of them, when they are all in memory.
+    fn cached(&self, wanted: &[Range<u64>]) -> Option<Vec<Arc<Extent>>> {
+        // Declared before the guard: dropped after it.
+        let mut extents: Vec<Arc<Extent>> = Vec::with_capacity(wanted.len());
+        let state = self.shelf.lock();
+        for range in wanted {
+            if extents.last().is_some_and(|last| last.covers(range)) {
+                continue;
+            }
+            let mut before = state.extents.range(..=range.start).rev();
+            extents.push(before.find_map(|(_, extent)| extent.upgrade())?);
+            if !extents.last().is_some_and(|last| last.covers(range)) {
+                return None;
+            }
+        }
+        drop(state);
+        for extent in &extents {
+            self.cache.touch(self.id(), extent);
+        }
+        Some(extents)
+    }
+
     /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs.
     pub(crate) fn missing(&self, ranges: Vec<Range<u64>>) -> Vec<Batch> {
         let mut keep = Found::default();
@@ -158,6 +180,10 @@ impl SplitExtents {
         traffic: &TrafficCounter,
     ) -> Result<Acquired> {
         let wanted = normalise(ranges);
+        if let Some(extents) = self.cached(&wanted) {
+            let waited = false;
+            return Ok(Acquired { extents, waited });
+        }
         let mut held = LeaseBuilder::default();
         let mut waited = false;
         for _ in 0..MAX_PASSES {

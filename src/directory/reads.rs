@@ -85,10 +85,10 @@ impl Reads {
         reads.entry(split).or_default().push(range.clone());
     }
 
-    /// What was read of a split.
+    /// What was read of a split, sorted.
     pub(crate) fn of(&self, split: u64) -> Vec<Range<u64>> {
         let reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        reads.get(&split).cloned().unwrap_or_default()
+        normalise(reads.get(&split).cloned().unwrap_or_default())
     }
 
     /// Different bytes that were read.

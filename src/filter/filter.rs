@@ -90,10 +90,15 @@ impl Filter {
         !matches!(self.kind(), FilterKind::Opaque { key, .. } if unique(key))
     }
 
+    /// Whether both are clones of one.
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether both surely compile to the same query, boosts and all: fingerprints only tell that
     /// two filters read the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        if Arc::ptr_eq(&self.0, &other.0) {
+        if self.is_clone_of(other) {
             return true;
         }
         match (self.kind(), other.kind()) {

@@ -10,10 +10,9 @@ use tantivy::query::{EmptyWeight, EnableScoring, Query, Weight};
 use super::reading::Reading;
 use super::statistics::GlobalStatistics;
 use crate::error::{Error, Result};
-use crate::plan::PlanEntry;
 use crate::pool::guarded;
 use crate::split::Split;
-use crate::warmup::Extras;
+use crate::warmup::{Extras, Warmed};
 
 /// One split, ready to be searched.
 #[derive(Clone)]
@@ -23,9 +22,21 @@ pub(super) struct Prepared {
     pub(super) extras: Arc<Extras>,
     /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
     pub(super) hopeless: Arc<[bool]>,
-    /// What is remembered of its warmup, and whether that was all it went by.
-    pub(super) plan: Option<Arc<PlanEntry>>,
-    pub(super) replayed: bool,
+    /// The warmup that was joined.
+    pub(super) warmed: Option<Arc<Warmed>>,
+}
+
+impl Prepared {
+    /// A split whose warmup compiled the very filter that is searched for.
+    pub(super) fn of(warmed: Arc<Warmed>) -> Self {
+        Self {
+            split: Arc::clone(&warmed.split),
+            query: Arc::clone(&warmed.query),
+            extras: Arc::clone(&warmed.extras),
+            hopeless: Arc::clone(&warmed.hopeless),
+            warmed: Some(warmed),
+        }
+    }
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has

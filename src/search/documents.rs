@@ -20,11 +20,10 @@ use crate::cache::LeaseBuilder;
 use crate::directory::{Probe, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{FetchField, SearchRequest, SourceFilter, bind_highlights};
-use crate::plan::PlanEntry;
 use crate::pool::{self, guarded};
 use crate::split::Split;
 use crate::store::{Traffic, TrafficCounter};
-use crate::warmup::Warmer;
+use crate::warmup::{Warmed, Warmer};
 
 /// A block holds whole documents, so one round brings all; a second is there for readers that
 /// look at something more first.
@@ -61,12 +60,9 @@ pub(super) struct Documents {
     /// By hit.
     fetched: Vec<Fetched>,
     missing: Vec<Missing>,
-    /// What was read where a plan is to remember it.
-    brought: Vec<Brought>,
+    /// What was read for it, of splits whose plans do not know that yet.
+    brought: Vec<(Arc<Warmed>, Arc<Reads>)>,
 }
-
-/// What the hits of one split brought, and the plan that is to remember it.
-pub(super) type Brought = (Arc<PlanEntry>, Vec<Range<u64>>);
 
 /// What was not in memory of one split.
 struct Missing {
@@ -77,9 +73,8 @@ struct Missing {
     /// What has to come before they can be read.
     ranges: Vec<Range<u64>>,
     held: LeaseBuilder,
-    plan: Option<Arc<PlanEntry>>,
-    /// What was read for them and is not known to the plan.
-    read: Vec<Range<u64>>,
+    /// Where reads are recorded, if that is wanted.
+    reads: Option<Arc<Reads>>,
 }
 
 impl Documents {
@@ -90,11 +85,6 @@ impl Documents {
             missing: Vec::new(),
             brought: Vec::new(),
         }
-    }
-
-    /// What was read where a plan is to remember it.
-    pub(super) fn take_brought(&mut self) -> Vec<Brought> {
-        std::mem::take(&mut self.brought)
     }
 
     pub(super) fn into_fetched(self) -> Vec<Fetched> {
@@ -127,52 +117,57 @@ impl Documents {
         };
         let attempt = |(split, mut places): (usize, Vec<_>)| {
             places.sort_by_key(|&(_, address)| address);
-            let wanted = words.enter(|| Wanted::new(request, &splits[split], splits))?;
+            let split = &splits[split];
+            let wanted = words.enter(|| Wanted::new(request, split, splits))?;
+            let unknown = split.warmed.as_ref();
+            let unknown = unknown.filter(|it| it.plan.is_some() && !it.noted.is(request));
             let mut missing = Missing {
                 wanted: Arc::new(wanted),
                 places,
                 ranges: Vec::new(),
                 held: LeaseBuilder::default(),
-                plan: splits[split].plan.clone(),
-                read: Vec::new(),
+                reads: unknown.map(|_| Arc::default()),
             };
             let found = match (reading, &way) {
                 (Reading::Resident, _) => missing.read_all(&Reading::Resident)?,
                 (_, Way::OnDemand(reading)) => missing.read_all(reading)?,
                 (Reading::Scoped(scope), Way::InMemory) => {
                     let probe = Arc::new(Probe::of_memory());
-                    // What a plan brought it knows already.
-                    let is_new = missing.plan.is_some() && !splits[split].replayed;
-                    let reads = is_new.then(Arc::<Reads>::default);
-                    let scope = scope.probing(Arc::clone(&probe)).recording(reads.clone());
-                    let found = missing.attempt(&probe, &scope)?;
-                    let id = missing.wanted.split.id();
-                    missing.read = reads.map_or(Vec::new(), |reads| reads.of(id));
-                    found
+                    missing.attempt(&probe, scope.probing(Arc::clone(&probe)))?
                 }
             };
-            Ok((found, missing))
+            let brought = unknown.zip(missing.reads.as_ref());
+            let brought = brought.map(|(warmed, reads)| (Arc::clone(warmed), Arc::clone(reads)));
+            Ok((found, missing, brought))
         };
         let by_split: Vec<_> = by_split.into_iter().collect();
         let read = by_split.into_par_iter().map(attempt);
         let mut documents = Self::none(hits.len());
-        documents.take(read.collect::<Result<Vec<_>>>()?);
+        for (found, missing, brought) in read.collect::<Result<Vec<_>>>()? {
+            documents.brought.extend(brought);
+            documents.take(found, missing);
+        }
         Ok(documents)
     }
 
-    fn take(&mut self, read: Vec<(Placed, Missing)>) {
-        for (found, mut missing) in read {
-            for (place, one) in found {
-                self.fetched[place] = one;
-            }
-            if !missing.places.is_empty() {
-                self.missing.push(missing);
-            } else if let Some(plan) = missing.plan.take()
-                && !missing.read.is_empty()
-            {
-                self.brought.push((plan, missing.read));
-            }
+    fn take(&mut self, found: Placed, missing: Missing) {
+        for (place, one) in found {
+            self.fetched[place] = one;
         }
+        if !missing.places.is_empty() {
+            self.missing.push(missing);
+        }
+    }
+
+    /// What was read of splits whose plans do not know that yet.
+    pub(super) fn take_brought(&mut self) -> Vec<(Arc<Warmed>, Vec<Range<u64>>)> {
+        let brought = std::mem::take(&mut self.brought).into_iter();
+        brought
+            .map(|(warmed, reads)| {
+                let ranges = reads.of(warmed.split.id());
+                (warmed, ranges)
+            })
+            .collect()
     }
 
     /// Whether all is there.
@@ -207,12 +202,14 @@ impl Documents {
                     let lease = Arc::new(missing.held.build());
                     let id = missing.wanted.split.id();
                     let scope = ReadScope::probe(Arc::clone(&probe), [(id, lease)].into());
-                    let found = missing.attempt(&probe, &scope)?;
+                    let found = missing.attempt(&probe, scope)?;
                     Ok((found, missing))
                 });
                 attempts.collect::<Result<Vec<_>>>()
             });
-            self.take(read.await?);
+            for (found, missing) in read.await? {
+                self.take(found, missing);
+            }
         }
         match self.missing.first() {
             None => {
@@ -232,6 +229,8 @@ impl Documents {
     ///
     /// As [`fetch`](Self::fetch).
     pub(super) async fn read_on_demand(&mut self, warmer: &Warmer, reading: Reading) -> Result<()> {
+        // A plan that brought it all would not fit either.
+        self.brought.clear();
         let missing = std::mem::take(&mut self.missing);
         let read = pool::run(warmer.pool(), move || {
             let read = missing.into_iter().map(|mut missing| {
@@ -240,7 +239,9 @@ impl Documents {
             });
             read.collect::<Result<Vec<_>>>()
         });
-        self.take(read.await?);
+        for (found, missing) in read.await? {
+            self.take(found, missing);
+        }
         Ok(())
     }
 }
@@ -261,7 +262,8 @@ impl Missing {
     }
 
     /// Reads what it can in `scope`, and keeps the rest with the ranges that `probe` missed.
-    fn attempt(&mut self, probe: &Probe, scope: &Arc<ReadScope>) -> Result<Placed> {
+    fn attempt(&mut self, probe: &Probe, scope: Arc<ReadScope>) -> Result<Placed> {
+        let scope = scope.recording(self.reads.clone());
         let attempt = guarded(|| scope.enter(|| Attempt::at(&self.wanted, &self.places)))?;
         self.ranges = probe.take().index;
         if self.ranges.is_empty()
@@ -280,7 +282,6 @@ impl Missing {
         let extents = split.files().extents();
         let acquired = extents.acquire(self.ranges.clone(), traffic).await;
         let acquired = warmer.forget_if_changed(&split.address(), acquired).await?;
-        self.read.append(&mut self.ranges);
         if acquired.waited {
             traffic.count_round();
         }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 use tantivy::aggregation::AggregationLimitsGuard;
 use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
@@ -14,7 +14,6 @@ use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
 use super::sort::MAX_SORT_KEYS;
-use crate::cache::Lease;
 use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, SearchRequest};
@@ -22,12 +21,11 @@ use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::SplitAddress;
 use crate::store::{Traffic, TrafficCounter, in_time};
-use crate::warmup::{Outcome, Warmed, Warmer, Warmup, Work};
+use crate::warmup::{Compiled, Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
 pub(super) struct Joined {
     pub(super) splits: Arc<[Prepared]>,
-    pub(super) leases: Vec<Option<Arc<Lease>>>,
     pub(super) report: SearchReport,
     /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
     /// what it fetches.
@@ -98,7 +96,7 @@ impl Warmer {
             let joined = self.joined(splits, &work, options).await?;
             let asked = self.asked(request, Arc::clone(&joined.splits));
             let (answer, joined, late) = self.answer(joined, &work, &asked, options).await?;
-            let response = self.respond(&work, &asked, joined, answer, &late, options);
+            let response = self.respond(&asked, &work, joined, answer, &late, options);
             let mut response = response.await?;
             response.took = started.elapsed().as_millis() as u64;
             self.count_late_reads(response.report.late_reads);
@@ -181,55 +179,53 @@ impl Warmer {
                 Warming::Start => Some(self.warm_work(split, work)),
             })
             .collect();
-        let joins = warmups.iter().map(|warmup| async {
+        let mut seen = Seen::new(splits.len());
+        // They all run by themselves, so it is as well to wait for one after another.
+        for warmup in &warmups {
             match warmup {
                 Some((warmup, started)) => {
                     let (outcome, warmed) = warmup.wait(deadline).await;
-                    (outcome, warmed, *started)
+                    seen.add(outcome, warmed, *started);
                 }
-                None => (Outcome::Missing, None, false),
+                None => seen.add(Outcome::Missing, None, false),
             }
-        });
-        let joins = join_all(joins).await;
+        }
         let waited = started.elapsed();
 
-        let mut outcome = Outcome::Ready;
-        let mut traffic = Traffic::default();
-        let mut probe_rounds = 0;
-        let (mut opening, mut warming) = (Duration::ZERO, Duration::ZERO);
-        let mut leases = Vec::with_capacity(splits.len());
-        let mut prepared = Vec::with_capacity(splits.len());
-        for ((one, warmed, started), address) in joins.into_iter().zip(splits) {
-            outcome = outcome.worse(one);
-            if let Some(warmed) = &warmed
-                && started
-            {
-                traffic = traffic.beside(warmed.traffic);
-                opening = opening.max(warmed.opening);
-                warming = warming.max(warmed.warming);
-                probe_rounds = probe_rounds.max(warmed.probe_rounds);
+        let mut joined = Vec::with_capacity(splits.len());
+        let mut same = SameFilter::new(work);
+        let mut rest = Vec::new();
+        for (warmed, address) in seen.warmed.drain(..).zip(splits) {
+            match warmed {
+                Some(warmed) if same.is(&warmed) => joined.push(Some(Prepared::of(warmed))),
+                warmed => {
+                    joined.push(None);
+                    rest.push(self.prepare(address, warmed, work));
+                }
             }
-            leases.push(warmed.as_ref().map(|warmed| Arc::clone(&warmed.lease)));
-            prepared.push(self.prepare(address, warmed, work));
         }
-        let prepared = try_join_all(prepared).await?;
+        let mut rest = try_join_all(rest).await?.into_iter();
         let mut opened = Traffic::default();
-        let mut splits = Vec::with_capacity(prepared.len());
-        for (split, spent, took) in prepared {
-            opened = opened.beside(spent);
-            opening = opening.max(took);
-            splits.push(split);
+        let mut prepared = Vec::with_capacity(splits.len());
+        for ready in joined {
+            let next = || {
+                rest.next().map(|(split, spent, took)| {
+                    opened = opened.beside(spent);
+                    seen.opening = seen.opening.max(took);
+                    split
+                })
+            };
+            prepared.extend(ready.or_else(next));
         }
-        let mut report = SearchReport::new(splits.len(), &outcome);
-        report.then(traffic);
+        let mut report = SearchReport::new(splits.len(), &seen.outcome);
+        report.then(seen.traffic);
         report.then(opened);
-        report.probe_rounds = probe_rounds;
-        report.open_us = micros(opening);
-        report.warmup_us = micros(warming);
+        report.probe_rounds = seen.probe_rounds;
+        report.open_us = micros(seen.opening);
+        report.warmup_us = micros(seen.warming);
         report.join_us = micros(waited);
         Ok(Joined {
-            splits: splits.into(),
-            leases,
+            splits: prepared.into(),
             report,
             _warmups: warmups
                 .into_iter()
@@ -239,45 +235,33 @@ impl Warmer {
         })
     }
 
-    /// What a search needs of a split, from its warmup or without one.
+    /// What a search needs of a split whose warmup compiled another filter, or that has none.
     async fn prepare(
         &self,
         address: &SplitAddress,
         warmed: Option<Arc<Warmed>>,
         work: &Work,
     ) -> Result<(Prepared, Traffic, Duration)> {
-        if let Some(warmed) = warmed {
-            let split = Arc::clone(&warmed.split);
-            let (query, extras) = if warmed.filter.is_same(work.filter()) {
-                (Arc::clone(&warmed.query), Arc::clone(&warmed.extras))
-            } else {
-                // It reads the same, but may score and name otherwise.
-                let bound = self.compile(&split, work, false).await?;
-                let query = bound.clause.query(&self.settings().expansion);
-                (query.into(), bound.extras)
-            };
-            let prepared = Prepared {
-                split,
-                query,
-                extras,
-                hopeless: Arc::clone(&warmed.hopeless),
-                plan: warmed.plan.clone(),
-                replayed: warmed.replayed,
-            };
-            return Ok((prepared, Traffic::default(), Duration::ZERO));
-        }
         let started = Instant::now();
         let traffic = TrafficCounter::default();
-        let split = self.open_counted(address, &traffic).await?;
-        let opening = started.elapsed();
-        let bound = self.compile(&split, work, false).await?;
+        let split = match &warmed {
+            Some(warmed) => Arc::clone(&warmed.split),
+            None => self.open_counted(address, &traffic).await?,
+        };
+        let opening = match warmed {
+            Some(_) => Duration::ZERO,
+            None => started.elapsed(),
+        };
+        // It may read the same as its warmup, but score and name otherwise.
+        let limits = &self.settings().expansion;
+        let Compiled { query, extras } = work.compiled(&split, limits, self.pool()).await?;
+        let hopeless = warmed.as_ref().map(|warmed| Arc::clone(&warmed.hopeless));
         let prepared = Prepared {
             split,
-            query: bound.clause.query(&self.settings().expansion).into(),
-            extras: bound.extras,
-            hopeless: Arc::default(),
-            plan: None,
-            replayed: false,
+            query,
+            extras,
+            hopeless: hopeless.unwrap_or_default(),
+            warmed,
         };
         Ok((prepared, traffic.snapshot(), opening))
     }
@@ -295,8 +279,10 @@ impl Warmer {
         let leases = joined
             .splits
             .iter()
-            .zip(&joined.leases)
-            .filter_map(|(split, lease)| Some((split.split.id(), Arc::clone(lease.as_ref()?))))
+            .filter_map(|split| {
+                let lease = &split.warmed.as_ref()?.lease;
+                Some((split.split.id(), Arc::clone(lease)))
+            })
             .collect();
         let reads = options.record_reads.then(Arc::<Reads>::default);
         let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
@@ -305,14 +291,18 @@ impl Warmer {
         let result = pool::run(self.pool(), move || search(&splits, &scope, &counts)).await;
         joined.report.read_bytes = reads.map(|reads| reads.bytes());
         joined.report.search_us = micros(started.elapsed());
-        for (split, lease) in joined.splits.iter().zip(&joined.leases) {
+        let splits = Arc::clone(&joined.splits);
+        for split in &*splits {
             // Without a warmup everything is read late, which teaches nothing.
-            if lease.is_some() {
+            let Some(warmed) = &split.warmed else {
+                continue;
+            };
+            let plan = warmed.plan.as_deref().filter(|_| warmed.replayed);
+            joined.report.planned_splits += usize::from(plan.is_some());
+            if late.count() > 0 {
                 let ranges = late.ranges(split.split.id());
-                let replayed = split.plan.as_deref().filter(|_| split.replayed);
-                joined.report.planned_splits += usize::from(replayed.is_some());
-                joined.report.plan_misses += replayed.map_or(0, |_| ranges.len() as u64);
-                self.learn(&split.split, work, replayed, ranges);
+                joined.report.plan_misses += plan.map_or(0, |_| ranges.len() as u64);
+                self.learn(&split.split, work, plan, ranges);
             }
         }
         match result {
@@ -374,6 +364,66 @@ impl Warmer {
 
     pub(super) fn on_miss(&self, options: &SearchOptions) -> OnMiss {
         options.on_miss.unwrap_or(self.settings().on_miss)
+    }
+}
+
+/// What joining saw of all splits.
+struct Seen {
+    outcome: Outcome,
+    warmed: Vec<Option<Arc<Warmed>>>,
+    traffic: Traffic,
+    probe_rounds: u64,
+    opening: Duration,
+    warming: Duration,
+}
+
+impl Seen {
+    fn new(splits: usize) -> Self {
+        Self {
+            outcome: Outcome::Ready,
+            warmed: Vec::with_capacity(splits),
+            traffic: Traffic::default(),
+            probe_rounds: 0,
+            opening: Duration::ZERO,
+            warming: Duration::ZERO,
+        }
+    }
+
+    /// Adds a split; what its warmup cost counts for the search that started it.
+    fn add(&mut self, outcome: Outcome, warmed: Option<Arc<Warmed>>, started: bool) {
+        let so_far = std::mem::replace(&mut self.outcome, Outcome::Ready);
+        self.outcome = so_far.worse(outcome);
+        if let Some(warmed) = warmed.as_ref().filter(|_| started) {
+            self.traffic = self.traffic.beside(warmed.traffic);
+            self.opening = self.opening.max(warmed.opening);
+            self.warming = self.warming.max(warmed.warming);
+            self.probe_rounds = self.probe_rounds.max(warmed.probe_rounds);
+        }
+        self.warmed.push(warmed);
+    }
+}
+
+/// Compares the filters of warmups with that of a search: those that one request has warmed have
+/// clones of one filter, which is compared once.
+struct SameFilter<'a> {
+    work: &'a Work,
+    known: Option<(Filter, bool)>,
+}
+
+impl<'a> SameFilter<'a> {
+    fn new(work: &'a Work) -> Self {
+        Self { work, known: None }
+    }
+
+    fn is(&mut self, warmed: &Warmed) -> bool {
+        match &self.known {
+            Some((filter, same)) if filter.is_clone_of(&warmed.filter) => *same,
+            _ => {
+                let same = warmed.filter.is_same(self.work.filter());
+                self.known = Some((warmed.filter.clone(), same));
+                same
+            }
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use super::response::SearchResponse;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::SearchRequest;
 use crate::pool;
-use crate::split::{Split, SplitAddress};
-use crate::warmup::{Outcome, Warmer, Work};
+use crate::split::{SchemaKey, Split, SplitAddress};
+use crate::warmup::{Compiled, Outcome, Warmer};
 
 /// How many splits are loaded at once: each is held twice meanwhile.
 const LOADED_AT_ONCE: usize = 4;
@@ -132,25 +132,36 @@ impl ResidentSplits {
         let started = Instant::now();
         request.check_sorts()?;
         let (warmer, splits) = (self.warmer.clone(), Arc::clone(&self.splits));
+        // Before it is cloned: whoever asks the same request again means the same moment.
+        request.moment();
         let request = request.clone();
         let mut response = pool::run(self.warmer.pool(), move || {
             let limits = warmer.settings().expansion;
+            let mut compiled: Vec<(SchemaKey, Compiled)> = Vec::new();
             let prepared = splits.iter().map(|split| {
-                let (query, extras) = Work::compile(&request, split.index(), &limits)?;
+                let key = split.schema_key();
+                let known = compiled.iter().find(|(known, _)| *known == key);
+                let Compiled { query, extras } = match known {
+                    Some((_, known)) => known.clone(),
+                    None => {
+                        let fresh = Compiled::of_request(&request, split.index(), &limits)?;
+                        compiled.push((key, fresh.clone()));
+                        fresh
+                    }
+                };
                 Ok(Prepared {
                     split: Arc::clone(split),
                     query,
                     extras,
                     hopeless: Arc::default(),
-                    plan: None,
-                    replayed: false,
+                    warmed: None,
                 })
             });
             let asked: Asked = warmer.asked(&request, prepared.collect::<Result<_>>()?);
-            let compiled = Instant::now();
+            let searching = Instant::now();
             let answer = asked.answer(&Reading::Resident, Way::InMemory, || Ok(()))?;
             let mut report = SearchReport::new(splits.len(), &Outcome::Ready);
-            report.search_us = micros(compiled.elapsed() - answer.reading_documents);
+            report.search_us = micros(searching.elapsed() - answer.reading_documents);
             report.fetch_docs_us = micros(answer.reading_documents);
             Ok(asked.respond(answer, report))
         })

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::answer::{Answer, Asked};
 use super::execute::{Joined, micros};
-use super::options::{SearchOptions, Warming};
+use super::options::SearchOptions;
 use super::reading::Reading;
 use super::response::SearchResponse;
 use crate::directory::{LateReads, ReadScope};
@@ -15,8 +15,8 @@ use crate::warmup::{Warmer, Work};
 impl Warmer {
     pub(super) async fn respond(
         &self,
-        work: &Work,
         asked: &Asked,
+        work: &Work,
         joined: Joined,
         mut answer: Answer,
         late: &Arc<LateReads>,
@@ -38,8 +38,9 @@ impl Warmer {
             }
             report.fetch_docs_us += micros(started.elapsed());
         }
-        if !matches!(options.warming, Warming::Off) {
-            self.note_documents(work, answer.documents.take_brought());
+        let brought = answer.documents.take_brought();
+        if answer.documents.is_complete() && !brought.is_empty() {
+            self.note_documents(work, &asked.request, brought);
         }
         report.then(late.traffic());
         report.late_reads = late.count();

@@ -10,7 +10,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 
 use zstd::bulk::Decompressor;
 
@@ -51,7 +51,7 @@ pub(crate) struct FileGuard {
     regions: Vec<(Range<u64>, Region)>,
     /// Where reads began that need not be checked again: splits do not change. Only of regions
     /// whose check costs more than looking here.
-    passed: Mutex<HashSet<Range<usize>>>,
+    passed: RwLock<HashSet<Range<usize>>>,
 }
 
 impl FileGuard {
@@ -59,7 +59,7 @@ impl FileGuard {
         regions.sort_by_key(|(range, _)| range.start);
         Self {
             regions,
-            passed: Mutex::default(),
+            passed: RwLock::default(),
         }
     }
 
@@ -91,16 +91,17 @@ impl FileGuard {
             Region::ZstdDocuments => return check_zstd(bytes),
             Region::ColumnNames | Region::Columns => {}
         }
-        let passed = || self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        if passed().contains(range) {
+        let passed = self.passed.read().unwrap_or_else(PoisonError::into_inner);
+        if passed.contains(range) {
             return Ok(());
         }
+        drop(passed);
         if *region == Region::Columns {
             check_column(bytes)?;
         } else {
             check_blocks(bytes, true)?;
         }
-        let mut passed = passed();
+        let mut passed = self.passed.write().unwrap_or_else(PoisonError::into_inner);
         if passed.len() >= MAX_PASSED {
             passed.clear();
         }

@@ -40,6 +40,7 @@ pub use layout::{FileLayout, SegmentLayout, SplitLayout};
 pub(crate) use meta::MetaSummary;
 pub(crate) use open::{Opener, Tokenizers};
 pub use pack::{PackSettings, PackedSplit, pack, pack_path};
+pub(crate) use split::SchemaKey;
 pub use split::Split;
 pub use upload::UploadReport;
 pub use verify::{FileOutcome, FileReport, VerifyReport, verify};

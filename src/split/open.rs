@@ -15,11 +15,12 @@ use rayon::ThreadPool;
 use tantivy::directory::error::OpenReadError;
 use tantivy::directory::{CompositeFile, Directory, OwnedBytes};
 use tantivy::index::SegmentComponent;
+use tantivy::schema::Schema;
 use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, ReloadPolicy};
 use tracing::Instrument;
 
-use super::split::{Readers, SegmentFiles};
+use super::split::{Readers, SchemaKey, SegmentFiles};
 use super::{
     FileFooter, FileGuard, Footer, FooterParse, HotBytes, MetaSummary, Split, SplitAddress,
     check_segment,
@@ -27,6 +28,7 @@ use super::{
 use crate::cache::{ExtentCache, LeaseBuilder};
 use crate::directory::{Probe, ReadScope, SplitDirectory, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Fingerprint;
 use crate::pool;
 use crate::store::{ObjectHandle, Tail, TrafficCounter, normalise};
 
@@ -505,11 +507,21 @@ pub(super) fn open_over(
         })
         .collect::<tantivy::Result<_>>()
         .map_err(failed)?;
+    let schema_key = schema_key(&index.schema(), files)?;
     Ok(Readers {
         index,
         searcher,
         segments,
+        schema_key,
     })
+}
+
+fn schema_key(schema: &Schema, files: &SplitFiles) -> Result<SchemaKey> {
+    let written = serde_json::to_value(schema).map_err(|error| {
+        let message = format!("{}: the schema cannot be written", what(files));
+        Error::with_source(ErrorKind::Corrupt, message, error)
+    })?;
+    Ok(Fingerprint::of(&written))
 }
 
 pub(super) fn what(files: &SplitFiles) -> String {

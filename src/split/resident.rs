@@ -55,11 +55,11 @@ impl Opener {
             open_over(directory, &files, tokenizers, drop)
         };
         Ok(Split {
-            open: Vec::new(),
             address: split.address.clone(),
             object: split.object.clone(),
             footer: split.footer.clone(),
             has_trailer: split.has_trailer,
+            open: split.open.clone(),
             files: Arc::clone(&split.files),
             readers: pool::run(&self.pool, open).await?,
             written_by: split.written_by.clone(),

@@ -13,6 +13,7 @@ use tantivy::{DocAddress, Index, Searcher, TantivyError};
 use super::SplitAddress;
 use super::stored::check_document;
 use crate::directory::SplitFiles;
+use crate::filter::Fingerprint;
 use crate::store::{ObjectHandle, Traffic, normalise};
 
 /// An opened split: parsed once, shared by every request.
@@ -38,7 +39,11 @@ pub(crate) struct Readers {
     pub(crate) index: Index,
     pub(crate) searcher: Searcher,
     pub(crate) segments: Vec<SegmentFiles>,
+    pub(crate) schema_key: SchemaKey,
 }
+
+/// Equal for splits of equal schemas.
+pub(crate) type SchemaKey = Fingerprint;
 
 /// The files of one segment that are divided by field.
 pub(crate) struct SegmentFiles {
@@ -175,6 +180,11 @@ impl Split {
     /// The object in the version that was opened.
     pub(crate) fn object(&self) -> &ObjectHandle {
         &self.object
+    }
+
+    /// What is bound to the schema of a split holds for all with the same key.
+    pub(crate) fn schema_key(&self) -> SchemaKey {
+        self.readers.schema_key
     }
 
     /// Identifies the split, in this version, among all of this process.

@@ -14,6 +14,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod warmer;
+mod whole;
 mod work;
 
 pub use builder::WarmerBuilder;
@@ -25,4 +26,4 @@ pub use statistics::Statistics;
 pub(crate) use task::Warmed;
 pub use task::Warmup;
 pub use warmer::Warmer;
-pub(crate) use work::{Extras, Work};
+pub(crate) use work::{Compiled, Extras, Work};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures_util::future::try_join;
 use tokio::time::timeout_at;
 
-use super::task::{Finished, Warmed};
+use super::task::{Finished, Noted, Warmed};
 use super::warmer::Warmer;
 use super::work::{BoundWork, Work};
 use crate::cache::LeaseBuilder;
@@ -124,10 +124,11 @@ impl Warmer {
                 }
             };
             let opening = started.elapsed();
-            let bound = self.compile(&split, work, false).await?;
-            Ok((split, opening, bound))
+            let limits = &self.settings().expansion;
+            let compiled = work.compiled(&split, limits, self.pool()).await?;
+            Ok((split, opening, compiled))
         };
-        let (acquired, (split, opening, bound)) = try_join(fetch, open).await?;
+        let (acquired, (split, opening, compiled)) = try_join(fetch, open).await?;
         if acquired.waited {
             traffic.count_round();
         }
@@ -140,8 +141,8 @@ impl Warmer {
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: bound.clause.query(&self.settings().expansion).into(),
-            extras: bound.extras,
+            query: compiled.query,
+            extras: compiled.extras,
             lease: Arc::new(lease.build()),
             hopeless: plan.hopeless.clone().into(),
             plan: Some(Arc::clone(entry)),
@@ -150,6 +151,7 @@ impl Warmer {
             traffic: traffic.snapshot(),
             opening,
             warming: started.elapsed(),
+            noted: Noted::default(),
         }))
     }
 
@@ -191,6 +193,7 @@ impl Warmer {
             traffic: traffic.snapshot(),
             opening,
             warming: started.elapsed(),
+            noted: Noted::default(),
         }))
     }
 

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use object_store::path::Path;
@@ -15,7 +15,7 @@ use super::work::Extras;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, Fingerprint};
+use crate::filter::{Filter, Fingerprint, SearchRequest};
 use crate::plan::PlanEntry;
 use crate::split::Split;
 use crate::store::{GetTrace, TrafficCounter, in_time};
@@ -47,6 +47,26 @@ pub(crate) struct Warmed {
     pub(crate) traffic: Traffic,
     pub(crate) opening: Duration,
     pub(crate) warming: Duration,
+    /// The request whose documents were last added to the plan.
+    pub(crate) noted: Noted,
+}
+
+/// A request that need not be noted again.
+#[derive(Default)]
+pub(crate) struct Noted(Mutex<Option<Arc<SearchRequest>>>);
+
+impl Noted {
+    /// Whether `request` brings the same documents as the one noted last.
+    pub(crate) fn is(&self, request: &SearchRequest) -> bool {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = noted.as_ref();
+        noted.is_some_and(|noted| noted.brings_same(request))
+    }
+
+    pub(crate) fn set(&self, request: &Arc<SearchRequest>) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = Some(Arc::clone(request));
+    }
 }
 
 pub(crate) type Finished = Result<Arc<Warmed>>;

@@ -14,7 +14,7 @@ use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
 use super::statistics::Statistics;
-use super::task::{Task, Warmup, WarmupKey};
+use super::task::{Task, Warmed, Warmup, WarmupKey};
 use super::work::Work;
 use crate::Traffic;
 use crate::cache::ExtentCache;
@@ -319,14 +319,18 @@ impl Warmer {
     pub(crate) fn note_documents(
         &self,
         work: &Work,
-        brought: Vec<(Arc<PlanEntry>, Vec<Range<u64>>)>,
+        request: &Arc<SearchRequest>,
+        brought: Vec<(Arc<Warmed>, Vec<Range<u64>>)>,
     ) {
-        let Some(request) = work.identity().filter(|_| !brought.is_empty()) else {
+        let Some(identity) = work.identity() else {
             return;
         };
-        for (plan, ranges) in brought {
-            let plans = &self.inner.planner.plans;
-            plans.note_documents(&plan, request, ranges);
+        for (warmed, ranges) in brought {
+            if let Some(plan) = &warmed.plan {
+                let plans = &self.inner.planner.plans;
+                plans.note_documents(plan, identity, ranges);
+            }
+            warmed.noted.set(request);
         }
     }
 

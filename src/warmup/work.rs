@@ -1,9 +1,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rayon::ThreadPool;
 use serde_json::json;
 use tantivy::Index;
 use tantivy::query::Query;
+use tokio::sync::OnceCell;
 
 use crate::error::Result;
 use crate::filter::{
@@ -14,6 +16,8 @@ use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
 };
 use crate::plan::Planned;
+use crate::pool;
+use crate::split::{SchemaKey, Split};
 use crate::store::Request;
 
 /// What a warmup is to do: a filter, and what is collected from its matches.
@@ -24,12 +28,26 @@ pub(crate) struct Work {
     fingerprint: Fingerprint,
     /// Equal for works that probably read the same, whoever asks for them.
     recurring: Fingerprint,
-    /// How plans know it, from when that is first asked for.
-    planned: Arc<OnceLock<Option<Planned>>>,
-    /// Which hits it brings, likewise; clones share both.
-    identity: Arc<OnceLock<Option<Fingerprint>>>,
     /// As what the fetches of its warmups take turns with those of others.
     queued: Request,
+    once: Arc<Once>,
+}
+
+/// What is found out when it is first asked for, once for all splits.
+#[derive(Default)]
+struct Once {
+    /// How plans know the work.
+    planned: OnceLock<Option<Planned>>,
+    identity: OnceLock<Option<Fingerprint>>,
+    /// By schema; there are few of them among the splits of one search.
+    compiled: Mutex<Vec<(SchemaKey, Arc<OnceCell<Compiled>>)>>,
+}
+
+/// What a search runs in each split of one schema.
+#[derive(Clone)]
+pub(crate) struct Compiled {
+    pub(crate) query: Arc<dyn Query>,
+    pub(crate) extras: Arc<Extras>,
 }
 
 /// Work that has met the schema of a split.
@@ -54,6 +72,26 @@ pub(crate) struct Named {
     pub(crate) query: Box<dyn Query>,
 }
 
+impl Compiled {
+    /// What a request runs in an index, when nobody asks what it reads.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest`, naming clause and field.
+    pub(crate) fn of_request(
+        request: &SearchRequest,
+        index: &Index,
+        limits: &ExpansionSettings,
+    ) -> Result<Self> {
+        let bound = BoundRequest::new(request, index, limits)?;
+        needs_of_sort(request, &index.schema())?;
+        Ok(Self {
+            query: bound.clause.query(limits).into(),
+            extras: Arc::new(bound.extras(limits)),
+        })
+    }
+}
+
 #[derive(Clone)]
 enum Collect {
     /// A collector of the caller.
@@ -70,12 +108,13 @@ enum Collect {
 
 impl Work {
     pub(crate) fn of_request(request: &SearchRequest) -> Self {
+        // Before it is cloned: whoever asks the same request again means the same moment.
+        let fingerprint = request.fingerprint();
         Self {
             filter: request.filter().clone(),
-            fingerprint: request.fingerprint(),
-            recurring: request.fingerprint(),
-            planned: Arc::default(),
-            identity: Arc::default(),
+            fingerprint,
+            recurring: fingerprint,
+            once: Arc::default(),
             queued: Request::default(),
             collect: Collect::Hits(Arc::new(request.clone())),
         }
@@ -112,8 +151,7 @@ impl Work {
             },
             fingerprint: Fingerprint::of(&canonical),
             recurring: Fingerprint::of(&recurring),
-            planned: Arc::default(),
-            identity: Arc::default(),
+            once: Arc::default(),
             queued: Request::default(),
         }
     }
@@ -152,16 +190,50 @@ impl Work {
             }),
             _ => None,
         };
-        self.planned.get_or_init(name).as_ref()
+        self.once.planned.get_or_init(name).as_ref()
     }
 
     /// Of the whole request: those that read the same while searching may bring other hits.
     pub(crate) fn identity(&self) -> Option<Fingerprint> {
-        let of = || match &self.collect {
+        let identity = || match &self.collect {
             Collect::Hits(request) => Some(Fingerprint::of(&request.to_value().ok()?)),
             Collect::Custom { .. } => None,
         };
-        *self.identity.get_or_init(of)
+        *self.once.identity.get_or_init(identity)
+    }
+
+    /// What is run in `split`, compiled on `pool` once for all splits of its schema: that and the
+    /// tokenizers, which are the same for all splits of a warmer, are all that a query is bound to.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub(crate) async fn compiled(
+        &self,
+        split: &Arc<Split>,
+        limits: &ExpansionSettings,
+        pool: &Arc<ThreadPool>,
+    ) -> Result<Compiled> {
+        let cell = self.cell(split.schema_key());
+        if let Some(compiled) = cell.get() {
+            return Ok(compiled.clone());
+        }
+        let compile = || {
+            let (work, split, limits) = (self.clone(), Arc::clone(split), *limits);
+            pool::run(pool, move || work.compile(split.index(), &limits))
+        };
+        cell.get_or_try_init(compile).await.cloned()
+    }
+
+    fn cell(&self, schema: SchemaKey) -> Arc<OnceCell<Compiled>> {
+        let compiled = &self.once.compiled;
+        let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, cell)) = compiled.iter().find(|(key, _)| *key == schema) {
+            return Arc::clone(cell);
+        }
+        let cell = Arc::default();
+        compiled.push((schema, Arc::clone(&cell)));
+        cell
     }
 
     /// Whether anybody can ask for the same work again.
@@ -216,20 +288,22 @@ impl Work {
         }
     }
 
-    /// The query of a request and what it wants beside its hits, when nobody asks what they read.
+    /// What is run in an index, when nobody asks what it reads.
     ///
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
-    pub(crate) fn compile(
-        request: &SearchRequest,
-        index: &Index,
-        limits: &ExpansionSettings,
-    ) -> Result<(Arc<dyn Query>, Arc<Extras>)> {
-        let bound = BoundRequest::new(request, index, limits)?;
-        needs_of_sort(request, &index.schema())?;
-        let query = bound.clause.query(limits).into();
-        Ok((query, Arc::new(bound.extras(limits))))
+    pub(crate) fn compile(&self, index: &Index, limits: &ExpansionSettings) -> Result<Compiled> {
+        match &self.collect {
+            Collect::Custom { now, .. } => {
+                let clause = self.filter.bind_at(index, "query", *now)?;
+                Ok(Compiled {
+                    query: clause.query(limits).into(),
+                    extras: Arc::default(),
+                })
+            }
+            Collect::Hits(request) => Compiled::of_request(request, index, limits),
+        }
     }
 
     fn bind_request(

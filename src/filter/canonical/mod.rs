@@ -56,7 +56,12 @@ impl Filter {
     }
 
     fn canonical_in(&self, context: Context) -> Value {
-        sorted(match self.kind() {
+        sorted(self.unsorted(context))
+    }
+
+    /// The canonical form, but for the order of keys.
+    fn unsorted(&self, context: Context) -> Value {
+        match self.kind() {
             // It binds to no schema, so it reads nothing.
             FilterKind::Clause(clause) if clause.is_too_deep() => json!({"too_deep": {}}),
             FilterKind::Clause(clause) => canonical(clause, context),
@@ -72,7 +77,7 @@ impl Filter {
             } => {
                 json!({"opaque": {"process": process, "number": number}})
             }
-        })
+        }
     }
 }
 
@@ -107,7 +112,7 @@ impl SearchRequest {
         let mut canonical = json!({
             "columns": columns,
             "hits": hits,
-            "query": self.filter().at(self.moment()).canonical_in(context),
+            "query": self.filter().at(self.moment()).unsorted(context),
             "scored": scored,
         });
         if let Some(map) = canonical.as_object_mut() {
@@ -320,17 +325,7 @@ fn sorted_list(values: impl IntoIterator<Item = Value>) -> Vec<Value> {
 }
 
 /// The value with the keys of its objects in order, at every depth.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Array(values) => Value::Array(values.into_iter().map(sorted).collect()),
-        Value::Object(map) => {
-            let mut entries: Vec<(String, Value)> = map
-                .into_iter()
-                .map(|(key, value)| (key, sorted(value)))
-                .collect();
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
-            Value::Object(entries.into_iter().collect())
-        }
-        other => other,
-    }
+fn sorted(mut value: Value) -> Value {
+    value.sort_all_objects();
+    value
 }

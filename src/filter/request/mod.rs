@@ -281,6 +281,9 @@ impl SearchRequest {
     ///
     /// `InvalidRequest`, naming the field and its place.
     pub(crate) fn check_fetch(&self, index: &Index) -> Result<()> {
+        if self.fields.is_empty() && self.highlight.is_empty() {
+            return Ok(());
+        }
         fetch_field::check(&self.fields, &index.schema())?;
         highlight::bind(&self.highlight, index).map(drop)
     }
@@ -289,6 +292,17 @@ impl SearchRequest {
     pub fn is_scored(&self) -> bool {
         self.size > 0
             && (self.sort.is_empty() || self.sort.iter().any(|sort| sort.key == SortKey::Score))
+    }
+
+    /// Whether the hits of both surely bring the same, where both have the same fingerprint.
+    pub(crate) fn brings_same(&self, other: &Self) -> bool {
+        (self.size, self.from) == (other.size, other.from)
+            && self.source == other.source
+            && self.sort == other.sort
+            && self.search_after == other.search_after
+            && self.fields == other.fields
+            && self.highlight == other.highlight
+            && self.filter.is_same(&other.filter)
     }
 
     /// Checks what setters cannot: that the window of hits is small enough, and that a place to
