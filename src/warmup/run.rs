@@ -1,10 +1,11 @@
 //! What a warmup does.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::try_join;
-use tokio::time::timeout_at;
+use tokio::time::sleep_until;
 
 use super::task::{Finished, Noted, Warmed};
 use super::warmer::Warmer;
@@ -24,14 +25,7 @@ impl Warmer {
         span: tracing::Span,
         traffic: TrafficCounter,
     ) -> Finished {
-        let patience = self.settings().warmup_deadline;
-        let finished =
-            timeout_at(in_time(patience), self.run_once(&address, &work, &traffic)).await;
-        let finished = finished.unwrap_or_else(|_| {
-            let what = traffic.waits_for();
-            let message = format!("warming {address} took longer than {patience:?}: {what}");
-            Err(Error::new(ErrorKind::Timeout, message))
-        });
+        let finished = self.run_in_time(&address, &work, &traffic).await;
         let finished = self.forget_if_changed(&address, finished).await;
         match &finished {
             Ok(warmed) => {
@@ -48,6 +42,26 @@ impl Warmer {
             }
         }
         finished
+    }
+
+    async fn run_in_time(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+        traffic: &TrafficCounter,
+    ) -> Finished {
+        let patience = self.settings().warmup_deadline;
+        let mut run = pin!(self.run_once(address, work, traffic));
+        tokio::select! {
+            biased;
+            finished = &mut run => finished,
+            () = sleep_until(in_time(patience)) => {
+                // It is still there to be asked.
+                let what = traffic.waits_for();
+                let message = format!("warming {address} took longer than {patience:?}: {what}");
+                Err(Error::new(ErrorKind::Timeout, message))
+            }
+        }
     }
 
     async fn run_once(
