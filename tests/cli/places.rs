@@ -44,6 +44,14 @@ fn splits_are_packed_into_s3_and_searched_there() {
     let search = ["search", &place, "--query", "title:number7", "--strict"];
     let found = forewarm(&search).ok().json();
     assert_eq!(found["hits"]["total"]["value"], 1);
+    let plans = format!("{place}/_plans");
+    let planned = [&search[..], &["--plans", &plans]].concat();
+    let loaded = |run: Run| run.ok().json()["forewarm"]["loaded"]["plans"].as_u64();
+    assert_eq!(loaded(forewarm(&planned)), Some(0));
+    assert_eq!(loaded(forewarm(&planned)), Some(2));
+    let again = forewarm(&planned).ok().json();
+    assert_eq!(again["forewarm"]["rounds"], 1);
+    assert_eq!(again["hits"], found["hits"]);
     server.reset_counts();
     let one = format!("{place}/docs-00000.split");
     assert_eq!(forewarm(&["verify", &one]).ok().json()["problems"], 0);
