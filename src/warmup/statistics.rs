@@ -20,6 +20,9 @@ pub struct Statistics {
     /// How many bytes a second one connection to the store brings: a moving average, which starts
     /// at 90 MB/s and learns from bodies of at least 64 KiB.
     pub bandwidth: u64,
+    /// The longest gap between two ranges that one GET may bring along, in bytes, as things stand:
+    /// see [`merge_gap_bytes`](crate::StoreSettings::merge_gap_bytes).
+    pub merge_gap_bytes: u64,
     /// Bytes of cached extents.
     pub cached_bytes: u64,
     /// Number of cached extents.

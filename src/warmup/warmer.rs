@@ -237,6 +237,7 @@ impl Warmer {
             hedges: cache.fetcher().hedged(),
             time_to_first_byte_us: estimate.first_byte().as_micros() as u64,
             bandwidth: estimate.bytes_per_second() as u64,
+            merge_gap_bytes: cache.fetcher().coalescing().gap,
             cached_bytes: cache.cached_bytes(),
             cached_extents: cache.cached_extents(),
             capacity_bytes: cache.capacity_bytes(),
