@@ -63,7 +63,7 @@ async fn pieces_land_side_by_side_in_one_buffer() {
             .with_max_pieces(pieces)
             .with_max_attempts(20);
         let rig = Rig::new(simulated, settings, SIZE).await;
-        let whole = Vec::from_iter([0..SIZE]);
+        let whole = std::iter::once(0..SIZE).collect();
         let batches = rig.fetcher.coalescing().batches(whole, |_| false);
         assert_eq!(batches.len(), 1);
         assert_eq!(batches[0].gets, u64::from(pieces));
