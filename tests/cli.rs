@@ -2,149 +2,27 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "cli/bench.rs"]
+mod bench;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "cli/packing.rs"]
+mod packing;
+#[path = "cli/places.rs"]
+mod places;
+#[path = "cli/room.rs"]
+mod room;
 #[cfg(feature = "sstable")]
 #[path = "common/shared.rs"]
 mod shared;
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-use common::s3_server::{BUCKET, S3Server};
-#[cfg(feature = "sstable")]
-use shared::shared;
-
-const SCHEMA: &str = r#"[
-    {"name": "id", "type": "u64", "options": {"indexed": true, "fast": true, "stored": true}},
-    {"name": "title", "type": "text", "options": {"stored": true,
-        "indexing": {"record": "position", "fieldnorms": true, "tokenizer": "default"}}},
-    {"name": "kind", "type": "text", "options": {"stored": true, "fast": true,
-        "indexing": {"record": "basic", "fieldnorms": false, "tokenizer": "raw"}}},
-    {"name": "price", "type": "f64", "options": {"indexed": true, "fast": true, "stored": true}}
-]"#;
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Run {
-    fn of(output: std::process::Output) -> Self {
-        Self {
-            code: output.status.code().expect("ended by itself"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    #[track_caller]
-    fn ok(self) -> Self {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-        self
-    }
-
-    #[track_caller]
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
-    }
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_forewarm"));
-    command.args(arguments).env_remove("RUST_LOG");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn forewarm(arguments: &[&str]) -> Run {
-    Run::of(command(arguments).output().unwrap())
-}
-
-fn start_with_input(arguments: &[&str], input: &[u8]) -> Child {
-    let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input).unwrap();
-    child.stdin = Some(stdin);
-    child
-}
-
-fn forewarm_with_input(arguments: &[&str], input: &[u8]) -> Run {
-    // `wait_with_output` closes the input first.
-    Run::of(
-        start_with_input(arguments, input)
-            .wait_with_output()
-            .unwrap(),
-    )
-}
-
-/// A folder with a schema, documents and room for splits.
-struct Room {
-    folder: TempDir,
-}
-
-impl Room {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("schema.json"), SCHEMA).unwrap();
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
-        fs::write(self.folder.path().join(name), bytes).unwrap();
-        self.path(name)
-    }
-
-    fn pack(&self, from: &str, more: &[&str]) -> Run {
-        let (schema, to) = (self.path("schema.json"), self.path("splits"));
-        let arguments = [
-            "pack", "--from", from, "--schema", &schema, "--to", &to, "--json",
-        ];
-        forewarm(&[&arguments, more].concat())
-    }
-
-    fn files(&self, name: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.folder.path().join(name)) else {
-            return Vec::new();
-        };
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort_unstable();
-        names
-    }
-}
-
-fn documents(count: u64) -> String {
-    const WORDS: [&str; 5] = ["alpha", "beta", "gamma", "delta", "epsilon"];
-    let line = |id: u64| {
-        let word = |n: u64| WORDS[(n % 5) as usize];
-        let title = format!("{} {} number{id}", word(id), word(id / 5));
-        let kind = if id.is_multiple_of(3) {
-            "third"
-        } else {
-            "other"
-        };
-        json!({"id": id, "title": title, "kind": kind, "price": id as f64 / 4.0}).to_string() + "\n"
-    };
-    (0..count).map(line).collect()
-}
+use room::{Room, Run, command, documents, forewarm, start_with_input};
 
 #[test]
 fn documents_are_packed_inspected_explained_searched_and_verified() {
@@ -426,130 +304,6 @@ fn hits_spread_over_a_split_are_found_again_when_warm() {
 }
 
 #[test]
-fn an_index_that_exists_becomes_one_split() {
-    let room = Room::new();
-    let folder = room.folder.path().join("index");
-    fs::create_dir(&folder).unwrap();
-    let schema: tantivy::schema::Schema = serde_json::from_str(SCHEMA).unwrap();
-    let index = tantivy::Index::create_in_dir(&folder, schema.clone()).unwrap();
-    let mut writer = index.writer_with_num_threads(1, 20_000_000).unwrap();
-    for line in documents(50).lines() {
-        let document = tantivy::TantivyDocument::parse_json(&schema, line).unwrap();
-        writer.add_document(document).unwrap();
-    }
-    writer.commit().unwrap();
-    drop(writer);
-
-    let (from, to) = (room.path("index"), room.path("one.split"));
-    let packed = forewarm(&["pack", "--index", &from, "--to", &to, "--trailer", "--json"]);
-    assert_eq!(packed.ok().json()["docs"], 50);
-    let found = forewarm(&[
-        "search",
-        &to,
-        "--query",
-        "title:number7",
-        "--strict",
-        "--json",
-    ]);
-    assert_eq!(found.ok().json()["hits"]["total"]["value"], 1);
-    forewarm(&["verify", &to]).ok();
-}
-
-#[test]
-fn standard_input_and_gzip_are_read_like_a_file() {
-    let room = Room::new();
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(documents(20).as_bytes()).unwrap();
-    let compressed = encoder.finish().unwrap();
-    let (schema, to) = (room.path("schema.json"), room.path("splits"));
-    let arguments = [
-        "pack", "--from", "-", "--schema", &schema, "--to", &to, "--name", "piped", "--json",
-    ];
-    let packed = forewarm_with_input(&arguments, &compressed).ok().json();
-    assert_eq!(packed["docs"], 20);
-    let docs = room.write("docs.json.gz", &compressed);
-    assert_eq!(room.pack(&docs, &[]).ok().json()["docs"], 20);
-    assert_eq!(
-        room.files("splits"),
-        ["docs-00000.split", "piped-00000.split"]
-    );
-
-    let body = br#"{"query": {"match_all": {}}, "size": 1}"#;
-    let found = forewarm_with_input(&["search", &to, "--body", "-", "--json"], body)
-        .ok()
-        .json();
-    assert_eq!(found["hits"]["total"]["value"], 40);
-}
-
-#[test]
-fn a_bad_line_fails_with_its_number_and_leaves_nothing_behind() {
-    let room = Room::new();
-    let mut lines = documents(10);
-    lines.push_str("{\"id\": -1}\n");
-    lines.push_str(&documents(1));
-    let docs = room.write("docs.ndjson", &lines);
-    let failed = room.pack(&docs, &["--docs-per-split", "2"]);
-    assert_eq!(failed.code, 1);
-    assert_eq!(failed.stdout, "");
-    assert_eq!(failed.stderr.lines().count(), 1, "{}", failed.stderr);
-    assert!(
-        failed.stderr.starts_with("error: bad line "),
-        "{}",
-        failed.stderr
-    );
-    assert!(
-        failed.stderr.contains("docs.ndjson:11: field `id`: "),
-        "{}",
-        failed.stderr
-    );
-    assert!(
-        room.files("splits").is_empty(),
-        "{:?}",
-        room.files("splits")
-    );
-}
-
-#[test]
-fn bad_lines_can_be_skipped_and_are_counted() {
-    let room = Room::new();
-    let mut lines = documents(10).into_bytes();
-    lines.extend(b"not json\n\xff\xfe\n");
-    lines.extend(documents(1).into_bytes());
-    let docs = room.write("docs.ndjson", &lines);
-    let packed = room.pack(&docs, &["--skip-bad-lines"]).ok();
-    assert_eq!(packed.json()["docs"], 11);
-    assert_eq!(packed.json()["bad_lines"], 2);
-    assert!(
-        packed.stderr.contains("docs.ndjson:11: not a JSON object"),
-        "{}",
-        packed.stderr
-    );
-    assert!(
-        packed
-            .stderr
-            .contains("docs.ndjson:12: not UTF-8 at byte 1"),
-        "{}",
-        packed.stderr
-    );
-}
-
-#[test]
-fn splits_are_replaced_only_when_that_is_asked_for() {
-    let room = Room::new();
-    let docs = room.write("docs.ndjson", documents(9));
-    room.pack(&docs, &["--docs-per-split", "3"]).ok();
-    let refused = room.pack(&docs, &[]);
-    assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("--overwrite"), "{}", refused.stderr);
-    room.pack(&docs, &["--overwrite", "--docs-per-split", "5"])
-        .ok();
-    assert_eq!(
-        room.files("splits"),
-        ["docs-00000.split", "docs-00001.split"]
-    );
-}
-
-#[test]
 fn wrong_usage_exits_with_2_and_touches_nothing() {
     let room = Room::new();
     let splits = room.path("splits");
@@ -723,86 +477,10 @@ fn an_interrupted_pack_leaves_nothing_behind() {
 }
 
 #[test]
-fn splits_are_packed_into_s3_and_searched_there() {
-    let server = S3Server::start();
-    let room = Room::new();
-    let docs = room.write("docs.ndjson", documents(3000));
-    let (schema, place) = (
-        room.path("schema.json"),
-        format!("s3://{BUCKET}/some/prefix"),
-    );
-    let endpoint = format!("endpoint={}", server.endpoint());
-    let forewarm = |arguments: &[&str]| {
-        let mut command = command(arguments);
-        command.args([
-            "--option",
-            &endpoint,
-            "--option",
-            "allow_http=true",
-            "--json",
-        ]);
-        for (key, value) in [
-            ("AWS_ACCESS_KEY_ID", "forewarm"),
-            ("AWS_SECRET_ACCESS_KEY", "forewarm-secret"),
-            ("AWS_REGION", "us-east-1"),
-        ] {
-            command.env(key, value);
-        }
-        Run::of(command.output().unwrap())
-    };
-    let arguments = ["pack", "--from", &docs, "--schema", &schema, "--to", &place];
-    let packed = forewarm(&[&arguments[..], &["--docs-per-split", "1500"]].concat())
-        .ok()
-        .json();
-    assert_eq!(packed["splits"][1]["path"], "some/prefix/docs-00001.split");
-    let refused = forewarm(&arguments);
-    assert_eq!(refused.code, 1, "{}", refused.stdout);
-
-    let search = ["search", &place, "--query", "title:number7", "--strict"];
-    let found = forewarm(&search).ok().json();
-    assert_eq!(found["hits"]["total"]["value"], 1);
-    server.reset_counts();
-    let one = format!("{place}/docs-00000.split");
-    assert_eq!(forewarm(&["verify", &one]).ok().json()["problems"], 0);
-    assert!(server.counts().gets.values().sum::<u64>() > 0);
-    assert_eq!(
-        forewarm(&["inspect", &format!("{place}/missing.split")]).code,
-        1
-    );
-}
-
-#[cfg(feature = "sstable")]
-#[test]
-fn splits_of_other_programs_are_inspected_explained_searched_and_verified() {
-    let Some(folder) = shared("peer-splits") else {
-        return;
-    };
-    for (name, query, docs) in [
-        ("large-batch-250-docs.split", "score:[0 TO 100000]", 250),
-        ("after-merge-40-docs.split", "score:[0 TO 100000]", 40),
-        ("schema-dedup.split", "rating:[0 TO 100]", 3),
-        ("quickwit-wiki-1000-docs.split", "title:the", 1000),
-        ("quickwit-gh-2-segments-qwft.split", "type:PushEvent", 1000),
-    ] {
-        let path = folder.join(name);
-        let path = path.to_str().unwrap();
-        let inspected = forewarm(&["inspect", path, "--json"]).ok().json();
-        assert_eq!(inspected["splits"][0]["documents"], docs, "{name}");
-        forewarm(&["verify", path]).ok();
-        forewarm(&["explain", path, "--query", query]).ok();
-        let found = forewarm(&["search", path, "--query", query, "--strict", "--json"])
-            .ok()
-            .json();
-        assert!(
-            found["hits"]["total"]["value"].as_u64().unwrap() > 0,
-            "{name}"
-        );
-    }
-}
-
-#[test]
 fn the_help_teaches() {
-    for command in ["", "pack", "inspect", "verify", "explain", "search", "demo"] {
+    for command in [
+        "", "bench", "demo", "explain", "generate", "inspect", "pack", "search", "verify", "warm",
+    ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()
             .filter(|argument| !argument.is_empty())

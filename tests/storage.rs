@@ -2,6 +2,8 @@
 //! makes of the faults that forewarm must survive.
 
 mod common;
+#[path = "storage/plans.rs"]
+mod plans;
 #[path = "storage/whole_way.rs"]
 mod whole_way;
 

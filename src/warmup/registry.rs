@@ -97,11 +97,11 @@ impl Registry {
         task
     }
 
-    /// Holds a finished warmup for a while.
-    pub(super) fn keep(&self, task: Arc<Task>) {
+    /// Holds a warmup for a while that keeps so many bytes alive: those leased, and its opened split.
+    pub(super) fn keep(&self, task: Arc<Task>, bytes: u64) {
         let key = task.key().clone();
-        let bytes = task.held_bytes() + TASK_BYTES;
-        self.lingering.insert(key, Slot::new(task, bytes));
+        self.lingering
+            .insert(key, Slot::new(task, bytes + TASK_BYTES));
     }
 
     /// Called by a task that is dropped.

@@ -100,12 +100,14 @@ impl Task {
             let running = runtime.spawn(async move {
                 let _ = is_made.await;
                 let outcome = work.await;
-                // Held before the waiters wake, who may let go of it at once.
-                let task = this.upgrade().filter(|_| lingers && outcome.is_ok());
-                send.send_replace(Some(outcome));
-                if let (Some(task), Some(registry)) = (task, registry_too.upgrade()) {
-                    registry.keep(task);
+                // Kept before the waiters wake: they may let go of it at once, or clear what is kept.
+                let task = this.upgrade().filter(|_| lingers);
+                if let (Some(task), Some(registry), Ok(warmed)) =
+                    (task, registry_too.upgrade(), &outcome)
+                {
+                    registry.keep(task, warmed.lease.bytes() + warmed.split.weight());
                 }
+                send.send_replace(Some(outcome));
             });
             Self {
                 key,
@@ -129,14 +131,6 @@ impl Task {
 
     pub(super) fn has_failed(&self) -> bool {
         matches!(&*self.finished.borrow(), Some(Err(_)))
-    }
-
-    /// Bytes that this warmup keeps alive: those leased, and its opened split.
-    pub(super) fn held_bytes(&self) -> u64 {
-        match &*self.finished.borrow() {
-            Some(Ok(warmed)) => warmed.lease.bytes() + warmed.split.weight(),
-            _ => 0,
-        }
     }
 
     async fn finished(&self) -> Finished {

@@ -81,7 +81,8 @@ fn plan_stores(folder: &std::path::Path, store: &Arc<dyn ObjectStore>) -> Vec<Op
 }
 
 fn slow(store: &Arc<TestStore>) -> Arc<dyn ObjectStore> {
-    let settings = SimulatedSettings::default();
+    let mut settings = SimulatedSettings::default();
+    settings.first_byte = Duration::from_millis(3);
     let inner: Arc<dyn ObjectStore> = Arc::clone(store) as _;
     Arc::new(SimulatedStore::new(inner, settings))
 }

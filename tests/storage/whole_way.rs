@@ -23,7 +23,7 @@ use crate::noise;
 const LONG: Duration = Duration::from_secs(60);
 
 /// A split of `docs` documents with `weight` bytes of noise each.
-fn packed(docs: u64, weight: usize) -> PackedSplit {
+pub fn packed(docs: u64, weight: usize) -> PackedSplit {
     let mut builder = Schema::builder();
     let id = builder.add_u64_field("id", FAST | STORED);
     let body = builder.add_text_field("body", TEXT | STORED);
@@ -52,7 +52,7 @@ fn packed(docs: u64, weight: usize) -> PackedSplit {
     pack(&directory, &settings).unwrap()
 }
 
-fn requests() -> Vec<SearchRequest> {
+pub fn requests() -> Vec<SearchRequest> {
     let key = format!("{:016x}", 3_u64.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     [
         json!({ "query": { "term": { "key": key } }, "_source": ["id", "body"] }),
@@ -64,7 +64,7 @@ fn requests() -> Vec<SearchRequest> {
     .collect()
 }
 
-fn settings() -> WarmerSettings {
+pub fn settings() -> WarmerSettings {
     let mut settings = WarmerSettings::default().with_on_miss(OnMiss::Fail);
     settings.store.footer_guess_bytes = 8 << 10;
     settings.store.read_timeout = Duration::from_millis(300);
@@ -75,12 +75,12 @@ fn warmer(store: Arc<dyn ObjectStore>, settings: WarmerSettings) -> Warmer {
     Warmer::builder(store).settings(settings).build().unwrap()
 }
 
-fn answer(response: &SearchResponse) -> Value {
+pub fn answer(response: &SearchResponse) -> Value {
     serde_json::to_value(&response.hits).unwrap()
 }
 
 /// The right answers to [`requests`].
-async fn truths(split: &PackedSplit, path: &Path) -> Vec<Value> {
+pub async fn truths(split: &PackedSplit, path: &Path) -> Vec<Value> {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     split.upload(store.as_ref(), path).await.unwrap();
     let warmer = warmer(store, settings().with_on_miss(OnMiss::Fetch));

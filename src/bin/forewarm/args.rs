@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+use crate::bench::BenchArgs;
+use crate::generate::GenerateArgs;
 use crate::units::{parse_bandwidth, parse_bytes, parse_duration};
 use crate::url::parse_option;
+use crate::warm::WarmArgs;
 
 const PLACES: &str = "\
 Places (<URL>):
@@ -111,9 +114,12 @@ pub(crate) enum Command {
     Pack(PackArgs),
     Inspect(InspectArgs),
     Verify(VerifyArgs),
+    Warm(WarmArgs),
     Explain(ExplainArgs),
     Search(SearchArgs),
+    Bench(BenchArgs),
     Demo(DemoArgs),
+    Generate(GenerateArgs),
 }
 
 /// Options of the object store.

@@ -228,7 +228,7 @@ fn schema() -> (Schema, Fields) {
 }
 
 /// Words that can be pronounced, the common ones short, all different.
-fn vocabulary(rng: &mut StdRng, count: usize) -> Vec<String> {
+pub(crate) fn vocabulary(rng: &mut StdRng, count: usize) -> Vec<String> {
     const ONSETS: [&str; 20] = [
         "b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "br", "st", "tr",
         "pl", "sh", "th",
@@ -257,7 +257,7 @@ fn vocabulary(rng: &mut StdRng, count: usize) -> Vec<String> {
 }
 
 /// Draws ranks by Zipf's law in constant time, with Vose's alias method.
-struct Zipf {
+pub(crate) struct Zipf {
     /// Per rank: the share of its own slot that it keeps.
     keep: Vec<f64>,
     /// Per rank: who gets the rest of its slot.
@@ -266,7 +266,7 @@ struct Zipf {
 
 impl Zipf {
     /// Rank r has the weight `1 / (r + 1)^exponent`.
-    fn new(count: usize, exponent: f64) -> Self {
+    pub(crate) fn new(count: usize, exponent: f64) -> Self {
         let weights: Vec<f64> = (1..=count)
             .map(|rank| (rank as f64).powf(-exponent))
             .collect();
@@ -293,7 +293,7 @@ impl Zipf {
         Self { keep, alias }
     }
 
-    fn draw(&self, rng: &mut StdRng) -> usize {
+    pub(crate) fn draw(&self, rng: &mut StdRng) -> usize {
         let slot = rng.random_range(0..self.keep.len());
         if rng.random::<f64>() < self.keep[slot] {
             slot

@@ -1,28 +1,34 @@
-//! The command line of forewarm: packs, inspects, verifies, explains and searches splits.
+//! The command line of forewarm: packs, inspects, verifies, explains, warms and searches splits,
+//! and measures what warming is worth.
 
 #![warn(clippy::unwrap_used)]
 
 mod args;
+mod bench;
 mod bodies;
 mod demo;
 mod demo_data;
 mod engine;
 mod explain;
 mod failure;
+mod generate;
 mod index;
 mod inspect;
 mod ndjson;
 mod pack;
 mod plans;
+mod report;
 mod schema;
 mod search;
 mod session;
 mod table;
+mod tap;
 mod tree;
 mod units;
 mod uploads;
 mod url;
 mod verify;
+mod warm;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -95,12 +101,15 @@ async fn run(cli: &Cli, session: &Session) -> u8 {
 
 async fn execute(cli: &Cli, session: &Session) -> Outcome {
     match &cli.command {
+        Command::Bench(args) => bench::run(session, args).await,
         Command::Pack(args) => pack::run(session, args).await,
         Command::Inspect(args) => inspect::run(session, args).await,
         Command::Verify(args) => verify::run(session, args).await,
         Command::Explain(args) => explain::run(session, args).await,
         Command::Search(args) => search::run(session, args).await,
+        Command::Warm(args) => warm::run(session, args).await,
         Command::Demo(args) => demo::run(session, args).await,
+        Command::Generate(args) => generate::run(session, args).await,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Rows as bytes. A pack and a single row are the same: items in an envelope, each object named
 //! once before the rows that are of it.
 //!
-//! Reading makes no more memory than about ten times the bytes it reads, whatever they say.
+//! Rows that are read take about ten times their bytes; whatever those say, no more than thirty
+//! times. An object is named once and held by each plan of it, so that has to be counted.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -18,6 +19,10 @@ use crate::store::ObjectHandle;
 
 /// How many rows one after another may be too large for what is left of a pack, before it is full.
 const PATIENCE: usize = 64;
+
+/// How much memory rows may take for each byte of their pack, and for the pack itself.
+const MAX_GROWTH: usize = 32;
+const MAX_SLACK: usize = 64 << 10;
 
 /// A pack, and what of a batch is in it.
 pub(super) struct Encoded {
@@ -70,38 +75,53 @@ pub(super) fn encode(batch: &PlanBatch, max_bytes: u64) -> Result<Encoded> {
 ///
 /// # Errors
 ///
-/// `Corrupt` or `Unsupported`, as [`envelope::open`], and `Corrupt` when any row cannot be.
+/// `Corrupt` or `Unsupported`, as [`envelope::open`], and `Corrupt` when any row cannot be, or
+/// they take much more memory than they should.
 pub(super) fn decode(bytes: &[u8]) -> Result<PlanBatch> {
     let mut rest = envelope::open(bytes)?;
     let mut batch = PlanBatch::default();
     let mut objects: Vec<ObjectHandle> = Vec::new();
+    let mut room = bytes.len().saturating_mul(MAX_GROWTH) + MAX_SLACK;
     while !rest.is_empty() {
         let (item, left) = postcard::take_from_bytes(rest).map_err(|error| {
             Error::with_source(ErrorKind::Corrupt, "a plan cannot be read", error)
         })?;
-        take(item, &mut objects, &mut batch)
+        room = take(item, &mut objects, &mut batch)
+            .and_then(|weight| room.checked_sub(weight))
             .ok_or_else(|| Error::corrupt("a plan says what cannot be"))?;
         rest = left;
     }
     Ok(batch)
 }
 
-/// Nothing when the item cannot be.
-fn take(item: Item<'_>, objects: &mut Vec<ObjectHandle>, batch: &mut PlanBatch) -> Option<()> {
+/// Adds an item, and answers how much memory it takes, about. Nothing when it cannot be.
+fn take(item: Item<'_>, objects: &mut Vec<ObjectHandle>, batch: &mut PlanBatch) -> Option<usize> {
     let of = |objects: &[ObjectHandle], number: u32| -> Option<ObjectHandle> {
         objects.get(usize::try_from(number).ok()?).cloned()
     };
     match item {
-        Item::Object(object) => objects.push(object.object()?),
+        Item::Object(object) => {
+            let object = object.object()?;
+            let weight = object.weight();
+            objects.push(object);
+            Some(weight)
+        }
         Item::Plan(number, plan) => {
-            let plan = plan.entry(&of(objects, number)?)?;
+            let object = of(objects, number)?;
+            let plan = plan.entry(&object)?;
+            // The path is in both: it is held twice, here and as the key of a table.
+            let weight = plan.weight() + object.weight();
             batch.plans.push(Arc::new(plan));
+            Some(weight)
         }
         Item::Absence(number, absence) => {
-            batch.absences.push(absence.entry(&of(objects, number)?)?);
+            let absence = absence.entry(&of(objects, number)?)?;
+            // The object is shared.
+            let weight = absence.absence.weight() - absence.absence.object.weight();
+            batch.absences.push(absence);
+            Some(weight)
         }
     }
-    Some(())
 }
 
 pub(crate) fn encode_plan(plan: &PlanEntry) -> Result<Vec<u8>> {

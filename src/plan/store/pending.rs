@@ -144,3 +144,61 @@ pub(super) fn batch_of(rows: &[(u64, Row)]) -> PlanBatch {
     }
     batch
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::rows::{absence, plan};
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        PushAbsence(u8),
+        PushPlan(u8),
+        /// So many, and whether they were saved.
+        Take(usize, bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0u8..9).prop_map(Step::PushAbsence),
+            (0u8..9).prop_map(Step::PushPlan),
+            (0usize..9, any::<bool>()).prop_map(|(count, saved)| Step::Take(count, saved)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn one_row_a_key_waits_the_latest_and_no_more_than_may(
+            steps in prop::collection::vec(step(), 0..80), max_rows in 1usize..12,
+        ) {
+            let mut pending = Pending::new(max_rows, 8_000);
+            // By key, when it was recorded last.
+            let mut latest: HashMap<Key, u64> = HashMap::new();
+            for step in steps {
+                let row = match step {
+                    Step::PushAbsence(n) => Row::Absence(absence("a", &n.to_string(), 0)),
+                    Step::PushPlan(n) => Row::Plan(Arc::new(plan("a", n, 0))),
+                    Step::Take(count, saved) => {
+                        let taken = pending.take(count, u64::MAX);
+                        prop_assert!(taken.len() <= count);
+                        if !saved {
+                            pending.put_back(taken);
+                        }
+                        continue;
+                    }
+                };
+                latest.insert(row.key(), pending.next());
+                pending.push(row);
+                prop_assert!(pending.len() <= max_rows && pending.bytes <= 8_000);
+                prop_assert_eq!(pending.keys.len(), pending.len());
+                let bytes: usize = pending.rows.values().map(Row::weight).sum();
+                prop_assert_eq!(pending.bytes, bytes);
+                for (number, row) in &pending.rows {
+                    prop_assert_eq!(latest.get(&row.key()), Some(number));
+                }
+            }
+        }
+    }
+}

@@ -170,3 +170,17 @@ fn absences_leave_room_for_plans() {
         kept.absences.len()
     );
 }
+
+#[test]
+fn rows_that_would_swell_are_none() {
+    // A long name, told once, that each of many small plans would hold.
+    let name = "x".repeat(100_000);
+    let pack = pack(&batch((0..200).map(|n| plan(&name, n, 0))));
+    assert!(pack.len() < 150_000);
+    let error = codec::decode(&pack).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    // Names as long as stores allow are none of these.
+    let name = "x".repeat(1024);
+    let pack = self::pack(&batch((0..200).map(|n| plan(&name, n, 0))));
+    assert_eq!(codec::decode(&pack).unwrap().len(), 200);
+}

@@ -1,5 +1,5 @@
 mod bytes;
 mod packs;
-mod rows;
+pub(super) mod rows;
 mod warnings;
 mod writer;

@@ -27,7 +27,7 @@ pub(super) fn version(tag: &str) -> ObjectVersion {
 }
 
 /// A plan of two ranges, of `split` and the fingerprint that is all `request`.
-pub(super) fn plan(split: &str, request: u8, last_used: u64) -> PlanEntry {
+pub(in crate::plan::store) fn plan(split: &str, request: u8, last_used: u64) -> PlanEntry {
     PlanEntry {
         split: Path::from(split),
         fingerprint: Fingerprint::from_bytes([request; 32]),
@@ -46,7 +46,7 @@ pub(super) fn plan(split: &str, request: u8, last_used: u64) -> PlanEntry {
     }
 }
 
-pub(super) fn absence(split: &str, word: &str, found: u64) -> AbsenceEntry {
+pub(in crate::plan::store) fn absence(split: &str, word: &str, found: u64) -> AbsenceEntry {
     let absence = Absence {
         object: ObjectHandle::new(Path::from(split), version("tag")),
         segment: 1,
