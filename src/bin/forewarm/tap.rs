@@ -42,6 +42,8 @@ pub(crate) struct Tap(Arc<Mutex<Noted>>);
 struct Noted {
     began: Instant,
     gets: Vec<Get>,
+    /// Whether nothing passes any more.
+    cut: bool,
 }
 
 impl Tap {
@@ -49,6 +51,7 @@ impl Tap {
         let noted = Noted {
             began: Instant::now(),
             gets: Vec::new(),
+            cut: false,
         };
         Self(Arc::new(Mutex::new(noted)))
     }
@@ -58,6 +61,11 @@ impl Tap {
         let mut noted = self.noted();
         noted.began = Instant::now();
         std::mem::take(&mut noted.gets)
+    }
+
+    /// Lets nothing pass from now on, so that whoever still reads comes to an end.
+    pub(crate) fn cut(&self) {
+        self.noted().cut = true;
     }
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
@@ -140,6 +148,12 @@ impl ObjectStore for TapStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        if self.tap.noted().cut {
+            return Err(object_store::Error::NotImplemented {
+                operation: "reading on when time is up".to_owned(),
+                implementer: "a bench".to_owned(),
+            });
+        }
         let head = options.head;
         let key = self.tap.send(location);
         let answer = self.inner.get_opts(location, options).await;

@@ -1,10 +1,13 @@
 //! `forewarm warm`: one warmup, and what it asked of the store.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use forewarm::{GetOutcome, GetTrace, Outcome as Joined, Warmer, WarmerSettings};
-use futures_util::{StreamExt, stream};
+use forewarm::{
+    GetOutcome, GetTrace, Outcome as Joined, SearchRequest, Warmer, WarmerSettings, Warmup,
+};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::args::{RequestArgs, SimulateArgs, StoreArgs};
@@ -15,7 +18,7 @@ use crate::session::{Progress, Session};
 use crate::table::{self, Lean};
 use crate::tap::Get;
 use crate::units::{self, parse_duration};
-use crate::url::Place;
+use crate::url::{Place, Splits};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,6 +95,23 @@ struct Warmed {
 }
 
 impl Warmed {
+    fn new(warmup: &Warmup, outcome: &Joined) -> Self {
+        let trace = warmup.trace();
+        Self {
+            path: warmup.path().to_string(),
+            outcome: outcome.name(),
+            gets: trace.len() as u64 + warmup.left_out_of_trace(),
+            bytes: trace.iter().map(|get| get.bytes).sum(),
+            rounds: trace.iter().map(|get| get.round).max().unwrap_or(0),
+            time_us: trace.iter().map(|get| get.ended_us).max().unwrap_or(0),
+            failure: match outcome {
+                Joined::Failed(error) => Some(error.chain()),
+                _ => None,
+            },
+            trace,
+        }
+    }
+
     fn is_warm(&self) -> bool {
         matches!(self.outcome, "ready" | "waited")
     }
@@ -102,59 +122,9 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> Outcome {
     let place = Place::to_read(&args.url, &args.store.option)?;
     let request = engine::request(&args.request).await?;
     let splits = place.splits().await?;
-    let store = engine::simulate(std::sync::Arc::clone(&splits.store), args.simulate);
-    let settings = WarmerSettings::default().with_trace(true);
-    let warmer = Warmer::builder(store).settings(settings).build()?;
-
-    let progress = Progress::over_items("warming", splits.addresses.len() as u64);
-    let bar = progress.bar();
-    let started = Instant::now();
-    let warmups = warmer.warm_many(&splits.addresses, &request);
-    let joins = warmups.iter().map(|warmup| async move {
-        let outcome = warmup.join(args.deadline).await;
-        bar.inc(1);
-        outcome
-    });
-    let outcomes: Vec<Joined> = stream::iter(joins).buffered(usize::MAX).collect().await;
-    let time_us = started.elapsed().as_micros() as u64;
-    drop(progress);
-    let warmed = warmups.iter().zip(outcomes).map(|(warmup, outcome)| {
-        let trace = warmup.trace();
-        Warmed {
-            path: warmup.path().to_string(),
-            outcome: outcome.name(),
-            gets: trace.len() as u64 + warmup.left_out_of_trace(),
-            bytes: trace.iter().map(|get| get.bytes).sum(),
-            rounds: trace.iter().map(|get| get.round).max().unwrap_or(0),
-            time_us: trace.iter().map(|get| get.ended_us).max().unwrap_or(0),
-            failure: match &outcome {
-                Joined::Failed(error) => Some(error.chain()),
-                _ => None,
-            },
-            trace,
-        }
-    });
-    let warmed: Vec<Warmed> = warmed.collect();
-    let total = Total {
-        gets: warmed.iter().map(|split| split.gets).sum(),
-        bytes: warmed.iter().map(|split| split.bytes).sum(),
-        rounds: warmed.iter().map(|split| split.rounds).max().unwrap_or(0),
-        time_us,
-        warm: warmed.iter().filter(|split| split.is_warm()).count(),
-    };
-    let report = Report {
-        splits: warmed,
-        total,
-    };
+    let report = warm(args, &splits, &request).await?;
     if let Some(path) = &args.trace {
-        // The store as it is: what is where need not be found out slowly.
-        let plain = Warmer::builder(splits.store).build()?;
-        let opened = report.splits.iter().zip(&splits.addresses);
-        let opened = opened.filter(|(split, _)| split.is_warm());
-        let opened: Vec<_> = opened.map(|(_, address)| address.clone()).collect();
-        let places = Places::of(&plain, &opened).await?;
-        let body = request.to_value()?.to_string();
-        write_trace(path, args, &body, &places, &report)?;
+        write_trace(path, args, &request, &splits, &report).await?;
     }
     if session.json() {
         session.print_json(&report)?;
@@ -171,13 +141,48 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> Outcome {
     Ok(())
 }
 
-fn write_trace(
+async fn warm(args: &WarmArgs, splits: &Splits, request: &SearchRequest) -> Outcome<Report> {
+    let store = engine::simulate(Arc::clone(&splits.store), args.simulate);
+    let settings = WarmerSettings::default().with_trace(true);
+    let warmer = Warmer::builder(store).settings(settings).build()?;
+    let progress = Progress::over_items("warming", splits.addresses.len() as u64);
+    let bar = progress.bar();
+    let started = Instant::now();
+    let warmups = warmer.warm_many(&splits.addresses, request);
+    let joins = warmups.iter().map(|warmup| async move {
+        let outcome = warmup.join(args.deadline).await;
+        bar.inc(1);
+        outcome
+    });
+    let outcomes = join_all(joins).await;
+    let time_us = started.elapsed().as_micros() as u64;
+    let warmed = warmups.iter().zip(outcomes);
+    let splits: Vec<Warmed> = warmed
+        .map(|(warmup, outcome)| Warmed::new(warmup, &outcome))
+        .collect();
+    let total = Total {
+        gets: splits.iter().map(|split| split.gets).sum(),
+        bytes: splits.iter().map(|split| split.bytes).sum(),
+        rounds: splits.iter().map(|split| split.rounds).max().unwrap_or(0),
+        time_us,
+        warm: splits.iter().filter(|split| split.is_warm()).count(),
+    };
+    Ok(Report { splits, total })
+}
+
+async fn write_trace(
     path: &str,
     args: &WarmArgs,
-    body: &str,
-    places: &Places,
+    request: &SearchRequest,
+    splits: &Splits,
     report: &Report,
 ) -> Outcome {
+    // The store as it is: what lies where need not be found out slowly.
+    let plain = Warmer::builder(Arc::clone(&splits.store)).build()?;
+    let opened = report.splits.iter().zip(&splits.addresses);
+    let opened = opened.filter(|(split, _)| split.is_warm());
+    let opened: Vec<_> = opened.map(|(_, address)| address.clone()).collect();
+    let places = Places::of(&plain, &opened).await?;
     let gets = report.splits.iter().flat_map(|split| &split.trace);
     let gets: Vec<Get> = gets.map(Get::from).collect();
     let title = format!(
@@ -185,8 +190,8 @@ fn write_trace(
         units::counted(report.total.warm as u64, "split"),
         micros(report.total.time_us)
     );
-    let drawn = [Waterfall::of(&title, &gets, places, None)];
-    let page = trace_page(&args.url, body, &drawn)?;
+    let drawn = [Waterfall::of(&title, &gets, &places, None)];
+    let page = trace_page(&args.url, &request.to_value()?.to_string(), &drawn)?;
     std::fs::write(path, page)
         .map_err(|error| Failure::caused(format!("cannot write {path}"), &error))
 }

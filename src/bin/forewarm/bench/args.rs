@@ -25,6 +25,7 @@ Ways:
   planned      forewarm, plan known: another process has searched the same before
   warm         forewarm, warm: extents cached
   ideal        tantivy on a RamDirectory
+A way that takes over 20 s for a body is stopped, and counts as not serving it.
 ";
 
 /// Hold the ways to warm a search against each other

@@ -29,6 +29,10 @@ const FEWEST_PAIRS: usize = 5;
 /// A baseline that takes longer than this is run once a body: its figures are not close.
 const SLOW: Duration = Duration::from_secs(1);
 
+/// Whoever takes longer than this for a body is stopped, and counts as not serving it: tantivy
+/// reads thousands of posting lists of a pattern one after another.
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// One body of the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
@@ -129,37 +133,29 @@ impl Track {
         if course.not_served.is_some() || course.is_slow() {
             return Ok(());
         }
+        if course.way == Way::Forget
+            && let Err(reason) = &shared.needs
+        {
+            course.not_served = Some(reason.clone());
+            return Ok(());
+        }
         let mut store = conditions.store.clone();
         // The n-th GET of a run meets the same delay in each way.
         store.seed = store.seed.wrapping_add(run as u64);
         let slow = Arc::new(SimulatedStore::new(Arc::clone(&self.plain), store));
         let (store, tap) = TapStore::new(slow);
         let before = resident_memory();
-        let sample = match course.way {
-            Way::Everything => self.everything(shared, store, &tap).await,
-            Way::First => self.ours(shared, self.warmer(store).build()?, &tap).await,
-            Way::Forget => match &shared.needs {
-                Ok(needs) => self.forgetful(shared, needs, store, &tap).await,
-                Err(reason) => {
-                    course.not_served = Some(reason.clone());
-                    return Ok(());
-                }
-            },
-            Way::Ideal => self.ideal(shared).await,
-            Way::None => {
-                self.unwarmed(shared, self.warmer(store).build()?, &tap)
-                    .await
+        let work = self.sample(course.way, shared, store, &tap);
+        tokio::pin!(work);
+        let sample = match tokio::time::timeout(LIMIT, &mut work).await {
+            Ok(sample) => sample,
+            Err(_) => {
+                tap.cut();
+                // It fails; the pool is free again.
+                let _ = work.await;
+                course.not_served = Some(format!("it takes over {} s", LIMIT.as_secs()));
+                return Ok(());
             }
-            Way::Planned => match &shared.teacher {
-                Some(teacher) => {
-                    let warmer = self.warmer(store).build()?;
-                    let plans = teacher.plans();
-                    warmer.add_plans(plans.iter().map(|plan| plan.as_ref().clone()));
-                    self.ours(shared, warmer, &tap).await
-                }
-                None => return Ok(()),
-            },
-            Way::Warm => self.warm(shared).await,
         };
         let mut sample = sample.map_err(|failure| failure.during(course.way.name()))?;
         let after = resident_memory();
@@ -172,6 +168,32 @@ impl Track {
         }
         course.samples.push(sample);
         Ok(())
+    }
+
+    async fn sample(
+        &self,
+        way: Way,
+        shared: &Shared<'_>,
+        store: Arc<TapStore>,
+        tap: &Tap,
+    ) -> Outcome<Sample> {
+        match (way, &shared.needs, &shared.teacher) {
+            (Way::Everything, ..) => self.everything(shared, store, tap).await,
+            (Way::First, ..) => self.ours(shared, self.warmer(store).build()?, tap).await,
+            (Way::Forget, Ok(needs), _) => self.forgetful(shared, needs, store, tap).await,
+            (Way::None, ..) => {
+                let warmer = self.warmer(store).build()?;
+                self.unwarmed(shared, warmer, tap).await
+            }
+            (Way::Planned, _, Some(teacher)) => {
+                let warmer = self.warmer(store).build()?;
+                let plans = teacher.plans();
+                warmer.add_plans(plans.iter().map(|plan| plan.as_ref().clone()));
+                self.ours(shared, warmer, tap).await
+            }
+            (Way::Warm, ..) => self.warm(shared).await,
+            _ => self.ideal(shared).await,
+        }
     }
 
     async fn ours(&self, shared: &Shared<'_>, warmer: Warmer, tap: &Tap) -> Outcome<Sample> {

@@ -137,16 +137,8 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
         });
         values.collect()
     };
-    let amounts = |amount: fn(&Summary) -> f64| -> Vec<Value> {
-        let ways = run.ways.iter().filter(|way| way.way != Way::Ideal);
-        let values = ways.map(|way| Value {
-            way: way.way,
-            spread: Spread::at(amount(way)),
-            spreads: false,
-        });
-        values.collect()
-    };
     let again = spreads(|way| way.repeated_us);
+    let [gets, bytes] = traffic(&run.ways);
     Section {
         heading: format!(
             "{} ms to the first byte{}, {} a connection",
@@ -160,21 +152,8 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
         ),
         latency: times("Open + warm + first search", &spreads(|way| way.time_us)),
         again: (!again.is_empty()).then(|| times("The same search again", &again)),
-        gets: Chart::of(
-            "GETs of a first search",
-            &amounts(|way| way.gets),
-            |gets| match gets {
-                gets if gets < 10.0 => format!("{gets:.1}"),
-                gets => units::count(gets.round() as u64),
-            },
-            |gets| units::count(gets as u64),
-        ),
-        bytes: Chart::of(
-            "Bytes of a first search",
-            &amounts(|way| way.bytes),
-            |bytes| units::bytes(bytes as u64),
-            decimal,
-        ),
+        gets,
+        bytes,
         tiles: tiles(&run.ways),
         ways: run.ways.iter().map(way_row).collect(),
         targets: run
@@ -195,6 +174,35 @@ fn section(run: &Run, places: &Places, waterfalls: usize) -> Section {
         names: run.ways.iter().map(|way| way.way.title()).collect(),
         drawn: drawn(&setting.bodies, places, waterfalls),
     }
+}
+
+/// GETs and bytes; the ideal has none.
+fn traffic(ways: &[Summary]) -> [Chart; 2] {
+    let amounts = |amount: fn(&Summary) -> f64| -> Vec<Value> {
+        let ways = ways.iter().filter(|way| way.way != Way::Ideal);
+        let values = ways.map(|way| Value {
+            way: way.way,
+            spread: Spread::at(amount(way)),
+            spreads: false,
+        });
+        values.collect()
+    };
+    let gets = Chart::of(
+        "GETs of a first search",
+        &amounts(|way| way.gets),
+        |gets| match gets {
+            gets if gets < 10.0 => format!("{gets:.1}"),
+            gets => units::count(gets.round() as u64),
+        },
+        |gets| units::count(gets as u64),
+    );
+    let bytes = Chart::of(
+        "Bytes of a first search",
+        &amounts(|way| way.bytes),
+        |bytes| units::bytes(bytes as u64),
+        decimal,
+    );
+    [gets, bytes]
 }
 
 fn times(title: &str, values: &[Value]) -> Chart {

@@ -105,7 +105,8 @@ impl Needs {
                     let field = schema
                         .get_field(name)
                         .map(|field| schema.get_field_entry(field));
-                    field.is_ok_and(|entry| {
+                    // What is no field of its own is a path inside one of JSON.
+                    field.map_or(true, |entry| {
                         entry.is_fast() && !matches!(entry.field_type(), FieldType::Str(_))
                     })
                 };
