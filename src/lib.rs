@@ -76,6 +76,8 @@
 //! | `forewarm_store_gets_total` | counter | requests | sent to the store, retries included |
 //! | `forewarm_store_bytes_total` | counter | bytes | of bodies received |
 //! | `forewarm_store_retries_total` | counter | requests | that were tried again |
+//! | `forewarm_store_hedges_total` | counter | requests | sent beside one that was slow to begin |
+//! | `forewarm_store_throttled_total` | counter | requests | that the store refused because it was asked too much |
 //! | `forewarm_splits_opened_total` | counter | splits | opened from the store |
 //! | `forewarm_warmups_total` | counter | warmups | started |
 //! | `forewarm_warmups_failed_total` | counter | warmups | failed |
@@ -155,7 +157,9 @@ pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,
     SplitAddress, SplitLayout, UploadReport, VerifyReport, pack, pack_path, verify,
 };
-pub use store::{GetOutcome, GetTrace, SimulatedSettings, SimulatedStore, StoreSettings, Traffic};
+pub use store::{
+    GetOutcome, GetTrace, HedgeSettings, SimulatedSettings, SimulatedStore, StoreSettings, Traffic,
+};
 pub use warmup::{
     Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
 };

@@ -12,6 +12,8 @@ use super::extent::{Extent, Leased};
 pub(crate) struct Lease {
     /// Sorted by start; none lies inside another.
     extents: Box<[Leased]>,
+    /// Where they start, side by side: this is searched for every read.
+    starts: Box<[u64]>,
     bytes: u64,
 }
 
@@ -47,9 +49,7 @@ impl Lease {
 
     /// The last extent that starts at or before `offset`.
     fn last_at(&self, offset: u64) -> Option<&Extent> {
-        let after = self
-            .extents
-            .partition_point(|leased| leased.extent().range().start <= offset);
+        let after = self.starts.partition_point(|start| *start <= offset);
         let leased = self.extents.get(after.checked_sub(1)?)?;
         Some(leased.extent())
     }
@@ -103,6 +103,7 @@ impl LeaseBuilder {
         Lease {
             bytes: self.extents.values().map(|extent| extent.weight()).sum(),
             extents: self.extents.values().cloned().map(Leased::new).collect(),
+            starts: self.extents.keys().copied().collect(),
         }
     }
 }

@@ -191,37 +191,12 @@ impl Warmer {
             }
         }
         let waited = started.elapsed();
-
-        let mut joined = Vec::with_capacity(splits.len());
-        let mut same = SameFilter::new(work);
-        let mut rest = Vec::new();
-        for (warmed, address) in seen.warmed.drain(..).zip(splits) {
-            match warmed {
-                Some(warmed) if same.is(&warmed) => joined.push(Some(Prepared::of(warmed))),
-                warmed => {
-                    joined.push(None);
-                    rest.push(self.prepare(address, warmed, work));
-                }
-            }
-        }
-        let mut rest = try_join_all(rest).await?.into_iter();
-        let mut opened = Traffic::default();
-        let mut prepared = Vec::with_capacity(splits.len());
-        for ready in joined {
-            let next = || {
-                rest.next().map(|(split, spent, took)| {
-                    opened = opened.beside(spent);
-                    seen.opening = seen.opening.max(took);
-                    split
-                })
-            };
-            prepared.extend(ready.or_else(next));
-        }
         let mut report = SearchReport::new(splits.len(), &seen.outcome);
         report.then(seen.traffic);
+        let (prepared, opened, opening) = self.prepared(splits, seen.warmed, work).await?;
         report.then(opened);
         report.probe_rounds = seen.probe_rounds;
-        report.open_us = micros(seen.opening);
+        report.open_us = micros(seen.opening.max(opening));
         report.warmup_us = micros(seen.warming);
         report.join_us = micros(waited);
         Ok(Joined {
@@ -233,6 +208,39 @@ impl Warmer {
                 .map(|(warmup, _)| warmup)
                 .collect(),
         })
+    }
+
+    /// What a search needs of all splits; what opening those cost that were not warmed, and how
+    /// long it took.
+    async fn prepared(
+        &self,
+        splits: &[SplitAddress],
+        warmed: Vec<Option<Arc<Warmed>>>,
+        work: &Work,
+    ) -> Result<(Vec<Prepared>, Traffic, Duration)> {
+        let mut same = SameFilter::new(work);
+        let mut prepared = Vec::with_capacity(splits.len());
+        let mut rest = Vec::new();
+        for (warmed, address) in warmed.into_iter().zip(splits) {
+            match warmed {
+                Some(warmed) if same.is(&warmed) => prepared.push(Some(Prepared::of(warmed))),
+                warmed => {
+                    prepared.push(None);
+                    rest.push(self.prepare(address, warmed, work));
+                }
+            }
+        }
+        let mut opened = Traffic::default();
+        let mut opening = Duration::ZERO;
+        let rest = try_join_all(rest).await?.into_iter();
+        let mut rest = rest.map(|(split, spent, took)| {
+            opened = opened.beside(spent);
+            opening = opening.max(took);
+            split
+        });
+        let prepared = prepared.into_iter();
+        let prepared = prepared.filter_map(|ready| ready.or_else(|| rest.next()));
+        Ok((prepared.collect(), opened, opening))
     }
 
     /// What a search needs of a split whose warmup compiled another filter, or that has none.

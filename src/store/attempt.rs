@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use object_store::path::Path;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::TrafficCounter;
@@ -29,6 +30,7 @@ pub(super) struct Attempt {
     number: u32,
     sent: Instant,
     progress: Mutex<Progress>,
+    has_answered: Notify,
 }
 
 #[derive(Default)]
@@ -79,6 +81,7 @@ impl Asked {
             asked: Arc::clone(self),
             number,
             sent: Instant::now(),
+            has_answered: Notify::new(),
             progress: Mutex::new(Progress {
                 range: self.range.clone(),
                 ..Progress::default()
@@ -101,6 +104,17 @@ impl Attempt {
             progress.range = range.clone();
         }
         self.count(&mut progress);
+        drop(progress);
+        self.has_answered.notify_one();
+    }
+
+    /// Waits until the store begins to answer. For one waiter, once.
+    pub(super) async fn has_answered(&self) {
+        self.has_answered.notified().await;
+    }
+
+    pub(super) fn sent(&self) -> Instant {
+        self.sent
     }
 
     /// So many bytes of the body have come.

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::try_join_all;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
-use rand::Rng;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::attempt::{Asked, Attempt};
 use super::estimate::Estimate;
 use super::failure::{Failure, classify};
+use super::hedge::Hedges;
 use super::queue::Queue;
-use super::trace::GetOutcome;
+use super::throttle::Throttle;
 use super::{Coalescing, ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,6 +29,8 @@ pub(crate) struct Fetcher {
     queue: Queue,
     totals: TrafficCounter,
     estimate: Estimate,
+    throttle: Throttle,
+    hedges: Option<Hedges>,
 }
 
 impl Fetcher {
@@ -36,9 +38,15 @@ impl Fetcher {
         Self {
             store,
             queue: Queue::new(settings.max_concurrent_gets, settings.in_flight_bytes),
-            settings,
             totals: TrafficCounter::default(),
             estimate: Estimate::new(),
+            throttle: Throttle::new(
+                settings.max_concurrent_gets,
+                settings.throttle_pause,
+                settings.max_throttle_pause,
+            ),
+            hedges: settings.hedge.clone().map(Hedges::new),
+            settings,
         }
     }
 
@@ -58,6 +66,28 @@ impl Fetcher {
     /// What the store was seen to take.
     pub(crate) fn estimate(&self) -> &Estimate {
         &self.estimate
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(super) fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    pub(super) fn hedges(&self) -> Option<&Hedges> {
+        self.hedges.as_ref()
+    }
+
+    /// How many requests the store has refused because it was asked too much.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.throttle.refusals()
+    }
+
+    /// How many GETs were sent beside a slow one.
+    pub(crate) fn hedged(&self) -> u64 {
+        self.hedges.as_ref().map_or(0, Hedges::sent)
     }
 
     /// How ranges become GETs, as things stand.
@@ -331,74 +361,6 @@ impl Fetcher {
         let bytes = range.end.saturating_sub(range.start);
         Asked::new(path, range, bytes, traffic, &self.totals)
     }
-
-    async fn with_retries<'a, T>(
-        &'a self,
-        asked: Arc<Asked>,
-        begin: impl FnOnce() -> Result<()> + Send,
-        attempt: impl Fn(Arc<Attempt>) -> BoxFuture<'a, Result<T, Failure>> + Send,
-    ) -> Result<T> {
-        self.retry_until(asked, begin, attempt)
-            .await
-            .map_err(Failure::into_error)
-    }
-
-    async fn retry_until<'a, T>(
-        &'a self,
-        asked: Arc<Asked>,
-        begin: impl FnOnce() -> Result<()> + Send,
-        send: impl Fn(Arc<Attempt>) -> BoxFuture<'a, Result<T, Failure>> + Send,
-    ) -> Result<T, Failure> {
-        let path = asked.path();
-        let traffic = asked.traffic();
-        let turn = self
-            .queue
-            .turn(traffic.request(), traffic.urgency(), asked.bytes());
-        let _turn = turn.await;
-        let attempts = async {
-            begin().map_err(Failure::Final)?;
-            let mut pause = self.settings.retry_pause;
-            for number in 1..=self.settings.max_attempts {
-                let attempt = asked.attempt(number);
-                match send(Arc::clone(&attempt)).await {
-                    Err(Failure::Retry(error)) if number < self.settings.max_attempts => {
-                        attempt.end(GetOutcome::Retried);
-                        drop(attempt);
-                        metrics::counter!("forewarm_store_retries_total").increment(1);
-                        tracing::debug!(%path, error = error.chain(), "trying a GET again");
-                        tokio::time::sleep(jittered(pause)).await;
-                        pause *= 2;
-                    }
-                    outcome => {
-                        attempt.end(match &outcome {
-                            Ok(_) => GetOutcome::Ok,
-                            Err(_) => GetOutcome::Failed,
-                        });
-                        if outcome.is_ok()
-                            && let Some((first_byte, bytes, body)) = attempt.measured()
-                        {
-                            self.estimate.learn(first_byte, bytes, body);
-                        }
-                        return outcome;
-                    }
-                }
-            }
-            Err(Failure::Final(Error::new(
-                ErrorKind::Internal,
-                "no attempt was allowed",
-            )))
-        };
-        let deadline = in_time(self.settings.get_deadline);
-        timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
-            Err(Failure::Final(Error::new(
-                ErrorKind::Timeout,
-                format!(
-                    "GET of {path} took longer than {:?}",
-                    self.settings.get_deadline
-                ),
-            )))
-        })
-    }
 }
 
 /// What is asked once for several GETs.
@@ -426,8 +388,4 @@ pub(crate) fn in_time(patience: Duration) -> Instant {
     /// Thirty years, as tokio itself takes for ever.
     const FOR_EVER: Duration = Duration::from_secs(86_400 * 365 * 30);
     Instant::now() + patience.min(FOR_EVER)
-}
-
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::rng().random_range(0.5..1.5))
 }

@@ -298,12 +298,12 @@ mod tests {
             (20 << 20, 5),
             (1 << 30, 8),
         ] {
-            let [batch] = &rule(0, 64).batches(vec![7..7 + len], |_| false)[..] else {
+            let [batch] = &rule(0, 64).batches(ranges(&[(7, 7 + len)]), |_| false)[..] else {
                 panic!("one range is one fetch");
             };
             let pieces = batch.pieces();
             assert_eq!((batch.gets, pieces.len() as u64), (gets, gets), "{len}");
-            assert_eq!(normalise(pieces.clone()), [7..7 + len]);
+            assert_eq!(normalise(pieces.clone()), ranges(&[(7, 7 + len)]));
             let lengths: Vec<u64> = pieces.iter().map(|piece| piece.end - piece.start).collect();
             assert!(lengths.iter().max().unwrap() - lengths.iter().min().unwrap() <= 1);
         }

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::HedgeSettings;
+
 /// How the object store is read: plain data, every default chosen for a service that has about
 /// 4 GiB of memory to spare and reads a cloud object store.
 ///
@@ -58,6 +60,22 @@ pub struct StoreSettings {
     /// Pause before the second attempt; doubles each time, with jitter. Default 50 ms.
     #[serde(with = "millis")]
     pub retry_pause: Duration,
+    /// How long all GETs are held back when the store refuses one because it is asked too much
+    /// (`503 SlowDown`, `429`). Doubles with each refusal that follows, with jitter, up to
+    /// [`max_throttle_pause`](Self::max_throttle_pause), and shrinks with successes. A refusal
+    /// also halves how many GETs go at once; successes bring them back one by one. Default 100 ms.
+    ///
+    /// The clients of `object_store` retry refused requests themselves, ten times by default, each
+    /// for its own: give them few (`RetryConfig::max_retries`), so that this is told in time.
+    /// They hide `Retry-After`; where a store's error tells it, it is waited for.
+    #[serde(with = "millis")]
+    pub throttle_pause: Duration,
+    /// The longest that GETs are held back at once. Default 10 s.
+    #[serde(with = "millis")]
+    pub max_throttle_pause: Duration,
+    /// Whether, and when, a GET that is slow to begin is sent a second time; the one that is
+    /// answered first is read and the other dropped. Default none, for each such GET is paid for.
+    pub hedge: Option<HedgeSettings>,
 }
 
 impl Default for StoreSettings {
@@ -74,6 +92,9 @@ impl Default for StoreSettings {
             read_timeout: Duration::from_secs(5),
             max_attempts: 4,
             retry_pause: Duration::from_millis(50),
+            throttle_pause: Duration::from_millis(100),
+            max_throttle_pause: Duration::from_secs(10),
+            hedge: None,
         }
     }
 }
@@ -139,6 +160,24 @@ impl StoreSettings {
         self
     }
 
+    /// Sets [`throttle_pause`](Self::throttle_pause).
+    pub fn with_throttle_pause(mut self, pause: Duration) -> Self {
+        self.throttle_pause = pause;
+        self
+    }
+
+    /// Sets [`max_throttle_pause`](Self::max_throttle_pause).
+    pub fn with_max_throttle_pause(mut self, pause: Duration) -> Self {
+        self.max_throttle_pause = pause;
+        self
+    }
+
+    /// Sets [`hedge`](Self::hedge).
+    pub fn with_hedge(mut self, hedge: HedgeSettings) -> Self {
+        self.hedge = Some(hedge);
+        self
+    }
+
     /// What is wrong with these settings, one line each; empty when they can be used.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -155,6 +194,11 @@ impl StoreSettings {
         at_least_one("max_attempts", u64::from(self.max_attempts));
         at_least_one("get_deadline", self.get_deadline.as_millis() as u64);
         at_least_one("read_timeout", self.read_timeout.as_millis() as u64);
+        at_least_one("throttle_pause", self.throttle_pause.as_millis() as u64);
+        if self.max_throttle_pause < self.throttle_pause {
+            problems.push("store.max_throttle_pause is below store.throttle_pause".to_owned());
+        }
+        problems.extend(self.hedge.iter().flat_map(HedgeSettings::problems));
         problems
     }
 }

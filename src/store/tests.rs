@@ -9,9 +9,10 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::time::Instant;
 
 use super::{
-    Fetcher, ObjectHandle, ObjectVersion, Priority, Request, SimulatedSettings, SimulatedStore,
-    StoreSettings, TrafficCounter,
+    Fetcher, GetOutcome, HedgeSettings, ObjectHandle, ObjectVersion, Priority, Request,
+    SimulatedSettings, SimulatedStore, StoreSettings, TrafficCounter,
 };
+use crate::error::ErrorKind;
 
 /// A fetcher over one object of `size` bytes.
 struct Rig {
@@ -62,7 +63,8 @@ async fn pieces_land_side_by_side_in_one_buffer() {
             .with_max_pieces(pieces)
             .with_max_attempts(20);
         let rig = Rig::new(simulated, settings, SIZE).await;
-        let batches = rig.fetcher.coalescing().batches(vec![0..SIZE], |_| false);
+        let whole = std::iter::once(0..SIZE).collect();
+        let batches = rig.fetcher.coalescing().batches(whole, |_| false);
         assert_eq!(batches.len(), 1);
         assert_eq!(batches[0].gets, u64::from(pieces));
         let traffic = TrafficCounter::default().traced();
@@ -139,4 +141,118 @@ async fn small_gets_go_first_and_what_is_joined_before_what_is_prefetched() {
     sent.sort_by_key(|get| get.sent_us);
     let order: Vec<u64> = sent.iter().map(|get| get.bytes).collect();
     assert_eq!(order, [9, 2000, 500_000, 1000, 3000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_is_asked_less_and_less() {
+    let simulated = SimulatedSettings {
+        error: 1.0,
+        ..steady()
+    };
+    let settings = StoreSettings::default().with_max_attempts(1000);
+    let rig = Rig::new(simulated, settings, 1_000).await;
+    let traffic = TrafficCounter::default();
+    let gets = (0..500).map(|_| rig.fetcher.get_range(&rig.object, 0..100, &traffic));
+    let gets = futures_util::future::join_all(gets);
+    let watch = async {
+        let mut before = 0;
+        let mut a_second = Vec::new();
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            a_second.push(rig.store.requests() - before);
+            before = rig.store.requests();
+        }
+        a_second
+    };
+    let a_second = tokio::select! {
+        _ = gets => panic!("nothing succeeds, and deadlines are longer"),
+        a_second = watch => a_second,
+    };
+    // All slots at first, then halves of them, ever later.
+    assert!((64..64 * 2).contains(&a_second[0]), "{a_second:?}");
+    let late: u64 = a_second[10..].iter().sum();
+    assert!(late <= 4, "{a_second:?}");
+    assert_eq!(rig.fetcher.refusals(), rig.store.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_that_is_held_back_still_meets_its_deadline() {
+    let simulated = SimulatedSettings {
+        error: 1.0,
+        ..steady()
+    };
+    let settings = StoreSettings::default()
+        .with_max_attempts(1000)
+        .with_get_deadline(Duration::from_secs(7));
+    let rig = Rig::new(simulated, settings, 1_000).await;
+    let started = Instant::now();
+    let traffic = TrafficCounter::default();
+    let get = rig.fetcher.get_range(&rig.object, 0..100, &traffic);
+    assert_eq!(get.await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(started.elapsed() < Duration::from_millis(7_010));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_some_serves_all_in_the_end() {
+    let simulated = SimulatedSettings {
+        error: 0.05,
+        seed: 3,
+        ..steady()
+    };
+    let settings = StoreSettings::default().with_max_attempts(20);
+    let rig = Rig::new(simulated, settings, 1_000).await;
+    let traffic = TrafficCounter::default();
+    let gets = (0..1000).map(|_| rig.fetcher.get_range(&rig.object, 0..100, &traffic));
+    let started = Instant::now();
+    for got in futures_util::future::join_all(gets).await {
+        assert_eq!(got.unwrap().len(), 100);
+    }
+    assert!(rig.fetcher.refusals() > 20);
+    assert!(
+        started.elapsed() < Duration::from_secs(120),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_gets_are_sent_twice_but_few_of_them() {
+    const GETS: usize = 4000;
+    let simulated = SimulatedSettings {
+        slow: 0.02,
+        seed: 11,
+        ..steady()
+    };
+    let times = async |settings: StoreSettings| {
+        let rig = Rig::new(simulated.clone(), settings, 10_000).await;
+        let traffic = TrafficCounter::default().traced();
+        let mut times = Vec::new();
+        for n in 0..GETS as u64 {
+            let started = Instant::now();
+            let range = n..n + 1_000;
+            let body = rig.fetcher.get_range(&rig.object, range, &traffic).await;
+            assert!(
+                body.unwrap()
+                    .iter()
+                    .zip(n..)
+                    .all(|(&byte, at)| byte == byte_at(at))
+            );
+            times.push(started.elapsed().as_millis());
+        }
+        times.sort_unstable();
+        let lost = traffic
+            .trace()
+            .iter()
+            .filter(|get| get.outcome == GetOutcome::Lost)
+            .count();
+        assert_eq!(traffic.snapshot().gets, GETS as u64 + rig.fetcher.hedged());
+        assert_eq!(lost as u64, rig.fetcher.hedged());
+        (times[GETS * 99 / 100], lost)
+    };
+    let (without, none) = times(StoreSettings::default()).await;
+    assert!((300..303).contains(&without) && none == 0, "{without} ms");
+    let settings = StoreSettings::default().with_hedge(HedgeSettings::default());
+    let (with, lost) = times(settings).await;
+    assert!(with <= 62, "{with} ms");
+    assert!((60..GETS / 20).contains(&lost), "{lost} of {GETS}");
 }

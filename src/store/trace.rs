@@ -44,6 +44,8 @@ pub struct GetTrace {
 pub enum GetOutcome {
     /// It failed, or was given up, and was not tried again.
     Failed,
+    /// It was slow, and another one sent beside it was faster.
+    Lost,
     /// It brought its bytes.
     Ok,
     /// It failed and was tried again.

@@ -58,6 +58,9 @@ pub(crate) struct TrafficCounter {
     request: Request,
     urgency: Arc<Urgency>,
     trace: Option<Arc<Trace>>,
+    /// GETs that wait for their turn, and that are under way, of the whole work.
+    queued: Arc<AtomicU64>,
+    under_way: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +80,8 @@ impl TrafficCounter {
             request: request.clone(),
             urgency: Urgency::new(priority),
             trace: None,
+            queued: Arc::default(),
+            under_way: Arc::default(),
         }
     }
 
@@ -110,6 +115,27 @@ impl TrafficCounter {
 
     pub(crate) fn urgency(&self) -> &Arc<Urgency> {
         &self.urgency
+    }
+
+    /// A GET waits for its turn, until what this answers with is dropped.
+    pub(super) fn queued(&self) -> Gauged {
+        Gauged::new(&self.queued)
+    }
+
+    /// A GET is under way, until what this answers with is dropped.
+    pub(super) fn under_way(&self) -> Gauged {
+        Gauged::new(&self.under_way)
+    }
+
+    /// What the work waits for now.
+    pub(crate) fn waits_for(&self) -> String {
+        let queued = self.queued.load(Ordering::Relaxed);
+        let under_way = self.under_way.load(Ordering::Relaxed);
+        let round = self.rounds() + 1;
+        match queued + under_way {
+            0 => format!("it was computing, or waited for others, before round {round}"),
+            _ => format!("in round {round}, {under_way} GETs were under way and {queued} queued"),
+        }
     }
 
     pub(super) fn request(&self) -> &Request {
@@ -174,6 +200,22 @@ impl TrafficCounter {
             bytes: self.counts.bytes.load(Ordering::Relaxed),
             rounds: self.counts.rounds.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// One more, for as long as it lives.
+pub(super) struct Gauged(Arc<AtomicU64>);
+
+impl Gauged {
+    fn new(gauge: &Arc<AtomicU64>) -> Self {
+        gauge.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(gauge))
+    }
+}
+
+impl Drop for Gauged {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

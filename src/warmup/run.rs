@@ -1,9 +1,11 @@
 //! What a warmup does.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::try_join;
+use tokio::time::sleep_until;
 
 use super::task::{Finished, Noted, Warmed};
 use super::warmer::Warmer;
@@ -13,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Depth, PlanEntry, Resolution, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
-use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter};
+use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter, in_time};
 
 impl Warmer {
     pub(super) async fn run(
@@ -23,7 +25,7 @@ impl Warmer {
         span: tracing::Span,
         traffic: TrafficCounter,
     ) -> Finished {
-        let finished = self.run_once(&address, &work, &traffic).await;
+        let finished = self.run_in_time(&address, &work, &traffic).await;
         let finished = self.forget_if_changed(&address, finished).await;
         match &finished {
             Ok(warmed) => {
@@ -40,6 +42,26 @@ impl Warmer {
             }
         }
         finished
+    }
+
+    async fn run_in_time(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+        traffic: &TrafficCounter,
+    ) -> Finished {
+        let patience = self.settings().warmup_deadline;
+        let mut run = pin!(self.run_once(address, work, traffic));
+        tokio::select! {
+            biased;
+            finished = &mut run => finished,
+            () = sleep_until(in_time(patience)) => {
+                // It is still there to be asked.
+                let what = traffic.waits_for();
+                let message = format!("warming {address} took longer than {patience:?}: {what}");
+                Err(Error::new(ErrorKind::Timeout, message))
+            }
+        }
     }
 
     async fn run_once(

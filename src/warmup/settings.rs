@@ -50,6 +50,12 @@ pub struct WarmerSettings {
     /// [`Warmup::trace`](crate::Warmup::trace). Default false: it takes about 200 bytes a GET for
     /// as long as the warmup is held, and a lock for a moment at the end of each GET.
     pub trace: bool,
+    /// How long a warmup may take, opening included, before it fails with
+    /// [`Timeout`](crate::ErrorKind::Timeout). What has arrived stays cached. Default 5 min, in
+    /// milliseconds in settings files: longer than anybody waits, so that only what is stuck, or
+    /// prefetched behind too much else, is given up.
+    #[serde(with = "millis")]
+    pub warmup_deadline: Duration,
 }
 
 impl Default for WarmerSettings {
@@ -64,6 +70,7 @@ impl Default for WarmerSettings {
             join_deadline: Duration::from_secs(30),
             linger: Duration::from_secs(30),
             trace: false,
+            warmup_deadline: Duration::from_secs(300),
         }
     }
 }
@@ -123,6 +130,12 @@ impl WarmerSettings {
         self
     }
 
+    /// Sets [`warmup_deadline`](Self::warmup_deadline).
+    pub fn with_warmup_deadline(mut self, deadline: Duration) -> Self {
+        self.warmup_deadline = deadline;
+        self
+    }
+
     /// Checks everything at once.
     ///
     /// # Errors
@@ -138,6 +151,9 @@ impl WarmerSettings {
         }
         if self.aggregation_bytes == 0 {
             problems.push("aggregation_bytes is 0: nothing could be aggregated".to_owned());
+        }
+        if self.warmup_deadline.is_zero() {
+            problems.push("warmup_deadline is 0: no warmup could end".to_owned());
         }
         if self.linger > Duration::from_secs(86_400 * 365) {
             problems.push("linger is over a year: warmups are kept for seconds".to_owned());

@@ -9,12 +9,20 @@ pub struct Statistics {
     pub gets: u64,
     /// Bytes of bodies received.
     pub bytes: u64,
+    /// Requests that the store refused because it was asked too much.
+    pub throttled: u64,
+    /// Requests sent beside one that was slow to begin; none unless
+    /// [`hedge`](crate::StoreSettings::hedge) is set.
+    pub hedges: u64,
     /// How long the store takes to the first byte of an answer, in microseconds: a moving average,
     /// which starts at 30 ms.
     pub time_to_first_byte_us: u64,
     /// How many bytes a second one connection to the store brings: a moving average, which starts
     /// at 90 MB/s and learns from bodies of at least 64 KiB.
     pub bandwidth: u64,
+    /// The longest gap between two ranges that one GET may bring along, in bytes, as things stand:
+    /// see [`merge_gap_bytes`](crate::StoreSettings::merge_gap_bytes).
+    pub merge_gap_bytes: u64,
     /// Bytes of cached extents.
     pub cached_bytes: u64,
     /// Number of cached extents.

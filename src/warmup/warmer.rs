@@ -233,8 +233,11 @@ impl Warmer {
         Statistics {
             gets,
             bytes,
+            throttled: cache.fetcher().refusals(),
+            hedges: cache.fetcher().hedged(),
             time_to_first_byte_us: estimate.first_byte().as_micros() as u64,
             bandwidth: estimate.bytes_per_second() as u64,
+            merge_gap_bytes: cache.fetcher().coalescing().gap,
             cached_bytes: cache.cached_bytes(),
             cached_extents: cache.cached_extents(),
             capacity_bytes: cache.capacity_bytes(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarm::{Outcome, SplitAddress, Warmer, WarmerSettings};
+use forewarm::{ErrorKind, Outcome, SplitAddress, Warmer, WarmerSettings};
 use serde_json::json;
 
 use crate::fixture::{index, key, put, request, settings, warmer};
@@ -185,4 +185,27 @@ async fn dropping_a_search_gives_up_its_warmup() {
     settle(&warmer).await;
     assert_eq!(store.begun(), begun + 1);
     assert_eq!(warmer.statistics().warmups, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warmup_past_its_deadline_fails_and_can_be_tried_again() {
+    let store = TestStore::in_memory();
+    let split = put(store.as_ref(), "a.split", &index(1, 400, 0)).await;
+    // Paused time runs ahead while the pool works, so it is the opening that takes too long.
+    let settings = settings().with_warmup_deadline(Duration::from_secs(2));
+    let warmer = warmer(store.clone(), settings);
+    store.close();
+    let warmup = warmer.warm(&split, &many_keys());
+    let Outcome::Failed(error) = warmup.join(LONG).await else {
+        panic!("no GET was let through");
+    };
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(
+        error.to_string(),
+        "warming a.split took longer than 2s: in round 1, 1 GETs were under way and 0 queued"
+    );
+    store.open();
+    tokio::time::resume();
+    let again = warmer.warm(&split, &many_keys());
+    assert!(again.join(LONG).await.is_warm());
 }
