@@ -30,7 +30,6 @@ pub(crate) struct Chart {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    name: &'static str,
     title: &'static str,
     kind: &'static str,
     y: f64,
@@ -81,38 +80,8 @@ impl Chart {
             Scale::linear(largest, WIDTH)
         };
         let place = |value: f64| rounded(LABELS + scale.x(value));
-        let rows = values.iter().enumerate().map(|(row, value)| {
-            let Spread {
-                p10,
-                median,
-                p90,
-                most,
-            } = value.spread;
-            let spread = value.spreads;
-            Row {
-                name: value.way.name(),
-                title: value.way.title(),
-                kind: kind(value.way),
-                y: rounded(8.0 + ROW * row as f64),
-                x: place(median),
-                low: place(p10),
-                high: place(p90),
-                most: place(most),
-                spread,
-                label: write(median),
-                tooltip: match spread {
-                    true => format!(
-                        "{}: median {}, p10 {}, p90 {}, worst {}",
-                        value.way.title(),
-                        write(median),
-                        write(p10),
-                        write(p90),
-                        write(most)
-                    ),
-                    false => format!("{}: {}", value.way.title(), write(median)),
-                },
-            }
-        });
+        let rows = values.iter().enumerate();
+        let rows = rows.map(|(number, value)| row(number, value, &place, &write));
         let rows: Vec<Row> = rows.collect();
         let words: Vec<String> = rows.iter().map(|row| row.tooltip.clone()).collect();
         Self {
@@ -133,6 +102,44 @@ impl Chart {
                 })
                 .collect(),
         }
+    }
+}
+
+fn row(
+    number: usize,
+    value: &Value,
+    place: &impl Fn(f64) -> f64,
+    write: &impl Fn(f64) -> String,
+) -> Row {
+    let Spread {
+        p10,
+        median,
+        p90,
+        most,
+    } = value.spread;
+    let title = value.way.title();
+    let tooltip = if value.spreads {
+        format!(
+            "{title}: median {}, p10 {}, p90 {}, worst {}",
+            write(median),
+            write(p10),
+            write(p90),
+            write(most)
+        )
+    } else {
+        format!("{title}: {}", write(median))
+    };
+    Row {
+        title,
+        kind: kind(value.way),
+        y: rounded(8.0 + ROW * number as f64),
+        x: place(median),
+        low: place(p10),
+        high: place(p90),
+        most: place(most),
+        spread: value.spreads,
+        label: write(median),
+        tooltip,
     }
 }
 
