@@ -123,14 +123,14 @@ fn measure(
 /// What a search begins with.
 enum Asked {
     Body(String),
-    Parsed(SearchRequest),
+    Parsed(Box<SearchRequest>),
 }
 
 impl Asked {
     fn new(request: &SearchRequest) -> Outcome<Self> {
         Ok(match std::env::var_os("FOREWARM_BENCH_PARSED") {
             None => Self::Body(request.to_value()?.to_string()),
-            Some(_) => Self::Parsed(request.clone()),
+            Some(_) => Self::Parsed(Box::new(request.clone())),
         })
     }
 
@@ -140,7 +140,7 @@ impl Asked {
             Self::Body(body) => SearchRequest::from_json(body)?,
             Self::Parsed(request) => {
                 let size = request.hits_wanted();
-                request.clone().size(size)
+                SearchRequest::clone(request).size(size)
             }
         })
     }
