@@ -4,6 +4,7 @@
 mod busy;
 mod job;
 mod jobs;
+#[expect(clippy::module_inception, reason = "the noun of this room")]
 mod manager;
 mod settings;
 mod statistics;
