@@ -24,6 +24,8 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::in_time;
+
 /// The name under which errors of this store appear.
 const STORE: &str = "Simulated";
 
@@ -214,7 +216,13 @@ impl SimulatedStore {
         sleep(delay).await;
     }
 
-    fn body(&self, bytes: Bytes, fault: Option<Fault>) -> BoxStream<'static, Result<Bytes>> {
+    /// The body of an answer whose first byte was due at `started`.
+    fn body(
+        &self,
+        bytes: Bytes,
+        fault: Option<Fault>,
+        started: Instant,
+    ) -> BoxStream<'static, Result<Bytes>> {
         let bandwidth = match fault {
             Some(Fault::Slow) => (self.settings.bytes_per_second / u64::from(SLOW_FACTOR)).max(1),
             _ => self.settings.bytes_per_second,
@@ -226,12 +234,12 @@ impl SimulatedStore {
         let paced = self.settings.bytes_per_second > 0;
         let pieces = pieces(sent, if paced { PIECE_BYTES } else { usize::MAX });
         let counter = Arc::clone(&self.bytes);
-        let started = Instant::now();
         let body = stream::iter(pieces).then(move |(end, piece)| {
             let counter = Arc::clone(&counter);
             async move {
                 if paced {
-                    // Measured from the start of the body, so that timer errors do not add up.
+                    // Measured from when the first byte was due, so that timer errors do not add
+                    // up.
                     let due = Duration::from_secs_f64(end as f64 / bandwidth as f64);
                     sleep(due.saturating_sub(started.elapsed())).await;
                 }
@@ -306,7 +314,9 @@ impl ObjectStore for SimulatedStore {
         let head = options.head;
         let started = Instant::now();
         let answer = read(self.inner.as_ref(), location, options).await;
-        sleep(delay.saturating_sub(started.elapsed())).await;
+        let early = delay.saturating_sub(started.elapsed());
+        let due = in_time(early);
+        sleep(early).await;
         if fault == Some(Fault::Error) {
             let source = std::io::Error::other("503 SlowDown: please reduce your request rate");
             return Err(object_store::Error::Generic {
@@ -316,7 +326,7 @@ impl ObjectStore for SimulatedStore {
         }
         let (mut result, bytes) = answer?;
         if !head {
-            result.payload = GetResultPayload::Stream(self.body(bytes, fault));
+            result.payload = GetResultPayload::Stream(self.body(bytes, fault, due));
         }
         Ok(result)
     }
