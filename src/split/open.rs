@@ -299,8 +299,9 @@ impl Opener {
                 }
                 FooterParse::NeedMore { from } => {
                     self.check_fits(object.size() - from, what)?;
+                    let more = fetcher.get_range(&object, from..start, traffic).await;
                     traffic.count_round();
-                    bytes = fetcher.get_range(&object, from..start, traffic).await?;
+                    bytes = more?;
                     bytes.extend_from_slice(&tail);
                     start = from;
                 }
