@@ -18,6 +18,7 @@ mod layout;
 mod meta;
 mod open;
 mod pack;
+mod readers;
 mod recording;
 mod resident;
 #[expect(clippy::module_inception, reason = "the noun of this room")]

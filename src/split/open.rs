@@ -6,29 +6,21 @@
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use object_store::path::Path as ObjectPath;
 use rayon::ThreadPool;
-use tantivy::directory::error::OpenReadError;
-use tantivy::directory::{CompositeFile, Directory, OwnedBytes};
-use tantivy::index::SegmentComponent;
-use tantivy::schema::Schema;
+use tantivy::directory::OwnedBytes;
 use tantivy::tokenizer::TokenizerManager;
-use tantivy::{Index, ReloadPolicy};
 use tracing::Instrument;
 
-use super::split::{Readers, SchemaKey, SegmentFiles};
-use super::{
-    FileFooter, FileGuard, Footer, FooterParse, HotBytes, MetaSummary, Split, SplitAddress,
-    check_segment,
-};
+use super::readers::{broken, open_readers};
+use super::split::Readers;
+use super::{FileFooter, Footer, FooterParse, HotBytes, Split, SplitAddress};
 use crate::cache::{ExtentCache, LeaseBuilder};
-use crate::directory::{Probe, ReadScope, SplitDirectory, SplitFiles};
+use crate::directory::{Probe, ReadScope, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Fingerprint;
 use crate::pool;
 use crate::store::{ObjectHandle, Tail, TrafficCounter, normalise};
 
@@ -38,9 +30,6 @@ const MAX_OPEN_ROUNDS: usize = 1024;
 
 /// A footer is found in two reads, or in three when the first tail did not even hold its lengths.
 const MAX_FOOTER_READS: usize = 4;
-
-/// Decompressed document store blocks that a segment keeps, of 16 KiB by default.
-const STORE_CACHE_BLOCKS: usize = 4;
 
 /// A guess never exceeds this, whatever was seen in a folder.
 const MAX_GUESS_BYTES: u64 = 4 << 20;
@@ -422,109 +411,4 @@ fn folder(path: &ObjectPath) -> &str {
     path.as_ref()
         .rsplit_once('/')
         .map_or("", |(folder, _)| folder)
-}
-
-/// A reader that panicked at open met bytes that are not an index.
-fn broken(files: &SplitFiles, error: Error) -> Error {
-    Error::with_source(
-        ErrorKind::Corrupt,
-        format!(
-            "{}: the index in the split cannot be opened",
-            files.extents().object()
-        ),
-        error,
-    )
-}
-
-fn open_readers(files: &Arc<SplitFiles>, tokenizers: Tokenizers) -> Result<Readers> {
-    let directory = SplitDirectory::new(Arc::clone(files));
-    open_over(directory, files, tokenizers, |guards| files.guard(guards))
-}
-
-/// Opens tantivy's readers over `directory`, which holds `files`. What is found out about reads
-/// that want checking is told to `guard` before they are made.
-pub(super) fn open_over(
-    directory: impl Directory,
-    files: &SplitFiles,
-    tokenizers: Tokenizers,
-    guard: impl FnOnce(Vec<(String, FileGuard)>),
-) -> Result<Readers> {
-    let failed = |error: tantivy::TantivyError| match error {
-        tantivy::TantivyError::IncompatibleIndex(_) => Error::with_source(
-            ErrorKind::Unsupported,
-            format!(
-                "{}: written in an index format this tantivy does not read",
-                what(files)
-            ),
-            error,
-        ),
-        error => Error::with_source(
-            ErrorKind::Corrupt,
-            format!("{}: the index in the split cannot be opened", what(files)),
-            error,
-        ),
-    };
-    let meta = directory
-        .atomic_read(Path::new("meta.json"))
-        .map_err(|error| {
-            Error::with_source(
-                ErrorKind::Corrupt,
-                format!("{}/meta.json cannot be read", what(files)),
-                error,
-            )
-        })?;
-    MetaSummary::parse(&meta, files.ranges(), &what(files))?;
-    let mut index = Index::open(directory).map_err(failed)?;
-    index.set_tokenizers(tokenizers.indexed);
-    index.set_fast_field_tokenizers(tokenizers.fast);
-    let mut guards = Vec::new();
-    for segment in index.searchable_segments().map_err(failed)? {
-        guards.extend(check_segment(&segment, &what(files))?);
-    }
-    guard(guards);
-    let searcher = index
-        .reader_builder()
-        .reload_policy(ReloadPolicy::Manual)
-        .doc_store_cache_num_blocks(0)
-        .try_into()
-        .map_err(failed)?
-        .searcher();
-    let segments = searcher
-        .segment_readers()
-        .iter()
-        .map(|reader| {
-            let open = |component| match reader.open_read(component) {
-                Ok(file) => CompositeFile::open(&file).map_err(Into::into),
-                Err(OpenReadError::FileDoesNotExist(_)) => Ok(CompositeFile::empty()),
-                Err(error) => Err(tantivy::TantivyError::from(error)),
-            };
-            Ok(SegmentFiles {
-                terms: open(SegmentComponent::Terms)?,
-                openings: Mutex::default(),
-                postings: open(SegmentComponent::Postings)?,
-                positions: open(SegmentComponent::Positions)?,
-                store: reader.get_store_reader(STORE_CACHE_BLOCKS)?,
-            })
-        })
-        .collect::<tantivy::Result<_>>()
-        .map_err(failed)?;
-    let schema_key = schema_key(&index.schema(), files)?;
-    Ok(Readers {
-        index,
-        searcher,
-        segments,
-        schema_key,
-    })
-}
-
-fn schema_key(schema: &Schema, files: &SplitFiles) -> Result<SchemaKey> {
-    let written = serde_json::to_value(schema).map_err(|error| {
-        let message = format!("{}: the schema cannot be written", what(files));
-        Error::with_source(ErrorKind::Corrupt, message, error)
-    })?;
-    Ok(Fingerprint::of(&written))
-}
-
-pub(super) fn what(files: &SplitFiles) -> String {
-    files.extents().object().to_string()
 }

@@ -8,7 +8,8 @@ use futures_util::future::try_join_all;
 use tantivy::directory::{Directory, RamDirectory};
 
 use super::Split;
-use super::open::{Opener, open_over, what};
+use super::open::Opener;
+use super::readers::{open_over, what};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool;
 use crate::store::TrafficCounter;
