@@ -24,7 +24,7 @@ pub(crate) use self::args::BenchArgs;
 pub(crate) use self::figures::Spread;
 use self::forget::Forget;
 pub(crate) use self::measured::{Measured, Setting};
-pub(crate) use self::summary::{Summary, ratio, time};
+pub(crate) use self::summary::{Summary, time};
 use self::targets::Target;
 use self::track::{Body, Conditions, Track};
 pub(crate) use self::ways::Way;

@@ -127,20 +127,8 @@ fn print_run(session: &Session, run: &Run) -> Outcome {
     ];
     let mut table = table::table(&columns);
     for way in &run.ways {
-        table.add_row([
-            way.way.title().to_owned(),
-            way.served.to_string(),
-            time(way.time_us.map(|spread| spread.median)),
-            time(way.time_us.map(|spread| spread.p90)),
-            time(way.repeated_us.map(|spread| spread.median)),
-            format!("{:.1}", way.gets),
-            units::bytes(way.bytes as u64),
-            format!("{:.1}", way.rounds),
-            format!("{:.1}", way.late_reads),
-            units::bytes(way.memory.max(0.0) as u64),
-            ratio(way.to_ideal),
-            ratio(way.to_forget),
-        ]);
+        let title = way.way.title().to_owned();
+        table.add_row([title].into_iter().chain(way.cells()));
     }
     session.print(table::text(&table))?;
     session.print(
@@ -167,6 +155,25 @@ fn print_run(session: &Session, run: &Run) -> Outcome {
     Ok(())
 }
 
+impl Summary {
+    /// Its figures as they are shown, in the order of the columns after its title.
+    pub(crate) fn cells(&self) -> Vec<String> {
+        vec![
+            self.served.to_string(),
+            time(self.time_us.map(|spread| spread.median)),
+            time(self.time_us.map(|spread| spread.p90)),
+            time(self.repeated_us.map(|spread| spread.median)),
+            format!("{:.1}", self.gets),
+            units::bytes(self.bytes as u64),
+            format!("{:.1}", self.rounds),
+            format!("{:.1}", self.late_reads),
+            units::bytes(self.memory.max(0.0) as u64),
+            ratio(self.to_ideal),
+            ratio(self.to_forget),
+        ]
+    }
+}
+
 pub(crate) fn time(micros: Option<f64>) -> String {
     match micros {
         Some(micros) if micros.is_finite() => {
@@ -176,7 +183,7 @@ pub(crate) fn time(micros: Option<f64>) -> String {
     }
 }
 
-pub(crate) fn ratio(ratio: f64) -> String {
+fn ratio(ratio: f64) -> String {
     match ratio {
         ratio if !ratio.is_finite() => "-".to_owned(),
         ratio if ratio >= 100.0 => format!("{ratio:.0}"),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::bars::{Chart, Value};
 pub(crate) use self::places::Places;
 pub(crate) use self::waterfall::Waterfall;
-use crate::bench::{Measured, Report, Run, Spread, Summary, Way, ratio, time};
+use crate::bench::{Measured, Report, Run, Spread, Summary, Way, time};
 use crate::failure::{Failure, Outcome};
 use crate::units;
 
@@ -276,19 +276,7 @@ fn way_row(way: &Summary) -> WayRow {
     WayRow {
         title: way.way.title(),
         meaning: way.way.meaning(),
-        cells: vec![
-            way.served.to_string(),
-            time(way.time_us.map(|spread| spread.median)),
-            time(way.time_us.map(|spread| spread.p90)),
-            time(way.repeated_us.map(|spread| spread.median)),
-            format!("{:.1}", way.gets),
-            units::bytes(way.bytes as u64),
-            format!("{:.1}", way.rounds),
-            format!("{:.1}", way.late_reads),
-            units::bytes(way.memory.max(0.0) as u64),
-            ratio(way.to_ideal),
-            ratio(way.to_forget),
-        ],
+        cells: way.cells(),
     }
 }
 
