@@ -3,13 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use moka::sync::Cache;
 use object_store::path::Path;
 
 use super::entry::{DocumentPlan, PlanEntry, PlanSource, SplitPlan};
-use super::store::PlanWriter;
+use super::store::{Clock, PlanWriter};
 use crate::filter::Fingerprint;
 use crate::split::Split;
 use crate::store::normalise;
@@ -31,6 +30,7 @@ const TOUCH_SECONDS: u64 = 3600;
 pub(crate) struct KnownPlans {
     cache: Cache<Key, Arc<PlanEntry>>,
     enabled: bool,
+    clock: Clock,
     /// To where what is remembered is written.
     writer: Option<Arc<PlanWriter>>,
     hits: AtomicU64,
@@ -66,6 +66,7 @@ impl KnownPlans {
         Self {
             cache,
             enabled: bytes > 0,
+            clock: Clock::system(),
             writer,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -85,7 +86,7 @@ impl KnownPlans {
     /// Counts a warmup that replayed a plan, and notes now and then that it is of use, so that a
     /// plan store keeps it.
     pub(crate) fn count_hit(&self, entry: &PlanEntry) {
-        if now().saturating_sub(entry.last_used) >= TOUCH_SECONDS {
+        if self.clock.seconds().saturating_sub(entry.last_used) >= TOUCH_SECONDS {
             self.insert(self.latest(entry));
         }
         self.hits.fetch_add(1, Ordering::Relaxed);
@@ -98,13 +99,13 @@ impl KnownPlans {
         (load(&self.hits), load(&self.misses))
     }
 
-    /// Remembers what a request was found to read in a split; answers what is known now, if
+    /// Remembers what a request was found to read in a split, normalised; answers what is known now, if
     /// anything is.
     pub(crate) fn record(
         &self,
         split: &Split,
         planned: &Planned,
-        search: &[Range<u64>],
+        search: Vec<Range<u64>>,
         hopeless: &[bool],
     ) -> Option<Arc<PlanEntry>> {
         let object = split.files().extents().object();
@@ -112,13 +113,12 @@ impl KnownPlans {
         if !self.enabled || !object.is_versioned() {
             return None;
         }
-        let search = normalise(search.to_vec());
         if search.len() > MAX_RANGES {
             return None;
         }
         let known = self.find(split.path(), planned);
         let known = known.filter(|entry| entry.plan.version == *object.version());
-        let now = now();
+        let now = self.clock.seconds();
         let entry = PlanEntry {
             split: split.path().clone(),
             fingerprint: planned.fingerprint,
@@ -226,7 +226,7 @@ impl KnownPlans {
     }
 
     fn insert(&self, mut entry: PlanEntry) -> Arc<PlanEntry> {
-        entry.last_used = now();
+        entry.last_used = self.clock.seconds();
         let entry = Arc::new(entry);
         self.cache.insert(key(&entry), Arc::clone(&entry));
         if let Some(writer) = &self.writer {
@@ -245,10 +245,4 @@ fn key(entry: &PlanEntry) -> Key {
 
 fn bytes_of(ranges: &[Range<u64>]) -> u64 {
     ranges.iter().map(|range| range.end - range.start).sum()
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }

@@ -192,7 +192,7 @@ impl Warmer {
         let planned = work.planned(&self.settings().expansion);
         let plan = planned.and_then(|planned| {
             let plans = &self.inner.planner.plans;
-            plans.record(&split, planned, &ranges, &findings.hopeless)
+            plans.record(&split, planned, ranges, &findings.hopeless)
         });
         Ok(Arc::new(Warmed {
             split,
