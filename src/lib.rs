@@ -104,6 +104,7 @@
 #![warn(missing_docs, clippy::unwrap_used)]
 
 mod cache;
+mod clock;
 mod directory;
 mod error;
 mod filter;

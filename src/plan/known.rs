@@ -8,7 +8,8 @@ use moka::sync::Cache;
 use object_store::path::Path;
 
 use super::entry::{DocumentPlan, PlanEntry, PlanSource, SplitPlan};
-use super::store::{Clock, PlanWriter};
+use super::store::PlanWriter;
+use crate::clock::Clock;
 use crate::filter::Fingerprint;
 use crate::split::Split;
 use crate::store::normalise;

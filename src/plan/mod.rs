@@ -34,5 +34,5 @@ pub use explanation::{ComponentCost, Explanation};
 pub(crate) use known::{KnownPlans, Planned};
 pub(crate) use progress::is_proven_empty;
 pub(crate) use resolve::{Depth, Planner, Resolution, resolve};
-pub(crate) use store::{Clock, PlanWriter};
+pub(crate) use store::PlanWriter;
 pub use store::{DirectoryPlans, ObjectPlans, PlanBatch, PlanStore, PlanStoreSettings};

@@ -11,8 +11,9 @@ use super::registry::Registry;
 use super::settings::WarmerSettings;
 use super::warmer::{Inner, Warmer};
 use crate::cache::ExtentCache;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Absences, Clock, KnownPlans, PlanStore, PlanWriter, Planner};
+use crate::plan::{Absences, KnownPlans, PlanStore, PlanWriter, Planner};
 use crate::split::{Opener, Tokenizers};
 use crate::store::Fetcher;
 

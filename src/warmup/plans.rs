@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::warmer::Warmer;
+use crate::clock::Clock;
 use crate::error::Result;
-use crate::plan::Clock;
 use crate::pool;
 
 /// What was loaded from a plan store. See [`WarmerBuilder::plan_store`](crate::WarmerBuilder::plan_store).

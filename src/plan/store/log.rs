@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 
 use super::batch::{PlanBatch, Union};
-use super::clock::Clock;
 use super::codec::{self, Encoded};
 use super::packs::{Listed, PackName, Packs};
 use super::settings::PlanStoreSettings;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Packs read, or removed, at once.

@@ -9,7 +9,6 @@
 //! Whatever cannot be read is passed over with a warning, for plans only save time.
 
 mod batch;
-mod clock;
 pub(crate) mod codec;
 mod directory;
 mod envelope;
@@ -29,7 +28,6 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use batch::PlanBatch;
-pub(crate) use clock::Clock;
 pub use directory::DirectoryPlans;
 pub use object::ObjectPlans;
 pub use settings::PlanStoreSettings;

@@ -16,9 +16,9 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::PlanStore;
-use super::clock::Clock;
 use super::pending::{Pending, Row, batch_of};
 use super::settings::PlanStoreSettings;
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::plan::absences::Absence;
 use crate::plan::{AbsenceEntry, PlanEntry};

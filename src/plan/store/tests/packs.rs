@@ -12,8 +12,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::rows::{absence, batch, plan};
 use super::warnings::Warnings;
+use crate::clock::Clock;
 use crate::plan::store::packs::PackName;
-use crate::plan::store::{Clock, PlanBatch, PlanStore, codec};
+use crate::plan::store::{PlanBatch, PlanStore, codec};
 use crate::{DirectoryPlans, ObjectPlans, PlanStoreSettings, SimulatedSettings, SimulatedStore};
 
 /// About now: files tell by the clock of the system when they were written.

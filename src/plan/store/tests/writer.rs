@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{advance, sleep};
 
 use super::rows::{absence, plan};
+use crate::clock::Clock;
 use crate::plan::KnownPlans;
-use crate::plan::store::{Clock, PlanBatch, PlanStore, PlanWriter};
+use crate::plan::store::{PlanBatch, PlanStore, PlanWriter};
 use crate::{Error, ErrorKind, PlanStoreSettings, Result};
 
 const INTERVAL: Duration = Duration::from_secs(5);
