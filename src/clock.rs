@@ -14,9 +14,14 @@ impl Clock {
         Self(Arc::new(SystemTime::now))
     }
 
-    #[cfg(test)]
+    /// The time as `now` tells it.
     pub(crate) fn from_fn(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.0)()
     }
 
     /// Seconds since 1970.
@@ -26,7 +31,7 @@ impl Clock {
 
     /// Milliseconds since 1970; 0 before.
     pub(crate) fn millis(&self) -> u64 {
-        let since = (self.0)().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -144,8 +144,10 @@ pub use filter::{
     ZeroTermsQuery,
 };
 pub use manager::{
-    JobHandle, JobId, JobItem, JobState, JobStatus, Manager, ManagerSettings, ManagerSnapshot,
-    ShutdownReport, SourceStatistics, WaitBucket,
+    Event, HeatSettings, HotPair, HotRequest, JobHandle, JobId, JobItem, JobState, JobStatus,
+    Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot, ShutdownReport, SourceStatistics,
+    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
+    TriggerStatus, WaitBucket, Wanted,
 };
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use object_store::path::Path;
 use tokio::runtime::Handle;
 
 use super::budget::{Budget, Reservation};
@@ -93,6 +94,24 @@ impl ExtentCache {
 
     pub(crate) fn capacity_bytes(&self) -> u64 {
         self.0.capacity
+    }
+
+    /// Drops all cached extents of the object at `path`, in each version; what is leased stays with
+    /// its leases.
+    pub(crate) fn forget(&self, path: &Path) {
+        // Held until no lock is: shelves and extents take them when they are dropped.
+        let found: Vec<Arc<Shelf>> = {
+            let shelves = lock(&self.0.shelves);
+            let of_path = shelves.iter().filter(|(key, _)| key.path == *path);
+            of_path.filter_map(|(_, shelf)| shelf.upgrade()).collect()
+        };
+        for shelf in found {
+            let starts: Vec<u64> = shelf.lock().extents.keys().copied().collect();
+            for start in starts {
+                self.discard(shelf.id(), start);
+            }
+        }
+        self.0.moka.run_pending_tasks();
     }
 
     /// Drops all cached extents; what is leased stays with its leases.

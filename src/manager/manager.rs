@@ -2,17 +2,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use object_store::path::Path;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::busy::{Busy, Working};
-use super::job::{Job, JobHandle, JobId, JobStatus, Target};
-use super::jobs::Jobs;
+use super::builder::ManagerBuilder;
+use super::core::{Core, Order};
+use super::event::Event;
+use super::job::{JobHandle, JobId, JobStatus, Target};
 use super::settings::ManagerSettings;
-use super::statistics::{Counters, ManagerSnapshot};
-use crate::error::Result;
+use super::statistics::ManagerSnapshot;
+use super::trigger::{Post, Runner, TriggerHandle};
+use crate::error::{Error, Result};
 use crate::filter::{Fingerprint, SearchRequest};
+use crate::search::{SearchOptions, SearchResponse};
 use crate::split::SplitAddress;
 use crate::store::in_time;
 use crate::warmup::{Outcome, Warmer, Warmth};
@@ -55,12 +59,11 @@ pub struct Manager {
 }
 
 struct Inner {
-    warmer: Warmer,
-    settings: ManagerSettings,
-    enabled: AtomicBool,
-    jobs: Arc<Jobs>,
-    busy: Arc<Busy>,
-    counters: Arc<Counters>,
+    core: Arc<Core>,
+    posts: Vec<Arc<Post>>,
+    /// Whether triggers run, and what tells them to stop; they also do when it is gone.
+    is_started: AtomicBool,
+    stop: watch::Sender<bool>,
 }
 
 /// How a manager ended.
@@ -74,45 +77,141 @@ pub struct ShutdownReport {
 }
 
 impl Manager {
-    /// A manager over `warmer`, switched on if the settings say so. Its jobs run on the warmer's
-    /// runtime.
+    /// A manager over `warmer`, with the triggers that the settings name. Its jobs run on the
+    /// warmer's runtime.
     ///
     /// # Errors
     ///
     /// `InvalidRequest` that names every setting which is wrong.
     pub fn new(warmer: Warmer, settings: ManagerSettings) -> Result<Self> {
-        settings.validate()?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                warmer,
-                enabled: AtomicBool::new(settings.enabled),
-                settings,
-                jobs: Arc::default(),
-                busy: Arc::default(),
-                counters: Arc::default(),
-            }),
-        })
+        Self::builder(warmer).settings(settings).build()
+    }
+
+    /// Begins a manager over `warmer` that is given more than settings.
+    pub fn builder(warmer: Warmer) -> ManagerBuilder {
+        ManagerBuilder::new(warmer)
+    }
+
+    pub(super) fn of(core: Arc<Core>, posts: Vec<Arc<Post>>) -> Self {
+        let inner = Inner {
+            core,
+            posts,
+            is_started: AtomicBool::new(false),
+            stop: watch::channel(false).0,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Starts its triggers. Calling it again does nothing, nor does it after
+    /// [`shutdown`](Self::shutdown) has begun. Jobs, joins and searches need no start.
+    pub fn start(&self) {
+        let inner = &self.inner;
+        if self.is_shutting_down() || inner.is_started.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for post in &inner.posts {
+            let runner = Runner::new(Arc::clone(&inner.core), Arc::clone(post));
+            let stop = inner.stop.subscribe();
+            inner.core.warmer.runtime().spawn(runner.run(stop));
+        }
     }
 
     /// The warmer that fetches and searches.
     pub fn warmer(&self) -> &Warmer {
-        &self.inner.warmer
+        &self.inner.core.warmer
     }
 
-    /// The settings it was built with.
-    pub fn settings(&self) -> &ManagerSettings {
-        &self.inner.settings
+    /// The settings, as they are now.
+    pub fn settings(&self) -> Arc<ManagerSettings> {
+        self.inner.core.settings()
     }
 
     /// Whether it is switched on.
     pub fn is_enabled(&self) -> bool {
-        self.inner.enabled.load(Ordering::Relaxed)
+        self.inner.core.is_enabled()
     }
 
     /// Switches it on or off. What runs goes on; while it is off, what is asked for is left out,
-    /// and searches read as if nobody had asked.
+    /// triggers do nothing, and searches read as if nobody had asked.
     pub fn set_enabled(&self, enabled: bool) {
-        self.inner.enabled.store(enabled, Ordering::Relaxed);
+        self.inner.core.set_enabled(enabled);
+    }
+
+    /// Its triggers.
+    pub fn triggers(&self) -> Vec<TriggerHandle> {
+        let posts = self.inner.posts.iter();
+        posts.map(|post| TriggerHandle(Arc::clone(post))).collect()
+    }
+
+    /// The trigger of that name.
+    pub fn trigger(&self, name: &str) -> Option<TriggerHandle> {
+        let found = self.inner.posts.iter().find(|post| post.name() == name);
+        found.map(|post| TriggerHandle(Arc::clone(post)))
+    }
+
+    /// Tells its triggers what happened.
+    pub fn publish(&self, event: Event) {
+        // Nobody may be listening.
+        let _ = self.inner.core.events.send(event);
+    }
+
+    /// The splits that are served, sorted by path: those that triggers warm requests in.
+    pub fn splits(&self) -> Arc<[SplitAddress]> {
+        self.inner.core.catalog.splits()
+    }
+
+    /// Tells of each change of [`splits`](Self::splits) from now on.
+    pub fn watch_splits(&self) -> watch::Receiver<Arc<[SplitAddress]>> {
+        self.inner.core.catalog.watch()
+    }
+
+    /// From now on these splits are served, too, warm or not.
+    pub fn announce(&self, splits: impl IntoIterator<Item = SplitAddress>) {
+        self.inner.core.catalog.exchange(splits, &[]);
+    }
+
+    /// From now on these splits are not served any more: they are closed, and what is cached of
+    /// them is let go of. Searches under way go on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves some of them open until they are not used.
+    pub async fn retire(&self, paths: &[Path]) {
+        self.inner.core.retire(paths).await;
+    }
+
+    /// Searches splits as [`Warmer::search_with_options`] does, and remembers that it was asked,
+    /// for the triggers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Warmer::search`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Warmer::search`].
+    pub async fn search(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+        options: &SearchOptions,
+    ) -> Result<SearchResponse> {
+        let core = &self.inner.core;
+        let _searching = core.searching();
+        self.note_search(splits, request);
+        core.warmer
+            .search_with_options(splits, request, options)
+            .await
+    }
+
+    /// Remembers that `request` was asked of `splits`: for who searches in another way than by
+    /// [`search`](Self::search). Requests that hold a query of tantivy's leave no trace, for
+    /// nobody could write them down.
+    pub fn note_search(&self, splits: &[SplitAddress], request: &SearchRequest) {
+        let core = &self.inner.core;
+        core.heat.note(splits, request, core.clock.millis());
     }
 
     /// Warms `splits` for a request, in the background, and returns at once. A warmup is shared by
@@ -128,47 +227,12 @@ impl Manager {
             split: split.clone(),
             request: Arc::clone(&request),
         });
-        self.start(PREWARM, targets.collect())
-    }
-
-    /// Starts a job, or finds the one that does the same.
-    fn start(&self, source: &str, targets: Vec<Target>) -> JobHandle {
-        let inner = &self.inner;
-        let (job, is_new) = inner.jobs.find_or_add(source, targets);
-        if !is_new {
-            return JobHandle(job);
-        }
-        let working = match (self.is_enabled(), inner.busy.begin()) {
-            (false, _) => Err("the manager is switched off"),
-            (true, None) => Err("the manager is shutting down"),
-            (true, Some(working)) => Ok(working),
-        };
-        match working {
-            Err(reason) => {
-                job.skip(reason);
-                inner.end(&job);
-            }
-            Ok(working) => {
-                let run = Runner {
-                    warmer: inner.warmer.clone(),
-                    counters: Arc::clone(&inner.counters),
-                    at_once: inner.settings.max_concurrent_warmups,
-                    end: EndJob {
-                        job: Arc::clone(&job),
-                        jobs: Arc::clone(&inner.jobs),
-                        counters: Arc::clone(&inner.counters),
-                        keep: (
-                            inner.settings.finished_jobs,
-                            inner.settings.finished_jobs_for,
-                        ),
-                        _working: working,
-                    },
-                };
-                let runner = inner.warmer.runtime().spawn(run.run());
-                job.run_by(runner.abort_handle());
-            }
-        }
-        JobHandle(job)
+        let core = &self.inner.core;
+        core.start(Order {
+            source: PREWARM.to_owned(),
+            targets: targets.collect(),
+            at_once: core.settings().max_concurrent_warmups,
+        })
     }
 
     /// Joins the warmup of `split` for the request of that fingerprint: before, while or after it
@@ -187,7 +251,7 @@ impl Manager {
         deadline: Duration,
     ) -> Outcome {
         let started = Instant::now();
-        let inner = &self.inner;
+        let inner = &self.inner.core;
         let pending = || inner.jobs.pending(split.path(), fingerprint);
         let warmup = match inner.warmer.find(split, fingerprint) {
             Some(warmup) => Some(warmup),
@@ -206,16 +270,17 @@ impl Manager {
 
     /// Tells how warm each of `splits` is for a request: see [`Warmer::classify`].
     pub fn classify(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmth> {
-        let warmth = self.inner.warmer.classify(splits, request);
-        self.inner.counters.count_classified(&warmth);
+        let core = &self.inner.core;
+        let warmth = core.warmer.classify(splits, request);
+        core.counters.count_classified(&warmth);
         warmth
     }
 
     /// Jobs: those that run, then those that have ended, the oldest first.
     pub fn jobs(&self) -> Vec<JobStatus> {
-        let settings = &self.inner.settings;
-        let jobs = self
-            .inner
+        let core = &self.inner.core;
+        let settings = core.settings();
+        let jobs = core
             .jobs
             .all(settings.finished_jobs, settings.finished_jobs_for);
         jobs.iter().map(|job| job.status()).collect()
@@ -223,54 +288,59 @@ impl Manager {
 
     /// The job of that name, if it runs or is still kept.
     pub fn job(&self, id: JobId) -> Option<JobHandle> {
-        self.inner.jobs.get(id).map(JobHandle)
+        self.inner.core.jobs.get(id).map(JobHandle)
     }
 
     /// What it has done, and what its warmer holds.
     pub fn snapshot(&self) -> ManagerSnapshot {
-        let inner = &self.inner;
-        let running = inner.jobs.running().len();
-        let warmer = inner.warmer.statistics();
-        inner.counters.snapshot(self.is_enabled(), running, warmer)
+        let core = &self.inner.core;
+        let running = core.jobs.running().len();
+        let warmer = core.warmer.statistics();
+        core.counters.snapshot(self.is_enabled(), running, warmer)
     }
 
     /// Counts from zero again. What the warmer counts goes on.
     pub fn reset_statistics(&self) {
-        self.inner.counters.reset();
+        self.inner.core.counters.reset();
     }
 
-    /// Cancels all jobs and empties the warmer: for tests, and before memory is needed elsewhere.
+    /// Cancels all jobs, forgets what was asked and empties the warmer: for tests, and before memory is needed elsewhere.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves some of it in place.
     pub async fn clear_all(&self) {
-        for job in self.inner.jobs.running() {
+        let core = &self.inner.core;
+        for job in core.jobs.running() {
             job.cancel("everything was cleared");
         }
-        self.inner.warmer.clear().await;
+        core.heat.clear();
+        core.warmer.clear().await;
     }
 
-    /// Ends in good order: nothing begins any more, what runs is waited for until `deadline` and
-    /// then given up, and what was learnt is written to the plan store. May be called by several at
-    /// once, and again.
+    /// Ends in good order: nothing begins any more, what runs, ticks of triggers among it, is waited
+    /// for until `deadline` and then given up, and what was learnt is written to the plan store.
+    /// May be called by several at once, and again.
     ///
     /// # Cancel safety
     ///
     /// Nothing begins any more even if the future is dropped.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let inner = &self.inner;
+        let core = &self.inner.core;
         let deadline = in_time(deadline);
-        inner.busy.stop();
+        core.busy.stop();
         let mut report = ShutdownReport::default();
-        if timeout_at(deadline, inner.busy.idle()).await.is_err() {
-            for job in inner.jobs.running() {
+        if timeout_at(deadline, core.busy.idle()).await.is_err() {
+            // Before their jobs: a trigger must not go on with what it wants next.
+            self.inner.stop.send_replace(true);
+            for job in core.jobs.running() {
                 let is_first = job.cancel("the manager was shut down");
                 report.cancelled_jobs += usize::from(is_first);
             }
-            inner.busy.idle().await;
+            core.busy.idle().await;
         }
-        let written = inner.warmer.flush_plans().await;
+        self.inner.stop.send_replace(true);
+        let written = core.warmer.flush_plans().await;
         if let Err(error) = &written {
             tracing::warn!(error = error.chain(), "plans could not be written");
         }
@@ -280,23 +350,33 @@ impl Manager {
 
     /// Whether [`shutdown`](Self::shutdown) has begun.
     pub fn is_shutting_down(&self) -> bool {
-        self.inner.busy.is_stopping()
+        self.inner.core.busy.is_stopping()
     }
-}
 
-impl Inner {
-    fn end(&self, job: &Arc<Job>) {
-        let settings = &self.settings;
-        self.jobs
-            .retire(job, settings.finished_jobs, settings.finished_jobs_for);
-        self.counters.count_job(job.status().state.name());
+    /// Works by other settings from now on.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` that names every setting which is wrong, or which cannot be changed while
+    /// it runs; then nothing is changed.
+    pub fn set_settings(&self, settings: ManagerSettings) -> Result<()> {
+        settings.validate()?;
+        let fixed = settings.fixed_unlike(&self.settings());
+        if !fixed.is_empty() {
+            return Err(Error::invalid(format!(
+                "settings of the manager: {} cannot change while it runs: build another",
+                fixed.join(", ")
+            )));
+        }
+        self.inner.core.set_settings(settings);
+        Ok(())
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.busy.stop();
-        for job in self.jobs.running() {
+        self.core.busy.stop();
+        for job in self.core.jobs.running() {
             job.cancel("the manager is gone");
         }
     }
@@ -305,56 +385,8 @@ impl Drop for Inner {
 impl std::fmt::Debug for Manager {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Manager")
-            .field("settings", &self.inner.settings)
+            .field("settings", &self.settings())
             .field("enabled", &self.is_enabled())
             .finish_non_exhaustive()
-    }
-}
-
-/// Works on one job.
-struct Runner {
-    warmer: Warmer,
-    counters: Arc<Counters>,
-    at_once: usize,
-    end: EndJob,
-}
-
-impl Runner {
-    async fn run(self) {
-        let job = &self.end.job;
-        stream::iter(0..job.targets.len())
-            .for_each_concurrent(self.at_once, |target| self.warm(target))
-            .await;
-    }
-
-    async fn warm(&self, target: usize) {
-        let job = &self.end.job;
-        let Target { split, request } = &job.targets[target];
-        let Some(warmup) = job.begin(target, || self.warmer.warm(split, request)) else {
-            return;
-        };
-        // The warmup has deadlines of its own.
-        let outcome = warmup.join(Duration::MAX).await;
-        self.counters
-            .count_warmup(&job.source, &outcome, warmup.traffic());
-        job.end(target, &outcome);
-    }
-}
-
-/// Ends a job when its runner ends, however that is.
-struct EndJob {
-    job: Arc<Job>,
-    jobs: Arc<Jobs>,
-    counters: Arc<Counters>,
-    keep: (usize, Duration),
-    _working: Working,
-}
-
-impl Drop for EndJob {
-    fn drop(&mut self) {
-        // Nothing is left, unless the runtime went.
-        self.job.cancel("its runtime has shut down");
-        self.jobs.retire(&self.job, self.keep.0, self.keep.1);
-        self.counters.count_job(self.job.status().state.name());
     }
 }

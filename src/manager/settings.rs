@@ -29,6 +29,53 @@ pub struct ManagerSettings {
     /// as long as somebody who is asked about a slow search takes to look.
     #[serde(with = "millis")]
     pub finished_jobs_for: Duration,
+    /// Warmups that all triggers together have under way at once. Default 32: half of the store's
+    /// default of GETs, so that some are free when somebody searches. Those of the trigger with
+    /// the greatest [`priority`](crate::TriggerSettings::priority) go first.
+    pub max_concurrent_trigger_warmups: usize,
+    /// The share of [`lease_bytes`](crate::CacheSettings::lease_bytes) that triggers leave to
+    /// searches (0 to 1): while less is free, they warm nothing. Default 0.25.
+    pub demand_reserve: f64,
+    /// The memory of what was asked.
+    pub heat: HeatSettings,
+}
+
+/// The memory of what was asked lately: what triggers go by.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HeatSettings {
+    /// After how long an access counts half. Default 1 hour, in milliseconds in settings files:
+    /// long enough that a busy hour is remembered over a quiet one, short enough that yesterday's
+    /// incident is not warmed for long.
+    #[serde(with = "millis")]
+    pub half_life: Duration,
+    /// Bytes it may take. Default 16 MiB: some 20,000 pairs of a split and a request, and 2,000
+    /// requests.
+    pub max_bytes: u64,
+}
+
+impl Default for HeatSettings {
+    fn default() -> Self {
+        Self {
+            half_life: Duration::from_secs(3600),
+            max_bytes: 16 << 20,
+        }
+    }
+}
+
+impl HeatSettings {
+    /// Sets [`half_life`](Self::half_life).
+    pub fn with_half_life(mut self, half_life: Duration) -> Self {
+        self.half_life = half_life;
+        self
+    }
+
+    /// Sets [`max_bytes`](Self::max_bytes).
+    pub fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
 }
 
 impl Default for ManagerSettings {
@@ -38,6 +85,9 @@ impl Default for ManagerSettings {
             max_concurrent_warmups: 64,
             finished_jobs: 256,
             finished_jobs_for: Duration::from_secs(600),
+            max_concurrent_trigger_warmups: 32,
+            demand_reserve: 0.25,
+            heat: HeatSettings::default(),
         }
     }
 }
@@ -67,16 +117,31 @@ impl ManagerSettings {
         self
     }
 
+    /// Sets [`max_concurrent_trigger_warmups`](Self::max_concurrent_trigger_warmups).
+    pub fn with_max_concurrent_trigger_warmups(mut self, warmups: usize) -> Self {
+        self.max_concurrent_trigger_warmups = warmups;
+        self
+    }
+
+    /// Sets [`demand_reserve`](Self::demand_reserve).
+    pub fn with_demand_reserve(mut self, share: f64) -> Self {
+        self.demand_reserve = share;
+        self
+    }
+
+    /// Sets [`heat`](Self::heat).
+    pub fn with_heat(mut self, heat: HeatSettings) -> Self {
+        self.heat = heat;
+        self
+    }
+
     /// Checks everything at once.
     ///
     /// # Errors
     ///
     /// `InvalidRequest` that names every setting which is wrong.
     pub(super) fn validate(&self) -> Result<()> {
-        let mut problems = Vec::new();
-        if self.max_concurrent_warmups == 0 {
-            problems.push("max_concurrent_warmups is 0: nothing would be warmed");
-        }
+        let problems = self.problems();
         if problems.is_empty() {
             return Ok(());
         }
@@ -84,5 +149,41 @@ impl ManagerSettings {
             "settings of the manager: {}",
             problems.join("; ")
         )))
+    }
+
+    /// Everything that is wrong.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut wrong = |is_wrong: bool, what: &str| {
+            if is_wrong {
+                problems.push(what.to_owned());
+            }
+        };
+        wrong(
+            self.max_concurrent_warmups == 0,
+            "max_concurrent_warmups is 0: nothing would be warmed",
+        );
+        wrong(
+            self.max_concurrent_trigger_warmups == 0,
+            "max_concurrent_trigger_warmups is 0: triggers would wait for ever",
+        );
+        wrong(
+            !(0.0..=1.0).contains(&self.demand_reserve),
+            "demand_reserve is no share: 0 to 1",
+        );
+        wrong(
+            self.heat.half_life.is_zero(),
+            "heat.half_life is 0: nothing would be remembered",
+        );
+        problems
+    }
+
+    /// Names of settings that differ and that count only when a manager is built.
+    pub(super) fn fixed_unlike(&self, other: &Self) -> Vec<&'static str> {
+        let mut fixed = Vec::new();
+        if self.heat != other.heat {
+            fixed.push("heat");
+        }
+        fixed
     }
 }

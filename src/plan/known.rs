@@ -190,6 +190,15 @@ impl KnownPlans {
         self.cache.invalidate(&key(entry));
     }
 
+    /// Forgets the plans of a split that is searched no more.
+    pub(crate) fn forget_split(&self, path: &Path) {
+        for (key, _) in &self.cache {
+            if key.split == *path {
+                self.cache.invalidate(&*key);
+            }
+        }
+    }
+
     /// Takes over what another process recorded; what is known already is kept when it was used
     /// later.
     pub(crate) fn add(&self, entry: Arc<PlanEntry>) {

@@ -201,6 +201,20 @@ impl Warmup {
         self.wait(in_time(deadline)).await.0
     }
 
+    /// Waits for the warmup without wanting it: what others wait for goes first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`join`](Self::join).
+    pub(crate) async fn ended(&self) -> Outcome {
+        if let Some(finished) = self.task.result() {
+            return finished.map_or_else(Outcome::Failed, |_| Outcome::Ready);
+        }
+        let started = Instant::now();
+        let finished = self.task.finished().await;
+        finished.map_or_else(Outcome::Failed, |_| Outcome::Waited(started.elapsed()))
+    }
+
     /// Waits until `deadline` and hands over what was warmed.
     pub(crate) async fn wait(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
         let span = tracing::info_span!(

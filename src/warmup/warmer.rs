@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use object_store::ObjectStore;
+use object_store::path::Path;
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
 use tracing::Instrument;
@@ -274,6 +275,20 @@ impl Warmer {
         self.inner.planner.plans.clear();
     }
 
+    /// Closes a split that is searched no more, and lets go of what is cached of it, of its finished
+    /// warmups and of its plans. Searches under way keep what they have.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves some of it in place.
+    pub async fn forget_split(&self, path: &Path) {
+        let inner = &self.inner;
+        inner.registry.forget_split(path);
+        inner.planner.plans.forget_split(path);
+        inner.opener.forget(path).await;
+        inner.cache.forget(path);
+    }
+
     /// Passes `result` on; when it says that the object was replaced, the next open starts anew.
     pub(crate) async fn forget_if_changed<T>(
         &self,
@@ -358,6 +373,11 @@ impl Warmer {
     /// Adds the late reads of a search to the statistics.
     pub(crate) fn count_late_reads(&self, reads: u64) {
         self.inner.late_reads.fetch_add(reads, Ordering::Relaxed);
+    }
+
+    /// Bytes held by warmups and searches.
+    pub(crate) fn leased_bytes(&self) -> u64 {
+        self.inner.cache.leased_bytes()
     }
 
     pub(crate) fn runtime(&self) -> &Handle {

@@ -1,0 +1,192 @@
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures_util::{StreamExt, stream};
+use object_store::path::Path;
+use tokio::sync::broadcast;
+
+use super::busy::{Busy, Working};
+use super::catalog::Catalog;
+use super::event::Event;
+use super::gate::Gate;
+use super::heat::Heat;
+use super::job::{Job, JobHandle, Target};
+use super::jobs::Jobs;
+use super::settings::ManagerSettings;
+use super::statistics::Counters;
+use crate::clock::Clock;
+use crate::warmup::Warmer;
+
+/// Events that a slow listener may be behind before it misses some.
+const EVENTS: usize = 1024;
+
+/// What a manager, its jobs and its triggers share.
+pub(super) struct Core {
+    pub(super) warmer: Warmer,
+    settings: RwLock<Arc<ManagerSettings>>,
+    enabled: AtomicBool,
+    pub(super) jobs: Jobs,
+    pub(super) busy: Arc<Busy>,
+    pub(super) counters: Counters,
+    pub(super) catalog: Catalog,
+    pub(super) heat: Heat,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) clock: Clock,
+    /// Searches under way.
+    searching: AtomicUsize,
+}
+
+/// What a job is to do.
+pub(super) struct Order {
+    /// Who asks.
+    pub(super) source: String,
+    pub(super) targets: Vec<Target>,
+    /// Warmups under way at once.
+    pub(super) at_once: usize,
+}
+
+impl Core {
+    pub(super) fn new(warmer: Warmer, settings: ManagerSettings, clock: Clock) -> Self {
+        Self {
+            warmer,
+            enabled: AtomicBool::new(settings.enabled),
+            jobs: Jobs::default(),
+            busy: Arc::default(),
+            counters: Counters::default(),
+            catalog: Catalog::default(),
+            heat: Heat::new(settings.heat.half_life, settings.heat.max_bytes),
+            events: broadcast::channel(EVENTS).0,
+            gate: Gate::new(settings.max_concurrent_trigger_warmups),
+            clock,
+            searching: AtomicUsize::new(0),
+            settings: RwLock::new(Arc::new(settings)),
+        }
+    }
+
+    pub(super) fn settings(&self) -> Arc<ManagerSettings> {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&settings)
+    }
+
+    pub(super) fn set_settings(&self, settings: ManagerSettings) {
+        self.set_enabled(settings.enabled);
+        self.gate.resize(settings.max_concurrent_trigger_warmups);
+        let known = self.settings.write();
+        *known.unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_enabled(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    /// A search is under way until what this answers with is dropped.
+    pub(super) fn searching(&self) -> Searching<'_> {
+        self.searching.fetch_add(1, Ordering::Relaxed);
+        Searching(&self.searching)
+    }
+
+    /// Whether nobody searches.
+    pub(super) fn is_idle(&self) -> bool {
+        self.searching.load(Ordering::Relaxed) == 0
+    }
+
+    /// Starts a job, or finds the one that does the same.
+    pub(super) fn start(self: &Arc<Self>, order: Order) -> JobHandle {
+        let Order {
+            source,
+            targets,
+            at_once,
+        } = order;
+        let (job, is_new) = self.jobs.find_or_add(&source, targets);
+        if !is_new {
+            return JobHandle(job);
+        }
+        let working = match (self.is_enabled(), self.busy.begin()) {
+            (false, _) => Err("the manager is switched off"),
+            (true, None) => Err("the manager is shutting down"),
+            (true, Some(working)) => Ok(working),
+        };
+        match working {
+            Err(reason) => {
+                job.skip(reason);
+                self.end(&job);
+            }
+            Ok(working) => {
+                let end = EndJob {
+                    core: Arc::clone(self),
+                    job: Arc::clone(&job),
+                    _working: working,
+                };
+                let runner = self.warmer.runtime().spawn(end.run(at_once));
+                job.run_by(runner.abort_handle());
+            }
+        }
+        JobHandle(job)
+    }
+
+    /// Serves splits no more.
+    pub(super) async fn retire(&self, paths: &[Path]) {
+        self.catalog.exchange([], paths);
+        for path in paths {
+            self.heat.forget_split(path);
+            self.warmer.forget_split(path).await;
+        }
+    }
+
+    fn end(&self, job: &Arc<Job>) {
+        let settings = self.settings();
+        self.jobs
+            .retire(job, settings.finished_jobs, settings.finished_jobs_for);
+        self.counters.count_job(job.status().state.name());
+    }
+}
+
+/// A search under way.
+pub(super) struct Searching<'a>(&'a AtomicUsize);
+
+impl Drop for Searching<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Works on one job, and ends it however that goes.
+struct EndJob {
+    core: Arc<Core>,
+    job: Arc<Job>,
+    _working: Working,
+}
+
+impl EndJob {
+    async fn run(self, at_once: usize) {
+        stream::iter(0..self.job.targets.len())
+            .for_each_concurrent(at_once, |target| self.warm(target))
+            .await;
+    }
+
+    async fn warm(&self, target: usize) {
+        let (core, job) = (&self.core, &self.job);
+        let Target { split, request } = &job.targets[target];
+        let Some(warmup) = job.begin(target, || core.warmer.warm(split, request)) else {
+            return;
+        };
+        // The warmup has deadlines of its own.
+        let outcome = warmup.ended().await;
+        core.counters
+            .count_warmup(&job.source, &outcome, warmup.traffic());
+        job.end(target, &outcome);
+    }
+}
+
+impl Drop for EndJob {
+    fn drop(&mut self) {
+        // Nothing is left, unless the runtime went.
+        self.job.cancel("its runtime has shut down");
+        self.core.end(&self.job);
+    }
+}

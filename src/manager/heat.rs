@@ -1,0 +1,341 @@
+//! What was asked lately, of which splits: the memory that triggers go by.
+//!
+//! Each access counts 1, and counts half after each half-life. Heat is kept for each request, and
+//! for each pair of split and request, both bounded in bytes; what falls out is decided by moka,
+//! whose count-min sketch of past accesses lets the frequent stay.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use object_store::path::Path;
+
+use crate::filter::{Fingerprint, SearchRequest};
+use crate::split::SplitAddress;
+
+/// What a request takes in memory for each byte of its JSON, and beside it.
+const REQUEST_FACTOR: usize = 8;
+const REQUEST_BYTES: usize = 1024;
+/// What a pair takes in memory beside its path.
+const PAIR_BYTES: usize = 320;
+
+/// An access log in memory, decayed over time.
+pub(super) struct Heat {
+    half_life: Duration,
+    requests: Cache<Fingerprint, Arc<Asked>>,
+    pairs: Cache<PairKey, Arc<Pair>>,
+}
+
+/// A split and a whole request.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct PairKey {
+    split: Path,
+    request: Fingerprint,
+}
+
+/// A request that was asked.
+struct Asked {
+    identity: Fingerprint,
+    /// Without a moment: whoever warms it warms it for his own.
+    request: Arc<SearchRequest>,
+    json_bytes: usize,
+    heat: Mutex<Decayed>,
+}
+
+struct Pair {
+    split: SplitAddress,
+    asked: Arc<Asked>,
+    heat: Mutex<Decayed>,
+}
+
+/// A sum of accesses, each of which counts half after each half-life.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Decayed {
+    sum: f64,
+    /// When the sum was that, in milliseconds since 1970.
+    at: u64,
+}
+
+/// A request in a split, and how hot it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HotPair {
+    /// The split.
+    pub split: SplitAddress,
+    /// The request, which takes the moment it is warmed at for `now`.
+    pub request: Arc<SearchRequest>,
+    /// Accesses, each of which counts half after each half-life.
+    pub heat: f64,
+    /// When it was last asked, in milliseconds since 1970.
+    pub last_asked: u64,
+}
+
+/// A request, and how hot it is over all splits.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HotRequest {
+    /// The request, which takes the moment it is warmed at for `now`.
+    pub request: Arc<SearchRequest>,
+    /// Searches, each of which counts half after each half-life.
+    pub heat: f64,
+    /// When it was last asked, in milliseconds since 1970.
+    pub last_asked: u64,
+}
+
+impl Decayed {
+    pub(super) fn new(sum: f64, at: u64) -> Self {
+        Self { sum, at }
+    }
+
+    /// What it comes to at `now`.
+    pub(super) fn at(self, now: u64, half_life: Duration) -> f64 {
+        let passed = now.saturating_sub(self.at) as f64;
+        self.sum * (-passed / (half_life.as_millis().max(1) as f64)).exp2()
+    }
+
+    pub(super) fn add(&mut self, more: f64, now: u64, half_life: Duration) {
+        self.sum = self.at(now, half_life) + more;
+        self.at = self.at.max(now);
+    }
+}
+
+impl Heat {
+    /// Remembers what fits into `max_bytes`.
+    pub(super) fn new(half_life: Duration, max_bytes: u64) -> Self {
+        let requests = Cache::builder()
+            .name("forewarm-asked")
+            .max_capacity(max_bytes / 2)
+            .weigher(|_, asked: &Arc<Asked>| weight(asked.weight()))
+            .build();
+        let pairs = Cache::builder()
+            .name("forewarm-heat")
+            .max_capacity(max_bytes / 2)
+            .weigher(|key: &PairKey, _| weight(PAIR_BYTES + 2 * key.split.as_ref().len()))
+            .build();
+        Self {
+            half_life,
+            requests,
+            pairs,
+        }
+    }
+
+    /// Takes note that `request` was asked of `splits` at `now`, in milliseconds since 1970.
+    /// Requests that cannot be written as JSON (with queries of tantivy's) leave no trace.
+    pub(super) fn note(&self, splits: &[SplitAddress], request: &SearchRequest, now: u64) {
+        let Some(asked) = self.asked(request) else {
+            return;
+        };
+        asked.heat().add(1.0, now, self.half_life);
+        for split in splits {
+            let pair = self.pair(split, &asked);
+            pair.heat().add(1.0, now, self.half_life);
+        }
+    }
+
+    /// Takes over what was hot in another process.
+    pub(super) fn restore(&self, hot: &[HotPair]) {
+        let mut hottest: HashMap<Fingerprint, (Arc<Asked>, Decayed)> = HashMap::new();
+        for one in hot {
+            let Some(asked) = self.asked(&one.request) else {
+                continue;
+            };
+            let heat = Decayed::new(one.heat, one.last_asked);
+            *self.pair(&one.split, &asked).heat() = heat;
+            // At least as often as of the split it was asked of most.
+            let request = hottest.entry(asked.identity).or_insert((asked, heat));
+            if request.1.sum < heat.sum {
+                request.1 = heat;
+            }
+        }
+        for (asked, heat) in hottest.into_values() {
+            *asked.heat() = heat;
+        }
+    }
+
+    /// Pairs, the hottest first; those alike by path.
+    pub(super) fn pairs(&self, now: u64) -> Vec<HotPair> {
+        let pairs = self.pairs.iter().map(|(_, pair)| {
+            let heat = *pair.heat();
+            HotPair {
+                split: pair.split.clone(),
+                request: Arc::clone(&pair.asked.request),
+                heat: heat.at(now, self.half_life),
+                last_asked: heat.at,
+            }
+        });
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort_by(|a, b| {
+            let by_path = || a.split.path().cmp(b.split.path());
+            b.heat.total_cmp(&a.heat).then_with(by_path)
+        });
+        pairs
+    }
+
+    /// Requests, the hottest first.
+    pub(super) fn requests(&self, now: u64) -> Vec<HotRequest> {
+        let requests = self.requests.iter().map(|(_, asked)| {
+            let heat = *asked.heat();
+            HotRequest {
+                request: Arc::clone(&asked.request),
+                heat: heat.at(now, self.half_life),
+                last_asked: heat.at,
+            }
+        });
+        let mut requests: Vec<_> = requests.collect();
+        requests.sort_by(|a, b| {
+            let by_time = || b.last_asked.cmp(&a.last_asked);
+            b.heat.total_cmp(&a.heat).then_with(by_time)
+        });
+        requests
+    }
+
+    /// Forgets splits that are searched no more; requests stay hot for those that come.
+    pub(super) fn forget_split(&self, path: &Path) {
+        for (key, _) in &self.pairs {
+            if key.split == *path {
+                self.pairs.invalidate(&*key);
+            }
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.requests.invalidate_all();
+        self.pairs.invalidate_all();
+    }
+
+    fn asked(&self, request: &SearchRequest) -> Option<Arc<Asked>> {
+        let json = request.to_value().ok()?;
+        let identity = Fingerprint::of(&json);
+        let fresh = || {
+            SearchRequest::from_value(&json).map(|request| {
+                Arc::new(Asked {
+                    identity,
+                    request: Arc::new(request),
+                    json_bytes: json.to_string().len(),
+                    heat: Mutex::default(),
+                })
+            })
+        };
+        self.requests.try_get_with(identity, fresh).ok()
+    }
+
+    fn pair(&self, split: &SplitAddress, asked: &Arc<Asked>) -> Arc<Pair> {
+        let key = PairKey {
+            split: split.path().clone(),
+            request: asked.identity,
+        };
+        self.pairs.get_with(key, || {
+            Arc::new(Pair {
+                split: split.clone(),
+                asked: Arc::clone(asked),
+                heat: Mutex::default(),
+            })
+        })
+    }
+}
+
+impl Asked {
+    fn heat(&self) -> MutexGuard<'_, Decayed> {
+        self.heat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn weight(&self) -> usize {
+        REQUEST_BYTES + REQUEST_FACTOR * self.json_bytes
+    }
+}
+
+impl Pair {
+    fn heat(&self) -> MutexGuard<'_, Decayed> {
+        self.heat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Clause;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR_MS: u64 = 3_600_000;
+
+    fn split(n: usize) -> SplitAddress {
+        SplitAddress::new(format!("{n:03}.split").into())
+    }
+
+    fn asking(word: &str) -> SearchRequest {
+        SearchRequest::new(Clause::match_text("body", word))
+    }
+
+    fn texts(hot: &[HotPair]) -> Vec<(String, String)> {
+        let text = |one: &HotPair| {
+            let query = one.request.to_value().unwrap()["query"].to_string();
+            (one.split.to_string(), query)
+        };
+        hot.iter().map(text).collect()
+    }
+
+    #[test]
+    fn an_access_counts_half_after_each_half_life() {
+        let heat = Heat::new(HOUR, 1 << 20);
+        heat.note(&[split(1)], &asking("sea"), 0);
+        heat.note(&[split(1)], &asking("sea"), HOUR_MS);
+        let hot = heat.pairs(2 * HOUR_MS);
+        assert_eq!(hot.len(), 1);
+        assert!((hot[0].heat - 0.75).abs() < 1e-9, "{}", hot[0].heat);
+        assert_eq!(hot[0].last_asked, HOUR_MS);
+        assert!((heat.requests(2 * HOUR_MS)[0].heat - 0.75).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_asked_often_and_lately_is_hotter() {
+        let heat = Heat::new(HOUR, 1 << 20);
+        for _ in 0..3 {
+            heat.note(&[split(1), split(2)], &asking("old"), 0);
+        }
+        heat.note(&[split(2)], &asking("new"), 2 * HOUR_MS);
+        let hot = texts(&heat.pairs(2 * HOUR_MS));
+        assert_eq!(hot.len(), 3);
+        assert!(hot[0].1.contains("new"), "{hot:?}");
+        assert_eq!(
+            (hot[1].0.as_str(), hot[2].0.as_str()),
+            ("001.split", "002.split")
+        );
+        heat.forget_split(split(2).path());
+        assert_eq!(heat.pairs(0).len(), 1);
+        assert_eq!(heat.requests(0).len(), 2);
+    }
+
+    #[test]
+    fn what_is_restored_is_as_hot_as_it_was() {
+        let (here, there) = (Heat::new(HOUR, 1 << 20), Heat::new(HOUR, 1 << 20));
+        for n in 0..5 {
+            here.note(&[split(n), split(0)], &asking("sea"), HOUR_MS);
+        }
+        there.restore(&here.pairs(HOUR_MS));
+        let (was, is) = (here.pairs(HOUR_MS), there.pairs(HOUR_MS));
+        assert_eq!(texts(&was), texts(&is));
+        let sum = |hot: &[HotPair]| hot.iter().map(|one| one.heat).sum::<f64>();
+        assert!((sum(&was) - sum(&is)).abs() < 1e-9);
+        assert!(there.requests(HOUR_MS)[0].heat >= 5.0);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_frequent_stay() {
+        let heat = Heat::new(HOUR, 256 << 10);
+        for n in 0..4000 {
+            heat.note(&[split(0)], &asking("common"), n);
+            heat.note(&[split(1 + n as usize)], &asking(&format!("w{n}")), n);
+        }
+        heat.pairs.run_pending_tasks();
+        heat.requests.run_pending_tasks();
+        let hot = heat.pairs(4000);
+        assert!(hot.len() < 1000, "{}", hot.len());
+        assert!(hot[0].heat > 3000.0, "{:?}", hot[0]);
+        assert!(heat.requests(4000)[0].heat > 3000.0);
+    }
+}

@@ -1,0 +1,86 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{broadcast, watch};
+use tokio::time::sleep_until;
+
+use super::Post;
+use super::settings::TriggerSettings;
+use crate::manager::core::Core;
+use crate::manager::event::Event;
+use crate::manager::heat::{HotPair, HotRequest};
+use crate::split::SplitAddress;
+use crate::warmup::Warmer;
+
+/// What a trigger sees of its manager.
+#[derive(Clone)]
+pub struct TriggerContext {
+    pub(in crate::manager) core: Arc<Core>,
+    pub(super) post: Arc<Post>,
+}
+
+impl TriggerContext {
+    /// The splits that are served, sorted by path: see [`Manager::announce`](crate::Manager::announce).
+    pub fn splits(&self) -> Arc<[SplitAddress]> {
+        self.core.catalog.splits()
+    }
+
+    /// Tells of each change of [`splits`](Self::splits) from now on.
+    pub fn watch_splits(&self) -> watch::Receiver<Arc<[SplitAddress]>> {
+        self.core.catalog.watch()
+    }
+
+    /// What was asked lately of which split, the hottest first.
+    pub fn hot_pairs(&self) -> Vec<HotPair> {
+        self.core.heat.pairs(self.core.clock.millis())
+    }
+
+    /// What was asked lately, the hottest first.
+    pub fn hot_requests(&self) -> Vec<HotRequest> {
+        self.core.heat.requests(self.core.clock.millis())
+    }
+
+    /// [Events](crate::Manager::publish) from now on. Whoever falls 1,024 of them behind misses the
+    /// oldest.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.core.events.subscribe()
+    }
+
+    /// The time of day, by the manager's clock.
+    pub fn now(&self) -> SystemTime {
+        self.core.clock.now()
+    }
+
+    /// Whether nobody searches through the manager at the moment.
+    pub fn is_idle(&self) -> bool {
+        self.core.is_idle()
+    }
+
+    /// The warmer that fetches.
+    pub fn warmer(&self) -> &Warmer {
+        &self.core.warmer
+    }
+
+    /// The trigger's settings, as they are now.
+    pub fn settings(&self) -> TriggerSettings {
+        self.post.settings()
+    }
+
+    /// Waits for the next [`interval`](TriggerSettings::interval): what
+    /// [`Trigger::due`](super::Trigger::due) does by default.
+    ///
+    /// # Cancel safety
+    ///
+    /// Waiting again waits for the same moment.
+    pub async fn interval(&self) {
+        sleep_until(self.post.next()).await;
+    }
+}
+
+impl std::fmt::Debug for TriggerContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TriggerContext")
+            .field("trigger", &self.post.name())
+            .finish_non_exhaustive()
+    }
+}

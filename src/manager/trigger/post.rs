@@ -1,0 +1,220 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Trigger;
+use super::allowance::Allowance;
+use super::regret::Regret;
+use super::settings::TriggerSettings;
+use super::status::{TickReport, TriggerState, TriggerStatus};
+use crate::error::Result;
+use crate::store::Traffic;
+
+/// A trigger at its post in a manager: what its runner and its handles share.
+pub(in crate::manager) struct Post {
+    pub(super) trigger: Arc<dyn Trigger>,
+    state: Mutex<State>,
+    /// A tick is asked for, or the trigger was switched on.
+    pub(super) called: Notify,
+    /// Ticks that have ended.
+    pub(super) ended: watch::Sender<u64>,
+}
+
+struct State {
+    settings: TriggerSettings,
+    allowance: Allowance,
+    regret: Regret,
+    /// When the last tick began.
+    begun: Instant,
+    /// When the next interval begins.
+    next: Instant,
+    is_asked: bool,
+    is_running: bool,
+    status: TriggerStatus,
+}
+
+impl Post {
+    pub(in crate::manager) fn new(
+        trigger: Arc<dyn Trigger>,
+        settings: TriggerSettings,
+    ) -> Arc<Self> {
+        let now = Instant::now();
+        let status = TriggerStatus {
+            name: trigger.name().to_owned(),
+            state: TriggerState::Idle,
+            ticks: 0,
+            skipped_ticks: 0,
+            failed_ticks: 0,
+            last_tick: None,
+            last_tick_ms: 0,
+            wanted: 0,
+            warmed: 0,
+            failed: 0,
+            left_out: Default::default(),
+            traffic: Traffic::default(),
+            throttled: None,
+            error: None,
+            details: Default::default(),
+        };
+        Arc::new(Self {
+            trigger,
+            state: Mutex::new(State {
+                allowance: Allowance::new(settings.gets_per_hour, settings.bytes_per_hour, now),
+                settings,
+                regret: Regret::default(),
+                begun: now,
+                next: now,
+                is_asked: false,
+                is_running: false,
+                status,
+            }),
+            called: Notify::new(),
+            ended: watch::channel(0).0,
+        })
+    }
+
+    pub(in crate::manager) fn name(&self) -> &str {
+        self.trigger.name()
+    }
+
+    pub(super) fn settings(&self) -> TriggerSettings {
+        self.lock().settings.clone()
+    }
+
+    /// Other settings, which are right, from now on.
+    pub(in crate::manager) fn set_settings(&self, settings: TriggerSettings) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let (gets, bytes) = (settings.gets_per_hour, settings.bytes_per_hour);
+        state.allowance.limit(gets, bytes, now);
+        // A shorter interval counts at once.
+        state.next = state.next.min(now + settings.interval);
+        state.settings = settings;
+        drop(state);
+        self.called.notify_one();
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.lock().settings.enabled
+    }
+
+    /// When the next interval begins.
+    pub(super) fn next(&self) -> Instant {
+        self.lock().next
+    }
+
+    /// Asks for a tick; answers with how many will have ended when it has. One that runs will do.
+    pub(super) fn ask(&self) -> u64 {
+        let mut state = self.lock();
+        state.is_asked = !state.is_running;
+        let ended = state.status.ticks + 1;
+        drop(state);
+        self.called.notify_one();
+        ended
+    }
+
+    /// Whether a tick was asked for, which is true once.
+    pub(super) fn take_asked(&self) -> bool {
+        std::mem::take(&mut self.lock().is_asked)
+    }
+
+    pub(super) fn begin(&self, at: u64) {
+        let mut state = self.lock();
+        state.is_running = true;
+        state.is_asked = false;
+        state.status.last_tick = Some(at);
+        state.begun = Instant::now();
+        state.next = state.begun + state.settings.interval;
+    }
+
+    /// Of so many wanted, how many may be warmed.
+    pub(super) fn allowed(&self, wanted: usize) -> usize {
+        self.lock().regret.allowed(wanted)
+    }
+
+    /// Takes what a warmup is foretold to send from the budgets, if it is left.
+    pub(super) fn take(&self, foretold: Traffic) -> bool {
+        self.lock().allowance.take(foretold, Instant::now())
+    }
+
+    pub(super) fn settle(&self, foretold: Traffic, sent: Traffic) {
+        self.lock().allowance.settle(foretold, sent);
+    }
+
+    /// Takes note of what was read and evicted unread of all it ever warmed.
+    pub(super) fn judge(&self, used: u64, wasted: u64) {
+        let mut state = self.lock();
+        let State {
+            regret, settings, ..
+        } = &mut *state;
+        if regret.judge(used, wasted, settings.least_use, settings.judged_bytes) {
+            let reason = regret.reason();
+            if let Some(reason) = &reason {
+                tracing::warn!(trigger = self.name(), reason, "a trigger is throttled");
+            }
+            state.status.throttled = reason;
+        }
+    }
+
+    pub(super) fn end(&self, report: &Result<TickReport>) {
+        let mut state = self.lock();
+        state.is_running = false;
+        let now = Instant::now();
+        let begun = state.begun;
+        let interval = state.settings.interval;
+        let took = now.saturating_duration_since(begun);
+        state.status.last_tick_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        // What was due meanwhile is left out.
+        if now >= state.next {
+            let skipped = took.as_nanos() / interval.as_nanos().max(1);
+            let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
+            state.status.skipped_ticks += u64::from(skipped);
+            state.next = begun + interval.saturating_mul(skipped.saturating_add(1));
+        }
+        let status = &mut state.status;
+        status.ticks += 1;
+        match report {
+            Ok(report) => {
+                status.error = None;
+                status.wanted += report.wanted;
+                status.warmed += report.warmed;
+                status.failed += report.failed;
+                for (reason, count) in &report.left_out {
+                    *status.left_out.entry(reason).or_default() += count;
+                }
+                status.traffic = status.traffic.then(report.traffic);
+            }
+            Err(error) => {
+                tracing::warn!(
+                    trigger = self.name(),
+                    error = error.chain(),
+                    "a trigger failed"
+                );
+                status.failed_ticks += 1;
+                status.error = Some(error.chain());
+            }
+        }
+        let ticks = status.ticks;
+        drop(state);
+        self.ended.send_replace(ticks);
+    }
+
+    pub(in crate::manager) fn status(&self) -> TriggerStatus {
+        let details = self.trigger.details();
+        let state = self.lock();
+        TriggerStatus {
+            state: match (state.is_running, state.settings.enabled) {
+                (true, _) => TriggerState::Running,
+                (false, true) => TriggerState::Idle,
+                (false, false) => TriggerState::Off,
+            },
+            details,
+            ..state.status.clone()
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,201 @@
+//! Runs one trigger: waits until it is due, and warms what it wants, batch by batch.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::handle::STOPPED;
+use super::status::TickReport;
+use super::{Post, TriggerContext, Wanted};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manager::core::{Core, Order};
+use crate::manager::job::{JobState, JobStatus, Target};
+use crate::store::Traffic;
+use crate::warmup::Warmth;
+
+/// The shortest time from the beginning of one tick to that of the next, whatever a trigger says:
+/// one that is always due must not take a core.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Runs a trigger until its manager stops.
+pub(in crate::manager) struct Runner {
+    context: TriggerContext,
+}
+
+impl Runner {
+    pub(in crate::manager) fn new(core: Arc<Core>, post: Arc<Post>) -> Self {
+        Self {
+            context: TriggerContext { core, post },
+        }
+    }
+
+    /// Runs until `stop` says so, or its sender is gone. A tick under way is given up then.
+    pub(in crate::manager) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let stopped = async move {
+            // Gone is stopped.
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        tokio::select! {
+            biased;
+            () = stopped => (),
+            () = self.ticks() => (),
+        }
+    }
+
+    async fn ticks(&self) {
+        let post = &self.context.post;
+        let mut not_before = Instant::now();
+        while self.is_due().await {
+            sleep_until(not_before).await;
+            not_before = Instant::now() + PAUSE;
+            let Some(_working) = self.context.core.busy.begin() else {
+                return;
+            };
+            post.begin(self.context.core.clock.millis());
+            // A panic is the trigger's own, and what it leaves behind only it sees.
+            let report = AssertUnwindSafe(self.tick()).catch_unwind().await;
+            let report = report.unwrap_or_else(|_| {
+                let message = format!("the trigger {} panicked", post.name());
+                Err(Error::new(ErrorKind::Internal, message))
+            });
+            post.end(&report);
+        }
+    }
+
+    /// Waits until there is something to do; false when nothing more will be.
+    async fn is_due(&self) -> bool {
+        let post = &self.context.post;
+        loop {
+            let is_enabled = post.is_enabled();
+            let due = async {
+                match is_enabled {
+                    true => {
+                        let due = AssertUnwindSafe(post.trigger.due(&self.context));
+                        due.catch_unwind().await.is_ok()
+                    }
+                    false => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = post.called.notified() => (),
+                is_sound = due => {
+                    if !is_sound {
+                        tracing::warn!(trigger = post.name(), "a trigger panicked, and is stopped");
+                    }
+                    return is_sound;
+                }
+            }
+            if post.is_enabled() && post.take_asked() {
+                return true;
+            }
+        }
+    }
+
+    async fn tick(&self) -> Result<TickReport> {
+        let Self { context } = self;
+        let trigger = &context.post.trigger;
+        let mut wanted = trigger.wanted(context).await?;
+        let mut report = TickReport {
+            wanted: wanted.len() as u64,
+            ..TickReport::default()
+        };
+        let allowed = context.post.allowed(wanted.len());
+        report.leave_out("throttled", wanted.len() - allowed);
+        wanted.truncate(allowed);
+        let mut rest = wanted.as_slice();
+        while !rest.is_empty() {
+            let settings = context.settings();
+            if let Some(reason) = self.hindrance() {
+                report.leave_out(reason, rest.len());
+                break;
+            }
+            let batch;
+            (batch, rest) = rest.split_at(settings.batch_size.min(rest.len()));
+            self.warm(batch, &mut report).await;
+        }
+        trigger.ticked(context, &report).await;
+        Ok(report)
+    }
+
+    /// Why nothing may be warmed now, if so.
+    fn hindrance(&self) -> Option<&'static str> {
+        let TriggerContext { core, post } = &self.context;
+        let reserve = core.settings().demand_reserve;
+        let cache = &core.warmer.settings().cache;
+        let room = cache.lease_bytes as f64 * (1.0 - reserve);
+        match () {
+            () if core.busy.is_stopping() => Some("shutdown"),
+            () if !core.is_enabled() || !post.is_enabled() => Some("off"),
+            () if core.warmer.leased_bytes() as f64 > room => Some("reserve"),
+            () => None,
+        }
+    }
+
+    /// Warms as much of a batch as the budgets allow.
+    async fn warm(&self, batch: &[Wanted], report: &mut TickReport) {
+        let TriggerContext { core, post } = &self.context;
+        let settings = post.settings();
+        let mut foretold = Traffic::default();
+        let mut targets = Vec::with_capacity(batch.len());
+        for wanted in batch {
+            let cost = core.foretell(&wanted.split, &wanted.request);
+            if !post.take(cost) {
+                continue;
+            }
+            foretold = foretold.beside(cost);
+            targets.push(Target {
+                split: wanted.split.clone(),
+                request: Arc::clone(&wanted.request),
+            });
+        }
+        report.leave_out("budget", batch.len() - targets.len());
+        if targets.is_empty() {
+            return;
+        }
+        let at_once = settings.max_concurrency.min(targets.len());
+        let _pass = core.gate.pass(settings.priority, at_once).await;
+        let job = core.start(Order {
+            source: post.name().to_owned(),
+            targets,
+            at_once,
+        });
+        // Its warmups have deadlines of their own; shutdown cancels it.
+        let status = job.wait(Duration::MAX).await;
+        post.settle(foretold, status.traffic);
+        count(&status, report);
+    }
+}
+
+impl Core {
+    /// What warming would send, as far as memory tells.
+    fn foretell(&self, split: &crate::SplitAddress, request: &crate::SearchRequest) -> Traffic {
+        let warmth = self.warmer.classify(std::slice::from_ref(split), request);
+        match warmth.first() {
+            Some(Warmth::Partial(traffic) | Warmth::Cold(Some(traffic))) => *traffic,
+            _ => Traffic::default(),
+        }
+    }
+}
+
+fn count(status: &JobStatus, report: &mut TickReport) {
+    report.traffic = report.traffic.then(status.traffic);
+    for item in &status.items {
+        match item.state {
+            JobState::Complete => report.warmed += 1,
+            JobState::Cancelled => report.leave_out("cancelled", 1),
+            JobState::Skipped => report.leave_out("off", 1),
+            _ => report.failed += 1,
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.context.post.ended.send_replace(STOPPED);
+    }
+}
