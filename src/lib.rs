@@ -144,10 +144,11 @@ pub use filter::{
     ZeroTermsQuery,
 };
 pub use manager::{
-    Event, HeatSettings, HotPair, HotRequest, JobHandle, JobId, JobItem, JobState, JobStatus,
-    Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot, ShutdownReport, SourceStatistics,
-    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
-    TriggerStatus, WaitBucket, Wanted,
+    Event, EventBinding, EventsSettings, HeatSettings, HotPair, HotRequest, JobHandle, JobId,
+    JobItem, JobState, JobStatus, Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot,
+    RefreshSettings, RequestBody, ScheduleSettings, ScheduleStatus, ScheduledSettings,
+    ShutdownReport, SourceStatistics, TickReport, Trigger, TriggerContext, TriggerHandle,
+    TriggerSettings, TriggerState, TriggerStatus, WaitBucket, Wanted,
 };
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::core::Core;
 use super::manager::Manager;
 use super::settings::ManagerSettings;
-use super::trigger::{Post, Trigger};
+use super::trigger::{Events, Post, Refresh, Scheduled, Trigger};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::warmup::Warmer;
@@ -54,10 +54,27 @@ impl ManagerBuilder {
     ///
     /// `InvalidRequest` that names every setting which is wrong, and triggers of one name.
     pub fn build(self) -> Result<Manager> {
-        let mut problems = self.settings.problems();
+        let settings = &self.settings;
+        let mut problems = settings.problems();
+        let mut triggers: Vec<Arc<dyn Trigger>> = Vec::new();
+        let mut scheduled = None;
+        if problems.is_empty() {
+            if let Some(settings) = &settings.events {
+                triggers.push(Arc::new(Events::new(settings.clone())));
+            }
+            if let Some(settings) = &settings.refresh {
+                triggers.push(Arc::new(Refresh::new(settings.clone())));
+            }
+            if let Some(settings) = &settings.scheduled {
+                let trigger = Arc::new(Scheduled::new(settings.clone())?);
+                triggers.push(Arc::clone(&trigger) as _);
+                scheduled = Some(trigger);
+            }
+        }
+        triggers.extend(self.triggers);
         let mut names = BTreeSet::new();
-        let mut posts = Vec::with_capacity(self.triggers.len());
-        for trigger in self.triggers {
+        let mut posts = Vec::with_capacity(triggers.len());
+        for trigger in triggers {
             let name = trigger.name().to_owned();
             let settings = trigger.settings();
             problems.extend(settings.problems(&name));
@@ -73,7 +90,7 @@ impl ManagerBuilder {
             )));
         }
         let core = Core::new(self.warmer, self.settings, self.clock);
-        Ok(Manager::of(Arc::new(core), posts))
+        Ok(Manager::of(Arc::new(core), posts, scheduled))
     }
 }
 

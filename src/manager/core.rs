@@ -3,11 +3,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::{StreamExt, stream};
 use object_store::path::Path;
-use tokio::sync::broadcast;
 
 use super::busy::{Busy, Working};
 use super::catalog::Catalog;
-use super::event::Event;
 use super::gate::Gate;
 use super::heat::Heat;
 use super::job::{Job, JobHandle, Target};
@@ -15,10 +13,8 @@ use super::jobs::Jobs;
 use super::settings::ManagerSettings;
 use super::statistics::Counters;
 use crate::clock::Clock;
+use crate::split::SplitAddress;
 use crate::warmup::Warmer;
-
-/// Events that a slow listener may be behind before it misses some.
-const EVENTS: usize = 1024;
 
 /// What a manager, its jobs and its triggers share.
 pub(super) struct Core {
@@ -30,7 +26,6 @@ pub(super) struct Core {
     pub(super) counters: Counters,
     pub(super) catalog: Catalog,
     pub(super) heat: Heat,
-    pub(super) events: broadcast::Sender<Event>,
     pub(super) gate: Arc<Gate>,
     pub(super) clock: Clock,
     /// Searches under way.
@@ -56,7 +51,6 @@ impl Core {
             counters: Counters::default(),
             catalog: Catalog::default(),
             heat: Heat::new(settings.heat.half_life, settings.heat.max_bytes),
-            events: broadcast::channel(EVENTS).0,
             gate: Gate::new(settings.max_concurrent_trigger_warmups),
             clock,
             searching: AtomicUsize::new(0),
@@ -129,10 +123,19 @@ impl Core {
         JobHandle(job)
     }
 
-    /// Serves splits no more.
-    pub(super) async fn retire(&self, paths: &[Path]) {
-        self.catalog.exchange([], paths);
-        for path in paths {
+    /// Serves `announced` from now on, with the heat of the splits that each replaces, and `retired`
+    /// no more.
+    pub(super) async fn exchange(
+        &self,
+        announced: Vec<(SplitAddress, Vec<Path>)>,
+        retired: &[Path],
+    ) {
+        for (split, replaces) in &announced {
+            self.heat.succeed(split, replaces, self.clock.millis());
+        }
+        let announced = announced.into_iter().map(|(split, _)| split);
+        self.catalog.exchange(announced, retired);
+        for path in retired {
             self.heat.forget_split(path);
             self.warmer.forget_split(path).await;
         }

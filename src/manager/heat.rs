@@ -190,6 +190,19 @@ impl Heat {
         requests
     }
 
+    /// What was asked of splits is expected of the one that replaces them.
+    pub(super) fn succeed(&self, split: &SplitAddress, replaces: &[Path], now: u64) {
+        let pairs = self.pairs.iter();
+        let of_replaced = pairs.filter(|(key, _)| replaces.contains(&key.split));
+        for (_, pair) in of_replaced.collect::<Vec<_>>() {
+            let (heat, asked) = (*pair.heat(), &pair.asked);
+            let expected = heat.at(now, self.half_life);
+            self.pair(split, asked)
+                .heat()
+                .add(expected, now, self.half_life);
+        }
+    }
+
     /// Forgets splits that are searched no more; requests stay hot for those that come.
     pub(super) fn forget_split(&self, path: &Path) {
         for (key, _) in &self.pairs {
@@ -305,6 +318,16 @@ mod tests {
             (hot[1].0.as_str(), hot[2].0.as_str()),
             ("001.split", "002.split")
         );
+        heat.succeed(
+            &split(9),
+            &[split(1).path().clone(), split(2).path().clone()],
+            2 * HOUR_MS,
+        );
+        let newcomer = heat.pairs(2 * HOUR_MS);
+        let newcomer = newcomer.iter().filter(|pair| pair.split == split(9));
+        let heat_of_newcomer: f64 = newcomer.map(|pair| pair.heat).sum();
+        assert!((heat_of_newcomer - 2.5).abs() < 1e-9, "{heat_of_newcomer}");
+        heat.forget_split(split(9).path());
         heat.forget_split(split(2).path());
         assert_eq!(heat.pairs(0).len(), 1);
         assert_eq!(heat.requests(0).len(), 2);

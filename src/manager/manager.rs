@@ -13,8 +13,8 @@ use super::event::Event;
 use super::job::{JobHandle, JobId, JobStatus, Target};
 use super::settings::ManagerSettings;
 use super::statistics::ManagerSnapshot;
-use super::trigger::{Post, Runner, TriggerHandle};
-use crate::error::{Error, Result};
+use super::trigger::{Post, Runner, ScheduleStatus, Scheduled, TriggerHandle};
+use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::search::{SearchOptions, SearchResponse};
 use crate::split::SplitAddress;
@@ -61,6 +61,7 @@ pub struct Manager {
 struct Inner {
     core: Arc<Core>,
     posts: Vec<Arc<Post>>,
+    scheduled: Option<Arc<Scheduled>>,
     /// Whether triggers run, and what tells them to stop; they also do when it is gone.
     is_started: AtomicBool,
     stop: watch::Sender<bool>,
@@ -92,10 +93,15 @@ impl Manager {
         ManagerBuilder::new(warmer)
     }
 
-    pub(super) fn of(core: Arc<Core>, posts: Vec<Arc<Post>>) -> Self {
+    pub(super) fn of(
+        core: Arc<Core>,
+        posts: Vec<Arc<Post>>,
+        scheduled: Option<Arc<Scheduled>>,
+    ) -> Self {
         let inner = Inner {
             core,
             posts,
+            scheduled,
             is_started: AtomicBool::new(false),
             stop: watch::channel(false).0,
         };
@@ -152,9 +158,33 @@ impl Manager {
     }
 
     /// Tells its triggers what happened.
-    pub fn publish(&self, event: Event) {
-        // Nobody may be listening.
-        let _ = self.inner.core.events.send(event);
+    pub fn publish(&self, event: &Event) {
+        for post in &self.inner.posts {
+            post.trigger().note(event);
+        }
+    }
+
+    /// The schedules of the trigger `scheduled`: when each ran last and runs next.
+    pub fn schedules(&self) -> Vec<ScheduleStatus> {
+        let now = self.inner.core.clock.now();
+        let scheduled = self.inner.scheduled.as_ref();
+        scheduled.map_or_else(Vec::new, |scheduled| scheduled.status(now))
+    }
+
+    /// Switches one schedule on or off.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when there is none of that name.
+    pub fn set_schedule_enabled(&self, name: &str, enabled: bool) -> Result<()> {
+        let scheduled = self.inner.scheduled.as_ref();
+        match scheduled.is_some_and(|scheduled| scheduled.set_enabled(name, enabled)) {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no schedule {name:?}"),
+            )),
+        }
     }
 
     /// The splits that are served, sorted by path: those that triggers warm requests in.
@@ -179,7 +209,7 @@ impl Manager {
     ///
     /// Dropping the future leaves some of them open until they are not used.
     pub async fn retire(&self, paths: &[Path]) {
-        self.inner.core.retire(paths).await;
+        self.inner.core.exchange(Vec::new(), paths).await;
     }
 
     /// Searches splits as [`Warmer::search_with_options`] does, and remembers that it was asked,

@@ -1,6 +1,7 @@
 //! Warming before fan-out: jobs over many splits, joined by readers, watched and ended by
 //! operators; and triggers, which warm without being asked.
 
+mod body;
 mod builder;
 mod busy;
 mod catalog;
@@ -16,6 +17,7 @@ mod settings;
 mod statistics;
 mod trigger;
 
+pub use body::RequestBody;
 pub use builder::ManagerBuilder;
 pub use event::Event;
 pub use heat::{HotPair, HotRequest};
@@ -24,6 +26,7 @@ pub use manager::{Manager, ShutdownReport};
 pub use settings::{HeatSettings, ManagerSettings};
 pub use statistics::{ManagerSnapshot, SourceStatistics, WaitBucket};
 pub use trigger::{
-    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
-    TriggerStatus, Wanted,
+    EventBinding, EventsSettings, RefreshSettings, ScheduleSettings, ScheduleStatus,
+    ScheduledSettings, TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings,
+    TriggerState, TriggerStatus, Wanted,
 };

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::trigger::{EventsSettings, RefreshSettings, ScheduledSettings};
 use crate::error::{Error, Result};
 use crate::store::millis;
 
@@ -38,6 +39,12 @@ pub struct ManagerSettings {
     pub demand_reserve: f64,
     /// The memory of what was asked.
     pub heat: HeatSettings,
+    /// Warms what is bound to events. Default none.
+    pub events: Option<EventsSettings>,
+    /// Warms newcomers before they are announced, and what is hot and was evicted. Default none.
+    pub refresh: Option<RefreshSettings>,
+    /// Warms at times of the day. Default none.
+    pub scheduled: Option<ScheduledSettings>,
 }
 
 /// The memory of what was asked lately: what triggers go by.
@@ -88,6 +95,9 @@ impl Default for ManagerSettings {
             max_concurrent_trigger_warmups: 32,
             demand_reserve: 0.25,
             heat: HeatSettings::default(),
+            events: None,
+            refresh: None,
+            scheduled: None,
         }
     }
 }
@@ -135,6 +145,24 @@ impl ManagerSettings {
         self
     }
 
+    /// Sets [`events`](Self::events).
+    pub fn with_events(mut self, events: Option<EventsSettings>) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Sets [`refresh`](Self::refresh).
+    pub fn with_refresh(mut self, refresh: Option<RefreshSettings>) -> Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// Sets [`scheduled`](Self::scheduled).
+    pub fn with_scheduled(mut self, scheduled: Option<ScheduledSettings>) -> Self {
+        self.scheduled = scheduled;
+        self
+    }
+
     /// Checks everything at once.
     ///
     /// # Errors
@@ -175,14 +203,24 @@ impl ManagerSettings {
             self.heat.half_life.is_zero(),
             "heat.half_life is 0: nothing would be remembered",
         );
+        problems.extend(self.events.iter().flat_map(EventsSettings::problems));
+        problems.extend(self.refresh.iter().flat_map(RefreshSettings::problems));
+        problems.extend(self.scheduled.iter().flat_map(ScheduledSettings::problems));
         problems
     }
 
     /// Names of settings that differ and that count only when a manager is built.
     pub(super) fn fixed_unlike(&self, other: &Self) -> Vec<&'static str> {
         let mut fixed = Vec::new();
-        if self.heat != other.heat {
-            fixed.push("heat");
+        for (name, is_unlike) in [
+            ("events", self.events != other.events),
+            ("heat", self.heat != other.heat),
+            ("refresh", self.refresh != other.refresh),
+            ("scheduled", self.scheduled != other.scheduled),
+        ] {
+            if is_unlike {
+                fixed.push(name);
+            }
         }
         fixed
     }

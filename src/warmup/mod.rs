@@ -4,6 +4,7 @@
 mod builder;
 mod classify;
 mod learned;
+mod list;
 mod outcome;
 mod plans;
 mod registry;

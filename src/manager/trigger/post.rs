@@ -74,6 +74,10 @@ impl Post {
         })
     }
 
+    pub(in crate::manager) fn trigger(&self) -> &dyn Trigger {
+        &*self.trigger
+    }
+
     pub(in crate::manager) fn name(&self) -> &str {
         self.trigger.name()
     }
