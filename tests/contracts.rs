@@ -29,6 +29,8 @@ mod opaque;
 mod plan_store;
 #[path = "contracts/plans.rs"]
 mod plans;
+#[path = "contracts/refresh.rs"]
+mod refresh;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/soak.rs"]
@@ -37,6 +39,8 @@ mod soak;
 mod test_store;
 #[path = "contracts/traces.rs"]
 mod traces;
+#[path = "contracts/triggers.rs"]
+mod triggers;
 #[path = "contracts/warmth.rs"]
 mod warmth;
 #[path = "contracts/whole.rs"]

@@ -175,14 +175,13 @@ impl EndJob {
     async fn warm(&self, target: usize) {
         let (core, job) = (&self.core, &self.job);
         let Target { split, request } = &job.targets[target];
-        let Some(warmup) = job.begin(target, || core.warmer.warm(split, request)) else {
+        let Some(warmup) = job.begin(target, || core.warmer.warm_or_find(split, request)) else {
             return;
         };
         // The warmup has deadlines of its own.
         let outcome = warmup.ended().await;
-        core.counters
-            .count_warmup(&job.source, &outcome, warmup.traffic());
-        job.end(target, &outcome);
+        let traffic = job.end(target, &outcome);
+        core.counters.count_warmup(&job.source, &outcome, traffic);
     }
 }
 

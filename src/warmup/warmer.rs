@@ -99,6 +99,15 @@ impl Warmer {
         self.warm_work(split, &Work::of_request(request)).0
     }
 
+    /// [`warm`](Self::warm) that tells whether the warmup was started now.
+    pub(crate) fn warm_or_find(
+        &self,
+        split: &SplitAddress,
+        request: &SearchRequest,
+    ) -> (Warmup, bool) {
+        self.warm_work(split, &Work::of_request(request))
+    }
+
     /// [`warm`](Self::warm) for several splits.
     pub fn warm_many(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmup> {
         let work = Work::of_request(request);

@@ -138,7 +138,7 @@ impl Post {
     }
 
     /// Takes what a warmup is foretold to send from the budgets, if it is left.
-    pub(super) fn take(&self, foretold: Traffic) -> bool {
+    pub(super) fn take(&self, foretold: Option<Traffic>) -> bool {
         self.lock().allowance.take(foretold, Instant::now())
     }
 

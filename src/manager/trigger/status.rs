@@ -43,8 +43,8 @@ pub struct TriggerStatus {
     pub warmed: u64,
     /// Of these, how many could not be warmed.
     pub failed: u64,
-    /// Of these, how many were left out, by reason: `budget`, `cancelled`, `off`, `reserve`,
-    /// `shutdown`, `throttled`.
+    /// Of these, how many were left out, by reason: `budget`, `cancelled`, `deadline`, `off`,
+    /// `reserve`, `shutdown`, `throttled`.
     pub left_out: BTreeMap<&'static str, u64>,
     /// What its warmups have sent.
     pub traffic: Traffic,
