@@ -330,7 +330,9 @@ impl Runner {
     async fn warm(&self, target: usize) {
         let job = &self.end.job;
         let Target { split, request } = &job.targets[target];
-        let Some(warmup) = job.begin(target, || self.warmer.warm(split, request)) else {
+        let origin = self.counters.origin(&job.source);
+        let warm = || self.warmer.warm_for(split, request, &origin);
+        let Some(warmup) = job.begin(target, warm) else {
             return;
         };
         // The warmup has deadlines of its own.
