@@ -7,6 +7,7 @@ use super::budget::{Budget, Reservation};
 use super::extent::Extent;
 use super::extents::SplitExtents;
 use super::fate::Fate;
+use super::lookups::{Looked, Lookups};
 use super::settings::CacheSettings;
 use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use super::slot::Slot;
@@ -27,6 +28,7 @@ struct Inner {
     next_id: AtomicU64,
     /// What became of all that was fetched, for whomever.
     all: Arc<Origin>,
+    lookups: Lookups,
     shelves: Arc<Shelves>,
     fetcher: Arc<Fetcher>,
     runtime: Handle,
@@ -47,6 +49,7 @@ impl ExtentCache {
             leased: Arc::default(),
             next_id: AtomicU64::new(1),
             all: Arc::default(),
+            lookups: Lookups::default(),
             shelves: Arc::default(),
             fetcher,
             runtime,
@@ -100,6 +103,11 @@ impl ExtentCache {
         self.0.all.usage()
     }
 
+    /// How much of what was wanted ahead of searches was in memory, so far.
+    pub(crate) fn looked(&self) -> Looked {
+        self.0.lookups.snapshot()
+    }
+
     pub(crate) fn capacity_bytes(&self) -> u64 {
         self.0.capacity
     }
@@ -138,6 +146,10 @@ impl ExtentCache {
     /// Lets go of an extent that another has taken the place of.
     pub(super) fn discard(&self, split: u64, start: u64) {
         self.0.moka.invalidate(&(split, start));
+    }
+
+    pub(super) fn lookups(&self) -> &Lookups {
+        &self.0.lookups
     }
 
     /// The fate of bytes that have just come for `origin`.

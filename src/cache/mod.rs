@@ -19,6 +19,7 @@ mod extents;
 mod fate;
 mod flight;
 mod lease;
+mod lookups;
 mod settings;
 mod shelf;
 mod slot;

@@ -151,13 +151,15 @@ impl SplitFile {
             .lease(extents.id())
             .and_then(|lease| lease.read(&range, reader))
         {
+            scope.note_found();
             return Ok(bytes);
         }
         match &scope.mode {
-            Mode::Probe { probe, .. } => {
+            Mode::Probe { probe, .. } | Mode::SearchProbe { probe, .. } => {
                 if probe.reads_cache()
                     && let Some(extent) = extents.recall(&range)
                 {
+                    scope.note_found();
                     return Ok(extent.read(&range, reader));
                 }
                 if let Some(listed) = probe.listed().as_mut() {
@@ -174,6 +176,7 @@ impl SplitFile {
             Mode::Search { on_miss, late } => {
                 // In memory though not leased: no I/O, so not late.
                 if let Some(extent) = extents.lookup(&range) {
+                    scope.note_found();
                     return Ok(extent.read(&range, reader));
                 }
                 late.note(extents.id(), &range);

@@ -363,14 +363,15 @@ impl Opener {
                 return Ok((opened, normalise(read)));
             }
             read.extend(misses.index.iter().cloned());
-            let acquired = files.extents().acquire(misses.index, traffic).await?;
+            let extents = files.extents();
+            let acquired = extents.acquire_to_open(misses.index, traffic).await?;
             if acquired.waited {
                 traffic.count_round();
             }
-            for extent in acquired.extents {
-                extent.read_by(Reader::Opening);
-                builder.add(extent);
-            }
+            acquired
+                .extents
+                .into_iter()
+                .for_each(|extent| builder.add(extent));
         }
         Err(Error::corrupt(format!(
             "{}: opening still misses bytes after {MAX_OPEN_ROUNDS} rounds",

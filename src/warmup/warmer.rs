@@ -18,7 +18,7 @@ use super::task::{Task, Warmed, Warmup, WarmupKey};
 use super::work::Work;
 use crate::Traffic;
 use crate::cache::ExtentCache;
-use crate::directory::{OnMiss, ReadScope};
+use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
 use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
@@ -43,6 +43,7 @@ pub(super) struct Inner {
     pub(super) learned: Learned,
     pub(super) runtime: Handle,
     pub(super) planner: Planner,
+    pub(super) search_hits: AtomicU64,
     pub(super) late_reads: AtomicU64,
     /// Writes to the plan store, when there is one.
     pub(super) writer: Option<Arc<PlanWriter>>,
@@ -248,7 +249,7 @@ impl Warmer {
         let (plans, plan_bytes) = self.inner.planner.plans.usage();
         let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
         let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
-        let usage = cache.usage();
+        let (usage, looked) = (cache.usage(), cache.looked());
         let estimate = cache.fetcher().estimate();
         Statistics {
             gets,
@@ -273,6 +274,11 @@ impl Warmer {
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),
+            warming_hits: looked.hits,
+            warming_hit_bytes: looked.hit_bytes,
+            warming_misses: looked.misses,
+            warming_miss_bytes: looked.miss_bytes,
+            search_hits: self.inner.search_hits.load(Ordering::Relaxed),
             late_reads: self.inner.late_reads.load(Ordering::Relaxed),
         }
     }
@@ -377,9 +383,13 @@ impl Warmer {
         }
     }
 
-    /// Adds the late reads of a search to the statistics.
-    pub(crate) fn count_late_reads(&self, reads: u64) {
-        self.inner.late_reads.fetch_add(reads, Ordering::Relaxed);
+    /// Adds the reads of a search to the statistics.
+    pub(crate) fn count_reads(&self, reads: &LateReads) {
+        let inner = &self.inner;
+        inner
+            .search_hits
+            .fetch_add(reads.found(), Ordering::Relaxed);
+        inner.late_reads.fetch_add(reads.count(), Ordering::Relaxed);
     }
 
     pub(crate) fn runtime(&self) -> &Handle {
