@@ -41,6 +41,8 @@ mod test_store;
 mod traces;
 #[path = "contracts/triggers.rs"]
 mod triggers;
+#[path = "contracts/usage.rs"]
+mod usage;
 #[path = "contracts/warmth.rs"]
 mod warmth;
 #[path = "contracts/whole.rs"]

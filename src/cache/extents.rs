@@ -8,9 +8,12 @@ use tantivy::directory::OwnedBytes;
 use tokio::runtime::Handle;
 
 use super::bounded::ExtentCache;
+use super::budget::Reservation;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
+use super::fate::{Fate, Reader};
 use super::flight::{Flight, Pilot};
-use super::lease::LeaseBuilder;
+use super::lease::{Lease, LeaseBuilder};
+use super::lookups::{Looked, Lookups};
 use super::shelf::{Shelf, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Batch, ObjectHandle, TrafficCounter, gaps, normalise};
@@ -38,7 +41,7 @@ struct Found {
     flights: Vec<Arc<Flight>>,
     /// Looked at and not wanted; kept only so as not to be dropped under the map's lock.
     bystanders: Vec<Arc<Flight>>,
-    pilots: Vec<Pilot>,
+    looked: Looked,
 }
 
 impl SplitExtents {
@@ -69,7 +72,7 @@ impl SplitExtents {
         self.cache.fetcher().settings().get_deadline
     }
 
-    /// Reads `range`, from memory or the store. When the budget has no room for an extent the
+    /// Reads `range` for `reader`, from memory or the store. When the budget has no room for an extent the
     /// bytes are fetched all the same and not kept.
     ///
     /// # Errors
@@ -78,11 +81,12 @@ impl SplitExtents {
     pub(crate) async fn read(
         self: &Arc<Self>,
         range: Range<u64>,
+        reader: Reader,
         traffic: &TrafficCounter,
     ) -> Result<OwnedBytes> {
-        match self.acquire(vec![range.clone()], traffic).await {
+        match self.bring(vec![range.clone()], traffic, None).await {
             Ok(Acquired { extents, .. }) => match extents.first() {
-                Some(extent) => Ok(extent.slice(&range)),
+                Some(extent) => Ok(extent.read(&range, reader)),
                 None => Ok(OwnedBytes::empty()),
             },
             Err(error) if error.kind() == ErrorKind::Budget => {
@@ -112,6 +116,13 @@ impl SplitExtents {
         let extent = self.lookup(range)?;
         self.cache.touch(self.id(), &extent);
         Some(extent)
+    }
+
+    /// Tells the cache what searches have read from `lease`, of which it sees nothing by itself.
+    pub(crate) fn touch(&self, lease: &Lease) {
+        for extent in lease.used() {
+            self.cache.touch(self.id(), extent);
+        }
     }
 
     /// Extents such that each of `wanted` lies inside one of them, when they are all in memory.
@@ -146,8 +157,8 @@ impl SplitExtents {
     }
 
     /// Puts bytes in the cache that came without being asked for (the tail of the object that
-    /// opening read). Nothing happens when they overlap what is there or do not fit.
-    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>) {
+    /// opening read for `traffic`). Nothing happens when they overlap what is there or do not fit.
+    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>, traffic: &TrafficCounter) {
         let range = start..start + bytes.len() as u64;
         if range.is_empty()
             || !self
@@ -158,14 +169,27 @@ impl SplitExtents {
             return;
         }
         if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
-            let extent = Extent::new(Arc::clone(&self.shelf), start, bytes, reservation);
+            let extent = self.landed(start, bytes, reservation, traffic);
+            extent.read_by(Reader::Opening);
             self.publish(&extent);
         }
     }
 
+    /// An extent of bytes that have just come.
+    fn landed(
+        &self,
+        start: u64,
+        bytes: Vec<u8>,
+        reservation: Reservation,
+        traffic: &TrafficCounter,
+    ) -> Arc<Extent> {
+        let fate = self.cache.fate(bytes.len() as u64, traffic.origin());
+        Extent::new(Arc::clone(&self.shelf), start, bytes, reservation, [fate])
+    }
+
     /// Brings `ranges` into memory and returns extents such that each range lies inside one of
     /// them: from the cache, from fetches under way, and by GETs of the gaps only. Answers with
-    /// whether any GET was sent by this call or waited for.
+    /// whether any GET was sent by this call or waited for, and counts how much was in memory.
     ///
     /// # Errors
     ///
@@ -179,49 +203,59 @@ impl SplitExtents {
         ranges: Vec<Range<u64>>,
         traffic: &TrafficCounter,
     ) -> Result<Acquired> {
+        let lookups = self.cache.lookups();
+        self.bring(ranges, traffic, Some(lookups)).await
+    }
+
+    /// [`acquire`](Self::acquire) of what opening the split reads. It is not counted: a warmup that
+    /// knows beforehand what opening reads asks for it, too.
+    pub(crate) async fn acquire_to_open(
+        self: &Arc<Self>,
+        ranges: Vec<Range<u64>>,
+        traffic: &TrafficCounter,
+    ) -> Result<Acquired> {
+        let acquired = self.bring(ranges, traffic, None).await?;
+        for extent in &acquired.extents {
+            extent.read_by(Reader::Opening);
+        }
+        Ok(acquired)
+    }
+
+    async fn bring(
+        self: &Arc<Self>,
+        ranges: Vec<Range<u64>>,
+        traffic: &TrafficCounter,
+        lookups: Option<&Lookups>,
+    ) -> Result<Acquired> {
+        let count = |looked: Looked| {
+            if let Some(lookups) = lookups {
+                lookups.count(looked);
+            }
+        };
         let wanted = normalise(ranges);
         if let Some(extents) = self.cached(&wanted) {
+            count(Looked::all(&wanted));
             let waited = false;
             return Ok(Acquired { extents, waited });
         }
         let mut held = LeaseBuilder::default();
         let mut waited = false;
-        for _ in 0..MAX_PASSES {
-            let mut found = Found::default();
-            {
-                let mut state = self.shelf.lock();
-                for batch in self.plan(&mut state, &wanted, &mut found) {
-                    let (flight, pilot) =
-                        Flight::new(Arc::clone(&self.shelf), batch, traffic.urgency());
-                    state
-                        .flights
-                        .insert(flight.range().start, Arc::downgrade(&flight));
-                    found.flights.push(flight);
-                    found.pilots.push(pilot);
-                }
-            }
+        for pass in 0..MAX_PASSES {
             let Found {
                 extents,
                 flights,
-                pilots,
+                looked,
                 ..
-            } = found;
-            for flight in &flights {
-                flight.wait_with(traffic.urgency());
-            }
-            for pilot in pilots {
-                let counter = traffic.with_urgency(Arc::clone(&pilot.urgency));
-                let task = Arc::clone(self).fly(pilot, counter);
-                self.cache.runtime().spawn(task);
+            } = self.begin(&wanted, traffic);
+            if pass == 0 {
+                count(looked);
             }
             for extent in extents {
                 held.add(extent);
             }
             if flights.is_empty() {
-                return Ok(Acquired {
-                    extents: self.joined(&wanted, &held)?,
-                    waited,
-                });
+                let extents = self.joined(&wanted, &held)?;
+                return Ok(Acquired { extents, waited });
             }
             waited = true;
             for landed in try_join_all(flights.iter().map(|flight| flight.wait())).await? {
@@ -231,10 +265,8 @@ impl SplitExtents {
             }
             let present = normalise(held.extents().map(|e| e.range().clone()).collect());
             if wanted.iter().all(|range| contains(&present, range)) {
-                return Ok(Acquired {
-                    extents: self.joined(&wanted, &held)?,
-                    waited,
-                });
+                let extents = self.joined(&wanted, &held)?;
+                return Ok(Acquired { extents, waited });
             }
         }
         Err(Error::new(
@@ -246,6 +278,30 @@ impl SplitExtents {
         ))
     }
 
+    /// Looks up `wanted`, and begins to fetch what is neither in memory nor on its way.
+    fn begin(self: &Arc<Self>, wanted: &[Range<u64>], traffic: &TrafficCounter) -> Found {
+        let mut found = Found::default();
+        let mut pilots = Vec::new();
+        let mut state = self.shelf.lock();
+        for batch in self.plan(&mut state, wanted, &mut found) {
+            let (flight, pilot) = Flight::new(Arc::clone(&self.shelf), batch, traffic.urgency());
+            let start = flight.range().start;
+            state.flights.insert(start, Arc::downgrade(&flight));
+            found.flights.push(flight);
+            pilots.push(pilot);
+        }
+        drop(state);
+        for flight in &found.flights {
+            flight.wait_with(traffic.urgency());
+        }
+        for pilot in pilots {
+            let counter = traffic.with_urgency(Arc::clone(&pilot.urgency));
+            let task = Arc::clone(self).fly(pilot, counter);
+            self.cache.runtime().spawn(task);
+        }
+        found
+    }
+
     /// Looks up what covers `wanted` and returns GETs for the rest.
     fn plan(&self, state: &mut State, wanted: &[Range<u64>], found: &mut Found) -> Vec<Batch> {
         let mut missing = Vec::new();
@@ -255,6 +311,8 @@ impl SplitExtents {
                 present.push(extent.range().clone());
                 found.extents.push(extent);
             }
+            let mut present = normalise(present);
+            found.looked.add(range, &present);
             for flight in around(&state.flights, range) {
                 present.push(flight.range().clone());
                 let overlaps = range.start < flight.range().end;
@@ -326,12 +384,7 @@ impl SplitExtents {
         let whole = batch.waste() * WASTE_ONE_IN <= range.end - range.start;
         let extents: Vec<Arc<Extent>> = if whole {
             let reservation = reservation.split(weight_of(range));
-            vec![Extent::new(
-                Arc::clone(&self.shelf),
-                range.start,
-                body,
-                reservation,
-            )]
+            vec![self.landed(range.start, body, reservation, traffic)]
         } else {
             parts
                 .iter()
@@ -339,7 +392,7 @@ impl SplitExtents {
                     let from = (part.start - range.start) as usize;
                     let bytes = body[from..from + (part.end - part.start) as usize].to_vec();
                     let reservation = reservation.split(weight_of(part));
-                    Extent::new(Arc::clone(&self.shelf), part.start, bytes, reservation)
+                    self.landed(part.start, bytes, reservation, traffic)
                 })
                 .collect()
         };
@@ -361,7 +414,7 @@ impl SplitExtents {
     }
 
     /// Each wanted range inside one extent: those that span several are copied into one, which
-    /// takes the place of its parts in the cache.
+    /// takes the place of its parts in the cache, and whose fate is what is undecided of theirs.
     fn joined(
         self: &Arc<Self>,
         wanted: &[Range<u64>],
@@ -403,7 +456,12 @@ impl SplitExtents {
                 bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
             }
         }
-        let extent = Extent::new(Arc::clone(&self.shelf), union.start, bytes, reservation);
+        let undecided = parts.iter().flat_map(|part| part.undecided());
+        let mut fates: Vec<Arc<Fate>> = undecided.cloned().collect();
+        fates.sort_unstable_by_key(Arc::as_ptr);
+        fates.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let shelf = Arc::clone(&self.shelf);
+        let extent = Extent::new(shelf, union.start, bytes, reservation, fates);
         self.publish(&extent);
         Ok(extent)
     }

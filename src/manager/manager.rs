@@ -148,13 +148,20 @@ impl Manager {
     /// Its triggers.
     pub fn triggers(&self) -> Vec<TriggerHandle> {
         let posts = self.inner.posts.iter();
-        posts.map(|post| TriggerHandle(Arc::clone(post))).collect()
+        posts.map(|post| self.handle(post)).collect()
     }
 
     /// The trigger of that name.
     pub fn trigger(&self, name: &str) -> Option<TriggerHandle> {
         let found = self.inner.posts.iter().find(|post| post.name() == name);
-        found.map(|post| TriggerHandle(Arc::clone(post)))
+        found.map(|post| self.handle(post))
+    }
+
+    fn handle(&self, post: &Arc<Post>) -> TriggerHandle {
+        TriggerHandle {
+            core: Arc::clone(&self.inner.core),
+            post: Arc::clone(post),
+        }
     }
 
     /// Tells its triggers what happened.

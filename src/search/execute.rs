@@ -99,7 +99,7 @@ impl Warmer {
             let response = self.respond(&asked, &work, joined, answer, &late, options);
             let mut response = response.await?;
             response.took = started.elapsed().as_millis() as u64;
-            self.count_late_reads(response.report.late_reads);
+            self.count_reads(&late);
             observe(&response.report, &record);
             Ok(response)
         };
@@ -152,7 +152,7 @@ impl Warmer {
             let mut report = joined.report;
             report.late_reads = late.count();
             report.then(late.traffic());
-            self.count_late_reads(report.late_reads);
+            self.count_reads(&late);
             observe(&report, &record);
             Ok((fruit, report))
         };
@@ -176,7 +176,7 @@ impl Warmer {
             .map(|split| match options.warming {
                 Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
                 Warming::Off => None,
-                Warming::Start => Some(self.warm_work(split, work)),
+                Warming::Start => Some(self.warm_work(split, work, None)),
             })
             .collect();
         let mut seen = Seen::new(splits.len());
@@ -296,7 +296,13 @@ impl Warmer {
         let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
             .recording(reads.clone());
         let (splits, counts) = (Arc::clone(&joined.splits), Arc::clone(&late));
-        let result = pool::run(self.pool(), move || search(&splits, &scope, &counts)).await;
+        let search = move || {
+            let found = search(&splits, &scope, &counts);
+            let warmed = splits.iter().filter_map(|split| split.warmed.as_ref());
+            warmed.for_each(|warmed| warmed.count_search());
+            found
+        };
+        let result = pool::run(self.pool(), search).await;
         joined.report.read_bytes = reads.map(|reads| reads.bytes());
         joined.report.search_us = micros(started.elapsed());
         let splits = Arc::clone(&joined.splits);
@@ -322,7 +328,7 @@ impl Warmer {
     /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
     /// first one itself says most. Splits that were replaced are forgotten.
     async fn failed(&self, joined: &Joined, late: &LateReads, error: Error) -> Error {
-        self.count_late_reads(late.count());
+        self.count_reads(late);
         let error = late.failure().cloned().unwrap_or(error);
         for split in &*joined.splits {
             let address = split.split.address();

@@ -25,7 +25,7 @@ impl Warmer {
         let mut report = joined.report.clone();
         if !answer.documents.is_complete() {
             let started = Instant::now();
-            match answer.documents.fetch(self).await {
+            match answer.documents.fetch(self, late).await {
                 Ok(traffic) => report.then(traffic),
                 // Too large to be held at once: one by one then.
                 Err(error) if error.kind() == ErrorKind::Budget => {

@@ -175,7 +175,7 @@ impl WarmerBuilder {
         let writer = self
             .plan_store
             .map(|store| Arc::new(PlanWriter::new(store, Clock::system(), &runtime)));
-        let late_reads = AtomicU64::new(0);
+        let (search_hits, late_reads) = (AtomicU64::new(0), AtomicU64::new(0));
         let planner = Planner {
             pool,
             limits: settings.expansion,
@@ -183,6 +183,7 @@ impl WarmerBuilder {
             plans: KnownPlans::new(settings.cache.plan_bytes, writer.clone()).into(),
         };
         let inner = Inner {
+            search_hits,
             late_reads,
             settings,
             cache,

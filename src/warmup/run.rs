@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 use futures_util::future::try_join;
@@ -166,6 +167,7 @@ impl Warmer {
             opening,
             warming: started.elapsed(),
             noted: Noted::default(),
+            searches: AtomicU32::new(0),
         }))
     }
 
@@ -208,6 +210,7 @@ impl Warmer {
             opening,
             warming: started.elapsed(),
             noted: Noted::default(),
+            searches: AtomicU32::new(0),
         }))
     }
 

@@ -33,6 +33,11 @@ pub struct Statistics {
     pub leased_bytes: u64,
     /// Bytes cached, leased or in flight, each counted once.
     pub resident_bytes: u64,
+    /// Bytes brought into memory, ahead of searches or by them, that searches have read; see
+    /// [`Use`](crate::Use).
+    pub used_bytes: u64,
+    /// Bytes brought into memory that left it before any search has read them.
+    pub wasted_bytes: u64,
     /// Number of terms and patterns that segments are known not to hold, about.
     pub absences: u64,
     /// Number of plans that are known.
@@ -49,6 +54,19 @@ pub struct Statistics {
     pub opened_bytes: u64,
     /// Warmups that run, or have finished and can be joined.
     pub warmups: u64,
-    /// Reads of the store made by searches, after their warmups.
+    /// Ranges of bytes that were wanted ahead of searches (by warmups, or in the round of the
+    /// documents of hits) and were in memory whole. What opening a split reads is not counted.
+    pub warming_hits: u64,
+    /// Bytes of such ranges that were in memory.
+    pub warming_hit_bytes: u64,
+    /// Ranges of bytes that were wanted ahead of searches and of which something was missing:
+    /// fetched then, or on its way for somebody else.
+    pub warming_misses: u64,
+    /// Bytes of such ranges that were missing.
+    pub warming_miss_bytes: u64,
+    /// Reads of searches that were answered from memory. Reads of hot bytes are not counted.
+    pub search_hits: u64,
+    /// Reads of searches that were not: made of the store after their warmups, or refused in strict
+    /// mode.
     pub late_reads: u64,
 }

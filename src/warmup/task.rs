@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -49,6 +50,21 @@ pub(crate) struct Warmed {
     pub(crate) warming: Duration,
     /// The request whose documents were last added to the plan.
     pub(crate) noted: Noted,
+    /// How many searches have read from the lease.
+    pub(crate) searches: AtomicU32,
+}
+
+impl Warmed {
+    /// Takes note that a search has read from the lease. The cache sees nothing of that by itself,
+    /// and would think hot what was warmed last.
+    pub(crate) fn count_search(&self) {
+        // As far as the cache counts. Later it is told now and then, for what it has counted fades.
+        const TELLING: u32 = 16;
+        let searches = self.searches.fetch_add(1, Ordering::Relaxed);
+        if searches < TELLING || searches.is_multiple_of(TELLING) {
+            self.split.files().extents().touch(&self.lease);
+        }
+    }
 }
 
 /// A request that need not be noted again.

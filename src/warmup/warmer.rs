@@ -19,13 +19,13 @@ use super::task::{Task, Warmed, Warmup, WarmupKey};
 use super::work::Work;
 use crate::Traffic;
 use crate::cache::ExtentCache;
-use crate::directory::{OnMiss, ReadScope};
+use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
 use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
-use crate::store::{Priority, TrafficCounter};
+use crate::store::{Origin, Priority, TrafficCounter};
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
 /// pool that computes. Clones are cheap and share everything.
@@ -44,6 +44,7 @@ pub(super) struct Inner {
     pub(super) learned: Learned,
     pub(super) runtime: Handle,
     pub(super) planner: Planner,
+    pub(super) search_hits: AtomicU64,
     pub(super) late_reads: AtomicU64,
     /// Writes to the plan store, when there is one.
     pub(super) writer: Option<Arc<PlanWriter>>,
@@ -96,16 +97,7 @@ impl Warmer {
     ///
     /// See [`Warmup`]: dropping the last handle of an unfinished warmup gives it up.
     pub fn warm(&self, split: &SplitAddress, request: &SearchRequest) -> Warmup {
-        self.warm_work(split, &Work::of_request(request)).0
-    }
-
-    /// [`warm`](Self::warm) that tells whether the warmup was started now.
-    pub(crate) fn warm_or_find(
-        &self,
-        split: &SplitAddress,
-        request: &SearchRequest,
-    ) -> (Warmup, bool) {
-        self.warm_work(split, &Work::of_request(request))
+        self.warm_work(split, &Work::of_request(request), None).0
     }
 
     /// [`warm`](Self::warm) for several splits.
@@ -113,12 +105,30 @@ impl Warmer {
         let work = Work::of_request(request);
         splits
             .iter()
-            .map(|split| self.warm_work(split, &work).0)
+            .map(|split| self.warm_work(split, &work, None).0)
             .collect()
     }
 
-    /// Answers with the warmup, and whether it was started now.
-    pub(crate) fn warm_work(&self, split: &SplitAddress, work: &Work) -> (Warmup, bool) {
+    /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
+    /// warmup fetches; one that runs or has finished keeps the origin it was started for. Answers
+    /// with the warmup, and whether it was started now.
+    pub(crate) fn warm_for(
+        &self,
+        split: &SplitAddress,
+        request: &SearchRequest,
+        origin: &Arc<Origin>,
+    ) -> (Warmup, bool) {
+        self.warm_work(split, &Work::of_request(request), Some(origin))
+    }
+
+    /// Answers with the warmup, and whether it was started now. Without `origin` a search wants it
+    /// for itself.
+    pub(crate) fn warm_work(
+        &self,
+        split: &SplitAddress,
+        work: &Work,
+        origin: Option<&Arc<Origin>>,
+    ) -> (Warmup, bool) {
         let key = WarmupKey {
             path: split.path().clone(),
             fingerprint: work.fingerprint(),
@@ -134,7 +144,8 @@ impl Warmer {
                 rounds = tracing::field::Empty, outcome = tracing::field::Empty
             );
             // Until somebody joins.
-            let mut traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
+            let traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
+            let mut traffic = traffic.for_origin(origin);
             if self.settings().trace {
                 traffic = traffic.traced();
             }
@@ -239,6 +250,7 @@ impl Warmer {
         let (plans, plan_bytes) = self.inner.planner.plans.usage();
         let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
         let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
+        let (usage, looked) = (cache.usage(), cache.looked());
         let estimate = cache.fetcher().estimate();
         Statistics {
             gets,
@@ -253,6 +265,8 @@ impl Warmer {
             capacity_bytes: cache.capacity_bytes(),
             leased_bytes: cache.leased_bytes(),
             resident_bytes: cache.resident_bytes(),
+            used_bytes: usage.used_bytes,
+            wasted_bytes: usage.wasted_bytes,
             absences: self.inner.planner.absences.len(),
             plans,
             plan_bytes,
@@ -261,6 +275,11 @@ impl Warmer {
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),
+            warming_hits: looked.hits,
+            warming_hit_bytes: looked.hit_bytes,
+            warming_misses: looked.misses,
+            warming_miss_bytes: looked.miss_bytes,
+            search_hits: self.inner.search_hits.load(Ordering::Relaxed),
             late_reads: self.inner.late_reads.load(Ordering::Relaxed),
         }
     }
@@ -379,9 +398,13 @@ impl Warmer {
         }
     }
 
-    /// Adds the late reads of a search to the statistics.
-    pub(crate) fn count_late_reads(&self, reads: u64) {
-        self.inner.late_reads.fetch_add(reads, Ordering::Relaxed);
+    /// Adds the reads of a search to the statistics.
+    pub(crate) fn count_reads(&self, reads: &LateReads) {
+        let inner = &self.inner;
+        inner
+            .search_hits
+            .fetch_add(reads.found(), Ordering::Relaxed);
+        inner.late_reads.fetch_add(reads.count(), Ordering::Relaxed);
     }
 
     /// Bytes held by warmups and searches.

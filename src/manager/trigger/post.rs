@@ -9,7 +9,7 @@ use super::regret::Regret;
 use super::settings::TriggerSettings;
 use super::status::{TickReport, TriggerState, TriggerStatus};
 use crate::error::Result;
-use crate::store::Traffic;
+use crate::store::{Traffic, Use};
 
 /// A trigger at its post in a manager: what its runner and its handles share.
 pub(in crate::manager) struct Post {
@@ -53,6 +53,7 @@ impl Post {
             failed: 0,
             left_out: Default::default(),
             traffic: Traffic::default(),
+            usage: Use::default(),
             throttled: None,
             error: None,
             details: Default::default(),

@@ -107,6 +107,8 @@ impl Runner {
     async fn tick(&self) -> Result<TickReport> {
         let Self { context } = self;
         let trigger = &context.post.trigger;
+        let usage = context.core.counters.origin(context.post.name()).usage();
+        context.post.judge(usage.used_bytes, usage.wasted_bytes);
         let patience = context.settings().deadline;
         let deadline = in_time(patience);
         let wanted = timeout_at(deadline, trigger.wanted(context)).await;

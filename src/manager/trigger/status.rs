@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::store::Traffic;
+use crate::store::{Traffic, Use};
 
 /// What a trigger does at the moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -48,6 +48,8 @@ pub struct TriggerStatus {
     pub left_out: BTreeMap<&'static str, u64>,
     /// What its warmups have sent.
     pub traffic: Traffic,
+    /// What became of the bytes that its warmups have fetched.
+    pub usage: Use,
     /// Why it warms less than it wants, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,
