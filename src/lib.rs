@@ -147,7 +147,7 @@ pub use manager::{
     Event, EventBinding, EventsSettings, HeatSettings, HotPair, HotRequest, JobHandle, JobId,
     JobItem, JobState, JobStatus, Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot,
     RefreshSettings, RequestBody, ScheduleSettings, ScheduleStatus, ScheduledSettings,
-    ShutdownReport, SourceStatistics, TickReport, Trigger, TriggerContext, TriggerHandle,
+    ShutdownReport, SourceStatistics, Tally, TickReport, Trigger, TriggerContext, TriggerHandle,
     TriggerSettings, TriggerState, TriggerStatus, WaitBucket, Wanted,
 };
 pub use plan::{

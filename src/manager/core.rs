@@ -3,6 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::{StreamExt, stream};
 use object_store::path::Path;
+use tokio::time::Instant;
 
 use super::busy::{Busy, Working};
 use super::catalog::Catalog;
@@ -12,6 +13,7 @@ use super::job::{Job, JobHandle, Target};
 use super::jobs::Jobs;
 use super::settings::ManagerSettings;
 use super::statistics::Counters;
+use super::tally::Ended;
 use crate::clock::Clock;
 use crate::split::SplitAddress;
 use crate::warmup::Warmer;
@@ -174,16 +176,23 @@ impl EndJob {
 
     async fn warm(&self, target: usize) {
         let (core, job) = (&self.core, &self.job);
-        let Target { split, request } = &job.targets[target];
+        let (at, target) = (target, &job.targets[target]);
+        let Target { split, request } = target;
         let origin = core.counters.origin(&job.source);
         let warm = || core.warmer.warm_for(split, request, &origin);
-        let Some(warmup) = job.begin(target, warm) else {
+        let started = Instant::now();
+        let Some(warmup) = job.begin(at, warm) else {
             return;
         };
         // The warmup has deadlines of its own.
         let outcome = warmup.ended().await;
-        let traffic = job.end(target, &outcome);
-        core.counters.count_warmup(&job.source, &outcome, traffic);
+        let ended = Ended {
+            outcome: &outcome,
+            traffic: job.end(at, &outcome),
+            took: started.elapsed(),
+            at: core.clock.millis(),
+        };
+        core.counters.count_warmup(&job.source, target, &ended);
     }
 }
 

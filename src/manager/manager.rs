@@ -238,9 +238,11 @@ impl Manager {
         let core = &self.inner.core;
         let _searching = core.searching();
         self.note_search(splits, request);
-        core.warmer
-            .search_with_options(splits, request, options)
-            .await
+        let found = core.warmer.search_with_options(splits, request, options);
+        let response = found.await?;
+        core.counters
+            .count_search(request.fingerprint(), &response.report);
+        Ok(response)
     }
 
     /// Remembers that `request` was asked of `splits`: for who searches in another way than by
@@ -301,7 +303,10 @@ impl Manager {
                 Outcome::Missing
             }
         };
-        inner.counters.count_join(&outcome, started.elapsed());
+        let waited = started.elapsed();
+        inner
+            .counters
+            .count_join(split, fingerprint, outcome.name(), waited);
         outcome
     }
 

@@ -15,6 +15,7 @@ mod jobs;
 mod manager;
 mod settings;
 mod statistics;
+mod tally;
 mod trigger;
 
 pub use body::RequestBody;
@@ -25,6 +26,7 @@ pub use job::{JobHandle, JobId, JobItem, JobState, JobStatus};
 pub use manager::{Manager, ShutdownReport};
 pub use settings::{HeatSettings, ManagerSettings};
 pub use statistics::{ManagerSnapshot, SourceStatistics, WaitBucket};
+pub use tally::Tally;
 pub use trigger::{
     EventBinding, EventsSettings, RefreshSettings, ScheduleSettings, ScheduleStatus,
     ScheduledSettings, TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings,

@@ -267,7 +267,7 @@ async fn what_it_wants_is_warm_and_what_is_warm_costs_nothing_again() {
     let of_first_tick: Vec<_> = jobs.iter().take(3).map(|job| job.splits).collect();
     assert_eq!(of_first_tick, [2, 2, 1]);
     assert!(jobs.iter().all(|job| job.source == "all"));
-    assert!(manager.snapshot().sources["all"].warmed >= 10);
+    assert!(manager.snapshot().sources["all"].tally.warmed >= 10);
 }
 
 #[tokio::test]
