@@ -106,6 +106,7 @@
 mod cache;
 mod clock;
 mod directory;
+mod envelope;
 mod error;
 mod filter;
 mod manager;
@@ -114,6 +115,7 @@ mod plan;
 mod pool;
 mod search;
 mod split;
+mod staged;
 mod store;
 mod warmup;
 
