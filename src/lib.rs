@@ -90,6 +90,7 @@
 //! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
 //! | `forewarm_plan_store_saved_total` | counter | rows | saved |
 //! | `forewarm_jobs_total` | counter | jobs | of managers that have ended, by `state` |
+//! | `forewarm_hot_set_writes_total` | counter | times | that a hot set was due to be written, by `outcome` |
 //! | `forewarm_joins_total` | counter | joins | by `outcome` |
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
@@ -146,10 +147,11 @@ pub use filter::{
     ZeroTermsQuery,
 };
 pub use manager::{
-    Event, HeatSettings, HotPair, HotRequest, JobHandle, JobId, JobItem, JobState, JobStatus,
-    Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot, ShutdownReport, SourceStatistics,
-    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
-    TriggerStatus, WaitBucket, Wanted,
+    Event, HeatSettings, HotPair, HotRequest, HotSetFile, HotSetObject, HotSetSettings,
+    HotSetState, HotSetStatus, HotSetStore, JobHandle, JobId, JobItem, JobState, JobStatus,
+    Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot, PreloadSettings, Readiness,
+    ReadinessState, ShutdownReport, SourceStatistics, TickReport, Trigger, TriggerContext,
+    TriggerHandle, TriggerSettings, TriggerState, TriggerStatus, WaitBucket, Wanted,
 };
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,

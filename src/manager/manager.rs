@@ -10,10 +10,11 @@ use tokio::time::{Instant, timeout_at};
 use super::builder::ManagerBuilder;
 use super::core::{Core, Order};
 use super::event::Event;
+use super::hot_set::{HotSetKeeper, HotSetStatus};
 use super::job::{JobHandle, JobId, JobStatus, Target};
 use super::settings::ManagerSettings;
 use super::statistics::ManagerSnapshot;
-use super::trigger::{Post, Runner, TriggerHandle};
+use super::trigger::{Post, Preload, Runner, Trigger, TriggerHandle};
 use crate::error::{Error, Result};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::search::{SearchOptions, SearchResponse};
@@ -61,6 +62,8 @@ pub struct Manager {
 struct Inner {
     core: Arc<Core>,
     posts: Vec<Arc<Post>>,
+    /// The trigger whose end a node waits for.
+    preload: Option<Arc<Preload>>,
     /// Whether triggers run, and what tells them to stop; they also do when it is gone.
     is_started: AtomicBool,
     stop: watch::Sender<bool>,
@@ -74,6 +77,8 @@ pub struct ShutdownReport {
     pub cancelled_jobs: usize,
     /// Whether what was learnt could be written to the plan store, or there is none.
     pub plans_written: bool,
+    /// Whether what was hot could be written, or there is [no place](ManagerBuilder::hot_set) for it.
+    pub hot_set_written: bool,
 }
 
 impl Manager {
@@ -92,10 +97,15 @@ impl Manager {
         ManagerBuilder::new(warmer)
     }
 
-    pub(super) fn of(core: Arc<Core>, posts: Vec<Arc<Post>>) -> Self {
+    pub(super) fn of(
+        core: Arc<Core>,
+        posts: Vec<Arc<Post>>,
+        preload: Option<Arc<Preload>>,
+    ) -> Self {
         let inner = Inner {
             core,
             posts,
+            preload,
             is_started: AtomicBool::new(false),
             stop: watch::channel(false).0,
         };
@@ -104,12 +114,31 @@ impl Manager {
         }
     }
 
-    /// Starts its triggers. Calling it again does nothing, nor does it after
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
+    }
+
+    /// The trigger that preloads, if any does, and its post.
+    pub(super) fn preload(&self) -> Option<(&Preload, &Post)> {
+        let preload = self.inner.preload.as_deref()?;
+        let post = self.inner.posts.iter();
+        let post = post
+            .into_iter()
+            .find(|post| post.name() == preload.name())?;
+        Some((preload, post))
+    }
+
+    /// Starts its triggers, and reads the hot set of the last run. Calling it again does nothing, nor does it after
     /// [`shutdown`](Self::shutdown) has begun. Jobs, joins and searches need no start.
     pub fn start(&self) {
         let inner = &self.inner;
         if self.is_shutting_down() || inner.is_started.swap(true, Ordering::Relaxed) {
             return;
+        }
+        let core = &inner.core;
+        if core.hot_set.is_some() {
+            let keep = HotSetKeeper::keep(Arc::clone(core), inner.stop.subscribe());
+            core.warmer.runtime().spawn(keep);
         }
         for post in &inner.posts {
             let runner = Runner::new(Arc::clone(&inner.core), Arc::clone(post));
@@ -149,6 +178,12 @@ impl Manager {
     pub fn trigger(&self, name: &str) -> Option<TriggerHandle> {
         let found = self.inner.posts.iter().find(|post| post.name() == name);
         found.map(|post| TriggerHandle(Arc::clone(post)))
+    }
+
+    /// What was read of the hot set of the last run, and what is written of this one's; nothing where
+    /// there is [no place](ManagerBuilder::hot_set) for one.
+    pub fn hot_set(&self) -> Option<HotSetStatus> {
+        self.inner.core.hot_set.as_ref().map(HotSetKeeper::status)
     }
 
     /// Tells its triggers what happened.
@@ -319,7 +354,8 @@ impl Manager {
     }
 
     /// Ends in good order: nothing begins any more, what runs, ticks of triggers among it, is waited
-    /// for until `deadline` and then given up, and what was learnt is written to the plan store.
+    /// for until `deadline` and then given up, and what was learnt is written to the plan store, and
+    /// what was hot to its own.
     /// May be called by several at once, and again.
     ///
     /// # Cancel safety
@@ -345,6 +381,10 @@ impl Manager {
             tracing::warn!(error = error.chain(), "plans could not be written");
         }
         report.plans_written = written.is_ok();
+        report.hot_set_written = match &core.hot_set {
+            Some(hot_set) => hot_set.write(core).await.is_ok(),
+            None => true,
+        };
         report
     }
 

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::hot_set::HotSetSettings;
+use super::trigger::PreloadSettings;
 use crate::error::{Error, Result};
 use crate::store::millis;
 
@@ -38,6 +40,10 @@ pub struct ManagerSettings {
     pub demand_reserve: f64,
     /// The memory of what was asked.
     pub heat: HeatSettings,
+    /// How that outlives the process, where it has a [place](crate::ManagerBuilder::hot_set) to.
+    pub hot_set: HotSetSettings,
+    /// What is warmed when the manager starts. Default nothing.
+    pub preload: Option<PreloadSettings>,
 }
 
 /// The memory of what was asked lately: what triggers go by.
@@ -88,6 +94,8 @@ impl Default for ManagerSettings {
             max_concurrent_trigger_warmups: 32,
             demand_reserve: 0.25,
             heat: HeatSettings::default(),
+            hot_set: HotSetSettings::default(),
+            preload: None,
         }
     }
 }
@@ -135,6 +143,18 @@ impl ManagerSettings {
         self
     }
 
+    /// Sets [`hot_set`](Self::hot_set).
+    pub fn with_hot_set(mut self, hot_set: HotSetSettings) -> Self {
+        self.hot_set = hot_set;
+        self
+    }
+
+    /// Sets [`preload`](Self::preload).
+    pub fn with_preload(mut self, preload: Option<PreloadSettings>) -> Self {
+        self.preload = preload;
+        self
+    }
+
     /// Checks everything at once.
     ///
     /// # Errors
@@ -175,6 +195,9 @@ impl ManagerSettings {
             self.heat.half_life.is_zero(),
             "heat.half_life is 0: nothing would be remembered",
         );
+        problems.extend(self.hot_set.problems());
+        let preload = self.preload.as_ref();
+        problems.extend(preload.map_or_else(Vec::new, PreloadSettings::problems));
         problems
     }
 
@@ -183,6 +206,9 @@ impl ManagerSettings {
         let mut fixed = Vec::new();
         if self.heat != other.heat {
             fixed.push("heat");
+        }
+        if self.preload != other.preload {
+            fixed.push("preload");
         }
         fixed
     }

@@ -109,6 +109,7 @@ impl Runner {
         wanted.truncate(allowed);
         let mut rest = wanted.as_slice();
         while !rest.is_empty() {
+            context.post.progress(&report);
             let settings = context.settings();
             if let Some(reason) = self.hindrance() {
                 report.leave_out(reason, rest.len());
@@ -117,6 +118,11 @@ impl Runner {
             let batch;
             (batch, rest) = rest.split_at(settings.batch_size.min(rest.len()));
             self.warm(batch, &mut report).await;
+            // Whoever gives up a batch means all of them.
+            if report.left_out.contains_key("cancelled") {
+                report.leave_out("cancelled", rest.len());
+                break;
+            }
         }
         trigger.ticked(context, &report).await;
         Ok(report)

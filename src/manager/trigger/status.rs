@@ -48,6 +48,9 @@ pub struct TriggerStatus {
     pub left_out: BTreeMap<&'static str, u64>,
     /// What its warmups have sent.
     pub traffic: Traffic,
+    /// How far the tick that runs has come: its batches that have ended. Not counted above yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<TickReport>,
     /// Why it warms less than it wants, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,
