@@ -81,8 +81,6 @@ pub struct HotPair {
     pub heat: f64,
     /// When it was last asked, in milliseconds since 1970.
     pub last_asked: u64,
-    /// Of the whole request.
-    pub(super) identity: Fingerprint,
 }
 
 /// A request, and how hot it is over all splits.
@@ -211,7 +209,6 @@ impl Heat {
                 request: copies.of(&pair.asked),
                 heat: heat.at(now, self.half_life),
                 last_asked: heat.at,
-                identity: pair.asked.identity,
             }
         });
         let mut pairs: Vec<_> = pairs.collect();

@@ -3,6 +3,7 @@
 //! One call reads or writes at a time. Nothing is written before something was read; see the room's
 //! first page.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +19,9 @@ use super::gather::{Gathered, gather};
 use super::settings::MAX_BYTES;
 use super::status::{HotSetState, HotSetStatus};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Fingerprint, SearchRequest};
 use crate::manager::core::Core;
+use crate::manager::heat::Remembered;
 use crate::store::in_time;
 
 /// How long after the last run's could not be read that is tried again, at the latest.
@@ -172,6 +175,20 @@ impl HotSetKeeper {
         drop(state);
         self.reading.send_replace(Reading::Read);
         Ok(())
+    }
+
+    /// What is hot, and what was in the last run and may not be warm yet; the hottest first, with
+    /// copies of requests that take the moment they are first warmed at for `now`.
+    pub(in crate::manager) fn pairs(&self, core: &Core) -> Vec<Remembered> {
+        let merged = self.merged();
+        let mut pairs = gather(core, merged.as_deref()).pairs;
+        let mut copies: HashMap<Fingerprint, Arc<SearchRequest>> = HashMap::new();
+        for pair in &mut pairs {
+            let copy = copies.entry(pair.identity);
+            let copy = copy.or_insert_with(|| Arc::new((*pair.request).clone()));
+            pair.request = Arc::clone(copy);
+        }
+        pairs
     }
 
     /// From now on only what is hot now is written.

@@ -18,7 +18,7 @@ use super::status::TickReport;
 use super::{Trigger, TriggerContext, Wanted};
 use crate::error::Result;
 use crate::filter::{Fingerprint, SearchRequest};
-use crate::manager::heat::HotPair;
+use crate::manager::heat::Remembered;
 use crate::manager::hot_set::{HotSetKeeper, Reading};
 use crate::split::SplitAddress;
 use crate::store::in_time;
@@ -27,8 +27,8 @@ use crate::warmup::Warmth;
 /// What it is called in jobs and statistics.
 const NAME: &str = "preload";
 
-/// Reasons for which what is left out is tried again; for others somebody has decided.
-const PASSING: [&str; 4] = ["budget", "off", "reserve", "throttled"];
+/// Reasons for which what is left out is tried again, by this process or the next.
+const PASSING: [&str; 5] = ["budget", "off", "reserve", "shutdown", "throttled"];
 
 /// Warms when the manager starts.
 #[derive(Debug)]
@@ -155,15 +155,15 @@ impl Preload {
         }
     }
 
-    /// What was hot in the last run, once that was read, and since.
-    async fn hot_pairs(&self, context: &TriggerContext) -> Vec<HotPair> {
+    /// What was hot in the last run, once that was read, and since; the hottest first.
+    async fn hot_pairs(&self, context: &TriggerContext) -> Vec<Remembered> {
         let Some(keeper) = self.hot_set(context) else {
             return Vec::new();
         };
-        // The first try has a deadline; whatever comes of it, what is hot is known by heat.
+        // The first try has a deadline. The sender lives as long as the manager.
         let mut reading = keeper.watch_reading();
         let _ = reading.wait_for(|it| *it != Reading::Untried).await;
-        context.hot_pairs()
+        keeper.pairs(&context.core)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -284,7 +284,7 @@ impl List {
     }
 
     /// Adds a pair; answers whether its split is served, as far as anybody said what is.
-    fn add_hot(&mut self, pair: HotPair, splits: &[SplitAddress]) -> bool {
+    fn add_hot(&mut self, pair: Remembered, splits: &[SplitAddress]) -> bool {
         let found = splits.binary_search_by(|split| split.path().cmp(pair.split.path()));
         let split = match found {
             Ok(at) => &splits[at],
