@@ -355,7 +355,7 @@ impl Manager {
 
     /// Ends in good order: nothing begins any more, what runs, ticks of triggers among it, is waited
     /// for until `deadline` and then given up, and what was learnt is written to the plan store, and
-    /// what was hot to its own.
+    /// what was hot to the hot set.
     /// May be called by several at once, and again.
     ///
     /// # Cancel safety

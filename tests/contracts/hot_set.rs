@@ -32,6 +32,7 @@ struct Inner {
     bytes: Mutex<Option<Bytes>>,
     is_broken: AtomicBool,
     hangs: AtomicBool,
+    panics: AtomicBool,
     reads: AtomicUsize,
     writes: AtomicUsize,
 }
@@ -61,6 +62,7 @@ impl Place {
         if self.0.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
+        assert!(!self.0.panics.load(Ordering::SeqCst), "out of its mind");
         match self.0.is_broken.load(Ordering::SeqCst) {
             true => Err(Error::external(
                 "the place cannot be reached",
@@ -367,6 +369,12 @@ async fn what_cannot_be_read_is_not_written_over() {
     assert!(!third.shutdown(PATIENCE).await.hot_set_written);
     assert_eq!(place.bytes().unwrap(), sound);
 
+    place.0.panics.store(true, Ordering::SeqCst);
+    tokio::time::sleep(INTERVAL).await;
+    let status = second.hot_set().unwrap();
+    assert!(status.not_loaded.unwrap().contains("panicked"));
+
+    place.0.panics.store(false, Ordering::SeqCst);
     place.break_down(false);
     tokio::time::sleep(2 * INTERVAL).await;
     let status = second.hot_set().unwrap();

@@ -166,6 +166,8 @@ async fn the_hottest_are_warmed_first_and_searches_run_meanwhile() {
     assert_eq!(running[0].items[0].fingerprint, word(0).fingerprint());
     let readiness = manager.ready(Duration::ZERO).await;
     assert_eq!(figures(&readiness), (ReadinessState::TimedOut, 3, 0, 0));
+    let status = manager.trigger("preload").unwrap().status();
+    assert_eq!((status.wanted, status.current.unwrap().wanted), (0, 3));
     // Another split, which nobody preloads.
     let search = tokio::spawn({
         let (manager, split) = (manager.clone(), splits[3].clone());
@@ -236,9 +238,55 @@ async fn a_node_whose_preload_is_off_is_told_so_and_goes_on_when_it_is_switched_
     preload.set_enabled(true);
     let ready = manager.ready(PATIENCE).await;
     assert_eq!(figures(&ready), (ReadinessState::Ready, SPLITS, SPLITS, 0));
+    assert!(preload.status().current.is_none());
     // Over is over, whoever switches it off.
     preload.set_enabled(false);
     assert!(manager.ready(Duration::ZERO).await.is_ready());
+}
+
+#[tokio::test]
+async fn a_node_whose_manager_is_off_is_told_so() {
+    let (store, place) = (TestStore::in_memory(), Place::default());
+    let splits = splits(&store).await;
+    let preload = quick(TriggerSettings::default());
+    let manager = manager(&store, &place, preload, [word(1)]);
+    manager.announce(splits);
+    manager.set_enabled(false);
+    manager.start();
+    let trigger = manager.trigger("preload").unwrap();
+    let status = trigger.warm_now(PATIENCE).await.unwrap();
+    assert_eq!(status.left_out["off"], SPLITS);
+    let readiness = manager.ready(PATIENCE).await;
+    assert_eq!(figures(&readiness), (ReadinessState::Off, SPLITS, 0, 0));
+    manager.set_enabled(true);
+    let readiness = manager.ready(PATIENCE).await;
+    assert_eq!(
+        figures(&readiness),
+        (ReadinessState::Ready, SPLITS, SPLITS, 0)
+    );
+}
+
+#[test]
+fn settings_survive_their_file() {
+    let settings = ManagerSettings::default()
+        .with_hot_set(forewarm::HotSetSettings::default().with_max_age(PATIENCE))
+        .with_preload(Some(
+            PreloadSettings::default()
+                .with_requests([json!({"query": {"match_all": {}}})])
+                .with_hot_set(false)
+                .with_deadline(PATIENCE),
+        ));
+    let json = serde_json::to_string(&settings).unwrap();
+    assert_eq!(
+        serde_json::from_str::<ManagerSettings>(&json).unwrap(),
+        settings
+    );
+    for wrong in [
+        r#"{"hot_set": {"intervals": 1}}"#,
+        r#"{"preload": {"request": []}}"#,
+    ] {
+        assert!(serde_json::from_str::<ManagerSettings>(wrong).is_err());
+    }
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use object_store::path::Path;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -324,16 +326,24 @@ fn take_over(mut set: HotSet, core: &Core) -> (HotSet, u64) {
     (set, too_old)
 }
 
-/// Waits for the store, but not for ever.
+/// Waits for the store, but not for ever. A panic is the store's own.
 async fn within<T>(
     deadline: Duration,
     what: &str,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    timeout(deadline, work).await.unwrap_or_else(|_| {
-        let message = format!("{what} took longer than {deadline:?}");
-        Err(Error::new(ErrorKind::Timeout, message))
-    })
+    let work = AssertUnwindSafe(work).catch_unwind();
+    match timeout(deadline, work).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) => {
+            let message = format!("the store of the hot set panicked while {what}");
+            Err(Error::new(ErrorKind::Internal, message))
+        }
+        Err(_) => {
+            let message = format!("{what} the hot set took longer than {deadline:?}");
+            Err(Error::new(ErrorKind::Timeout, message))
+        }
+    }
 }
 
 /// Runs on a thread that may block: megabytes of pairs take milliseconds.

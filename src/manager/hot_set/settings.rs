@@ -25,9 +25,9 @@ pub struct HotSetSettings {
     /// that is killed forgets. Where nothing changed, nothing is written.
     #[serde(with = "millis")]
     pub interval: Duration,
-    /// Bytes that it may take, as written; the hottest are kept. Default 16 MiB: some 20,000 pairs
-    /// with plans of a few ranges each, as many as [`HeatSettings`](crate::HeatSettings) remembers.
-    /// At most 256 MiB.
+    /// Bytes that it may take, as written; the hottest are kept. Default 16 MiB: some 30,000 pairs
+    /// with plans of a few ranges each (500 bytes), more than [`HeatSettings`](crate::HeatSettings)
+    /// remember. At most 256 MiB.
     pub max_bytes: u64,
     /// Pairs not asked for so long are left out, when writing and when reading. Default 7 days, in
     /// milliseconds in settings files: what is asked once a week is still known.

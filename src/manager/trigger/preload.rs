@@ -48,9 +48,10 @@ struct State {
 }
 
 /// What makes it due.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Awaited {
     /// It was never run.
+    #[default]
     Start,
     /// It was run, and something was missing.
     More {
@@ -60,12 +61,6 @@ enum Awaited {
     },
     /// Nothing any more.
     Nothing,
-}
-
-impl Default for Awaited {
-    fn default() -> Self {
-        Self::Start
-    }
 }
 
 /// How far it has come.

@@ -33,7 +33,7 @@ pub struct PreloadSettings {
     /// Whether the hot set of the last run is warmed, the hottest first, where there is
     /// [one](crate::ManagerBuilder::hot_set). Default true.
     pub hot_set: bool,
-    /// How long after the start it is tried: what is not under way by then is left to searches, and
+    /// How long after its start it is tried: what is not under way by then is left to searches, and
     /// from then on the hot set is written as it is. Default 10 minutes, in milliseconds in
     /// settings files: longer than filling a cache takes, and no longer than anybody waits for a
     /// node.
