@@ -90,6 +90,7 @@
 //! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
 //! | `forewarm_plan_store_saved_total` | counter | rows | saved |
 //! | `forewarm_jobs_total` | counter | jobs | of managers that have ended, by `state` |
+//! | `forewarm_hot_set_writes_total` | counter | times | that a hot set was due to be written, by `outcome` |
 //! | `forewarm_joins_total` | counter | joins | by `outcome` |
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
@@ -106,6 +107,7 @@
 mod cache;
 mod clock;
 mod directory;
+mod envelope;
 mod error;
 mod filter;
 mod manager;
@@ -114,6 +116,7 @@ mod plan;
 mod pool;
 mod search;
 mod split;
+mod staged;
 mod store;
 mod warmup;
 
@@ -144,11 +147,13 @@ pub use filter::{
     ZeroTermsQuery,
 };
 pub use manager::{
-    Event, EventBinding, EventsSettings, HeatSettings, HotPair, HotRequest, JobHandle, JobId,
+    Event, EventBinding, EventsSettings, HeatSettings, HotPair, HotRequest, HotSetFile,
+    HotSetObject, HotSetSettings, HotSetState, HotSetStatus, HotSetStore, JobHandle, JobId,
     JobItem, JobState, JobStatus, Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot,
-    RefreshSettings, RequestBody, ScheduleSettings, ScheduleStatus, ScheduledSettings,
-    ShutdownReport, SourceStatistics, Tally, TickReport, Trigger, TriggerContext, TriggerHandle,
-    TriggerSettings, TriggerState, TriggerStatus, WaitBucket, Wanted,
+    PreloadSettings, Readiness, ReadinessState, RefreshSettings, RequestBody, ScheduleSettings,
+    ScheduleStatus, ScheduledSettings, ShutdownReport, SourceStatistics, Tally, TickReport,
+    Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState, TriggerStatus,
+    WaitBucket, Wanted,
 };
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,

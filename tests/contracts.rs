@@ -14,6 +14,10 @@ mod fixture;
 mod hostile;
 #[path = "contracts/hostile_requests.rs"]
 mod hostile_requests;
+#[path = "contracts/hot_set.rs"]
+mod hot_set;
+#[path = "contracts/killed.rs"]
+mod killed;
 #[path = "contracts/lifecycle.rs"]
 mod lifecycle;
 #[path = "contracts/limits.rs"]
@@ -29,6 +33,8 @@ mod opaque;
 mod plan_store;
 #[path = "contracts/plans.rs"]
 mod plans;
+#[path = "contracts/preload.rs"]
+mod preload;
 #[path = "contracts/refresh.rs"]
 mod refresh;
 #[path = "contracts/rounds.rs"]

@@ -9,6 +9,7 @@ use super::busy::{Busy, Working};
 use super::catalog::Catalog;
 use super::gate::Gate;
 use super::heat::Heat;
+use super::hot_set::HotSetKeeper;
 use super::job::{Job, JobHandle, Target};
 use super::jobs::Jobs;
 use super::settings::ManagerSettings;
@@ -30,6 +31,8 @@ pub(super) struct Core {
     pub(super) heat: Heat,
     pub(super) gate: Arc<Gate>,
     pub(super) clock: Clock,
+    /// Where what is hot outlives the process.
+    pub(super) hot_set: Option<HotSetKeeper>,
     /// Searches under way.
     searching: AtomicUsize,
 }
@@ -44,7 +47,12 @@ pub(super) struct Order {
 }
 
 impl Core {
-    pub(super) fn new(warmer: Warmer, settings: ManagerSettings, clock: Clock) -> Self {
+    pub(super) fn new(
+        warmer: Warmer,
+        settings: ManagerSettings,
+        clock: Clock,
+        hot_set: Option<HotSetKeeper>,
+    ) -> Self {
         Self {
             warmer,
             enabled: AtomicBool::new(settings.enabled),
@@ -55,6 +63,7 @@ impl Core {
             heat: Heat::new(settings.heat.half_life, settings.heat.max_bytes),
             gate: Gate::new(settings.max_concurrent_trigger_warmups),
             clock,
+            hot_set,
             searching: AtomicUsize::new(0),
             settings: RwLock::new(Arc::new(settings)),
         }
@@ -89,6 +98,13 @@ impl Core {
     /// Whether nobody searches.
     pub(super) fn is_idle(&self) -> bool {
         self.searching.load(Ordering::Relaxed) == 0
+    }
+
+    /// Since when something must have been asked to be kept, in milliseconds since 1970.
+    pub(super) fn oldest_hot(&self) -> u64 {
+        let max_age = self.settings().hot_set.max_age.as_millis();
+        let max_age = u64::try_from(max_age).unwrap_or(u64::MAX);
+        self.clock.millis().saturating_sub(max_age)
     }
 
     /// Starts a job, or finds the one that does the same.
@@ -139,6 +155,9 @@ impl Core {
         self.catalog.exchange(announced, retired);
         for path in retired {
             self.heat.forget_split(path);
+            if let Some(hot_set) = &self.hot_set {
+                hot_set.forget_split(path);
+            }
             self.warmer.forget_split(path).await;
         }
     }

@@ -5,6 +5,7 @@
 //! whose count-min sketch of past accesses lets the frequent stay.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ struct PairKey {
 /// A request that was asked.
 struct Asked {
     identity: Fingerprint,
-    /// Without a moment: whoever warms it warms it for his own.
-    request: Arc<SearchRequest>,
+    /// Without a moment, and never given out: the first to ask its fingerprint would set one.
+    request: SearchRequest,
     json_bytes: usize,
     heat: Mutex<Decayed>,
 }
@@ -55,6 +56,17 @@ pub(super) struct Decayed {
     sum: f64,
     /// When the sum was that, in milliseconds since 1970.
     at: u64,
+}
+
+/// A request in a split, and how often it was asked: what outlives the process.
+#[derive(Clone, Debug)]
+pub(super) struct Remembered {
+    pub(super) split: SplitAddress,
+    /// Without a moment.
+    pub(super) request: Arc<SearchRequest>,
+    /// Of the whole request.
+    pub(super) identity: Fingerprint,
+    pub(super) heat: Decayed,
 }
 
 /// A request in a split, and how hot it is.
@@ -84,8 +96,20 @@ pub struct HotRequest {
 }
 
 impl Decayed {
-    pub(super) fn new(sum: f64, at: u64) -> Self {
-        Self { sum, at }
+    /// A sum that was `sum` at `at`; nothing when it cannot have been.
+    pub(super) fn new(sum: f64, at: u64) -> Option<Self> {
+        (sum.is_finite() && sum >= 0.0).then_some(Self { sum, at })
+    }
+
+    /// The sum as it was when something was last added to it, and when that was.
+    pub(super) fn parts(self) -> (f64, u64) {
+        (self.sum, self.at)
+    }
+
+    /// The same, unless it is of a time to come.
+    pub(super) fn no_later_than(mut self, now: u64) -> Self {
+        self.at = self.at.min(now);
+        self
     }
 
     /// What it comes to at `now`.
@@ -97,6 +121,12 @@ impl Decayed {
     pub(super) fn add(&mut self, more: f64, now: u64, half_life: Duration) {
         self.sum = self.at(now, half_life) + more;
         self.at = self.at.max(now);
+    }
+
+    /// Adds what was summed up elsewhere.
+    fn merge(&mut self, other: Self, half_life: Duration) {
+        let now = self.at.max(other.at);
+        self.add(other.at(now, half_life), now, half_life);
     }
 }
 
@@ -111,7 +141,7 @@ impl Heat {
         let pairs = Cache::builder()
             .name("forewarm-heat")
             .max_capacity(max_bytes / 2)
-            .weigher(|key: &PairKey, _| weight(PAIR_BYTES + 2 * key.split.as_ref().len()))
+            .weigher(|_, pair: &Arc<Pair>| weight(pair_weight(&pair.split)))
             .build();
         Self {
             half_life,
@@ -133,33 +163,50 @@ impl Heat {
         }
     }
 
-    /// Takes over what was hot in another process.
-    pub(super) fn restore(&self, hot: &[HotPair]) {
+    /// Takes over what was hot in another process, beside what was asked meanwhile.
+    pub(super) fn restore(&self, remembered: &[Remembered]) {
         let mut hottest: HashMap<Fingerprint, (Arc<Asked>, Decayed)> = HashMap::new();
-        for one in hot {
-            let Some(asked) = self.asked(&one.request) else {
-                continue;
+        for one in remembered {
+            let (asked, hottest) = match hottest.entry(one.identity) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => match self.asked(&one.request) {
+                    Some(asked) => entry.insert((asked, one.heat)),
+                    None => continue,
+                },
             };
-            let heat = Decayed::new(one.heat, one.last_asked);
-            *self.pair(&one.split, &asked).heat() = heat;
+            self.pair(&one.split, asked)
+                .heat()
+                .merge(one.heat, self.half_life);
             // At least as often as of the split it was asked of most.
-            let request = hottest.entry(asked.identity).or_insert((asked, heat));
-            if request.1.sum < heat.sum {
-                request.1 = heat;
+            if hottest.sum < one.heat.sum {
+                *hottest = one.heat;
             }
         }
         for (asked, heat) in hottest.into_values() {
-            *asked.heat() = heat;
+            asked.heat().merge(heat, self.half_life);
         }
+    }
+
+    /// All pairs, in no order, for another process to [`restore`](Self::restore).
+    pub(super) fn remembered(&self) -> Vec<Remembered> {
+        let mut copies = Copies::default();
+        let pairs = self.pairs.iter().map(|(_, pair)| Remembered {
+            split: pair.split.clone(),
+            request: copies.of(&pair.asked),
+            identity: pair.asked.identity,
+            heat: *pair.heat(),
+        });
+        pairs.collect()
     }
 
     /// Pairs, the hottest first; those alike by path.
     pub(super) fn pairs(&self, now: u64) -> Vec<HotPair> {
+        let mut copies = Copies::default();
         let pairs = self.pairs.iter().map(|(_, pair)| {
             let heat = *pair.heat();
             HotPair {
                 split: pair.split.clone(),
-                request: Arc::clone(&pair.asked.request),
+                request: copies.of(&pair.asked),
                 heat: heat.at(now, self.half_life),
                 last_asked: heat.at,
             }
@@ -177,7 +224,7 @@ impl Heat {
         let requests = self.requests.iter().map(|(_, asked)| {
             let heat = *asked.heat();
             HotRequest {
-                request: Arc::clone(&asked.request),
+                request: Copies::default().of(&asked),
                 heat: heat.at(now, self.half_life),
                 last_asked: heat.at,
             }
@@ -224,7 +271,7 @@ impl Heat {
             SearchRequest::from_value(&json).map(|request| {
                 Arc::new(Asked {
                     identity,
-                    request: Arc::new(request),
+                    request,
                     json_bytes: json.to_string().len(),
                     heat: Mutex::default(),
                 })
@@ -254,7 +301,18 @@ impl Asked {
     }
 
     fn weight(&self) -> usize {
-        REQUEST_BYTES + REQUEST_FACTOR * self.json_bytes
+        request_weight(self.json_bytes)
+    }
+}
+
+/// Copies of requests, one of each, that take the moment they are first warmed at for `now`.
+#[derive(Default)]
+struct Copies(HashMap<Fingerprint, Arc<SearchRequest>>);
+
+impl Copies {
+    fn of(&mut self, asked: &Asked) -> Arc<SearchRequest> {
+        let copy = self.0.entry(asked.identity);
+        Arc::clone(copy.or_insert_with(|| Arc::new(asked.request.clone())))
     }
 }
 
@@ -262,6 +320,16 @@ impl Pair {
     fn heat(&self) -> MutexGuard<'_, Decayed> {
         self.heat.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Bytes that a request takes in memory, about.
+pub(super) fn request_weight(json_bytes: usize) -> usize {
+    REQUEST_BYTES + REQUEST_FACTOR * json_bytes
+}
+
+/// Bytes that a pair takes in memory beside its request, about.
+pub(super) fn pair_weight(split: &SplitAddress) -> usize {
+    PAIR_BYTES + 2 * split.path().as_ref().len()
 }
 
 fn weight(bytes: usize) -> u32 {
@@ -334,17 +402,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_restored_is_as_hot_as_it_was() {
+    fn what_is_restored_is_as_hot_as_it_was_whenever_it_was_written() {
         let (here, there) = (Heat::new(HOUR, 1 << 20), Heat::new(HOUR, 1 << 20));
         for n in 0..5 {
             here.note(&[split(n), split(0)], &asking("sea"), HOUR_MS);
         }
-        there.restore(&here.pairs(HOUR_MS));
-        let (was, is) = (here.pairs(HOUR_MS), there.pairs(HOUR_MS));
+        // Asked meanwhile: that counts beside what was.
+        there.note(&[split(0)], &asking("sea"), 2 * HOUR_MS);
+        there.restore(&here.remembered());
+        let now = 2 * HOUR_MS;
+        let (was, is) = (here.pairs(now), there.pairs(now));
         assert_eq!(texts(&was), texts(&is));
         let sum = |hot: &[HotPair]| hot.iter().map(|one| one.heat).sum::<f64>();
-        assert!((sum(&was) - sum(&is)).abs() < 1e-9);
-        assert!(there.requests(HOUR_MS)[0].heat >= 5.0);
+        assert!((sum(&was) + 1.0 - sum(&is)).abs() < 1e-9);
+        assert!((there.requests(now)[0].heat - 4.0).abs() < 1e-9);
+        assert_eq!(there.pairs(now)[0].last_asked, now);
+    }
+
+    #[test]
+    fn each_who_asks_what_is_hot_has_a_moment_of_his_own() {
+        let heat = Heat::new(HOUR, 1 << 20);
+        let today = SearchRequest::new(Clause::range("at").gte("now/d"));
+        heat.note(&[split(1), split(2)], &today, 0);
+        let (first, second) = (heat.pairs(0), heat.pairs(0));
+        assert!(Arc::ptr_eq(&first[0].request, &first[1].request));
+        assert!(!Arc::ptr_eq(&first[0].request, &second[0].request));
+    }
+
+    #[test]
+    fn heat_that_cannot_be_is_none() {
+        for sum in [f64::NAN, f64::INFINITY, -1.0] {
+            assert!(Decayed::new(sum, 0).is_none());
+        }
+        assert_eq!(Decayed::new(2.5, 7).map(Decayed::parts), Some((2.5, 7)));
     }
 
     #[test]

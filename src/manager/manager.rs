@@ -7,13 +7,14 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::builder::ManagerBuilder;
+use super::builder::{KnownTriggers, ManagerBuilder};
 use super::core::{Core, Order};
 use super::event::Event;
+use super::hot_set::{HotSetKeeper, HotSetStatus};
 use super::job::{JobHandle, JobId, JobStatus, Target};
 use super::settings::ManagerSettings;
 use super::statistics::ManagerSnapshot;
-use super::trigger::{Post, Runner, ScheduleStatus, Scheduled, TriggerHandle};
+use super::trigger::{Post, Preload, Runner, ScheduleStatus, Trigger, TriggerHandle};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::search::{SearchOptions, SearchResponse};
@@ -61,7 +62,7 @@ pub struct Manager {
 struct Inner {
     core: Arc<Core>,
     posts: Vec<Arc<Post>>,
-    scheduled: Option<Arc<Scheduled>>,
+    known: KnownTriggers,
     /// Whether triggers run, and what tells them to stop; they also do when it is gone.
     is_started: AtomicBool,
     stop: watch::Sender<bool>,
@@ -75,6 +76,8 @@ pub struct ShutdownReport {
     pub cancelled_jobs: usize,
     /// Whether what was learnt could be written to the plan store, or there is none.
     pub plans_written: bool,
+    /// Whether what was hot could be written, or there is [no place](ManagerBuilder::hot_set) for it.
+    pub hot_set_written: bool,
 }
 
 impl Manager {
@@ -93,15 +96,11 @@ impl Manager {
         ManagerBuilder::new(warmer)
     }
 
-    pub(super) fn of(
-        core: Arc<Core>,
-        posts: Vec<Arc<Post>>,
-        scheduled: Option<Arc<Scheduled>>,
-    ) -> Self {
+    pub(super) fn of(core: Arc<Core>, posts: Vec<Arc<Post>>, known: KnownTriggers) -> Self {
         let inner = Inner {
             core,
             posts,
-            scheduled,
+            known,
             is_started: AtomicBool::new(false),
             stop: watch::channel(false).0,
         };
@@ -110,12 +109,31 @@ impl Manager {
         }
     }
 
-    /// Starts its triggers. Calling it again does nothing, nor does it after
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
+    }
+
+    /// The trigger that preloads, if any does, and its post.
+    pub(super) fn preload(&self) -> Option<(&Preload, &Post)> {
+        let preload = self.inner.known.preload.as_deref()?;
+        let post = self.inner.posts.iter();
+        let post = post
+            .into_iter()
+            .find(|post| post.name() == preload.name())?;
+        Some((preload, post))
+    }
+
+    /// Starts its triggers, and reads the hot set of the last run. Calling it again does nothing, nor does it after
     /// [`shutdown`](Self::shutdown) has begun. Jobs, joins and searches need no start.
     pub fn start(&self) {
         let inner = &self.inner;
         if self.is_shutting_down() || inner.is_started.swap(true, Ordering::Relaxed) {
             return;
+        }
+        let core = &inner.core;
+        if core.hot_set.is_some() {
+            let keep = HotSetKeeper::keep(Arc::clone(core), inner.stop.subscribe());
+            core.warmer.runtime().spawn(keep);
         }
         for post in &inner.posts {
             let runner = Runner::new(Arc::clone(&inner.core), Arc::clone(post));
@@ -164,6 +182,12 @@ impl Manager {
         }
     }
 
+    /// What was read of the hot set of the last run, and what is written of this one's; nothing where
+    /// there is [no place](ManagerBuilder::hot_set) for one.
+    pub fn hot_set(&self) -> Option<HotSetStatus> {
+        self.inner.core.hot_set.as_ref().map(HotSetKeeper::status)
+    }
+
     /// Tells its triggers what happened.
     pub fn publish(&self, event: &Event) {
         for post in &self.inner.posts {
@@ -174,7 +198,7 @@ impl Manager {
     /// The schedules of the trigger `scheduled`: when each ran last and runs next.
     pub fn schedules(&self) -> Vec<ScheduleStatus> {
         let now = self.inner.core.clock.now();
-        let scheduled = self.inner.scheduled.as_ref();
+        let scheduled = self.inner.known.scheduled.as_ref();
         scheduled.map_or_else(Vec::new, |scheduled| scheduled.status(now))
     }
 
@@ -184,7 +208,7 @@ impl Manager {
     ///
     /// `NotFound` when there is none of that name.
     pub fn set_schedule_enabled(&self, name: &str, enabled: bool) -> Result<()> {
-        let scheduled = self.inner.scheduled.as_ref();
+        let scheduled = self.inner.known.scheduled.as_ref();
         match scheduled.is_some_and(|scheduled| scheduled.set_enabled(name, enabled)) {
             true => Ok(()),
             false => Err(Error::new(
@@ -361,7 +385,8 @@ impl Manager {
     }
 
     /// Ends in good order: nothing begins any more, what runs, ticks of triggers among it, is waited
-    /// for until `deadline` and then given up, and what was learnt is written to the plan store.
+    /// for until `deadline` and then given up, and what was learnt is written to the plan store, and
+    /// what was hot to the hot set.
     /// May be called by several at once, and again.
     ///
     /// # Cancel safety
@@ -387,6 +412,10 @@ impl Manager {
             tracing::warn!(error = error.chain(), "plans could not be written");
         }
         report.plans_written = written.is_ok();
+        report.hot_set_written = match &core.hot_set {
+            Some(hot_set) => hot_set.write(core).await.is_ok(),
+            None => true,
+        };
         report
     }
 

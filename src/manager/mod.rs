@@ -9,10 +9,12 @@ mod core;
 mod event;
 mod gate;
 mod heat;
+mod hot_set;
 mod job;
 mod jobs;
 #[expect(clippy::module_inception, reason = "the noun of this room")]
 mod manager;
+mod readiness;
 mod settings;
 mod statistics;
 mod tally;
@@ -22,13 +24,17 @@ pub use body::RequestBody;
 pub use builder::ManagerBuilder;
 pub use event::Event;
 pub use heat::{HotPair, HotRequest};
+pub use hot_set::{
+    HotSetFile, HotSetObject, HotSetSettings, HotSetState, HotSetStatus, HotSetStore,
+};
 pub use job::{JobHandle, JobId, JobItem, JobState, JobStatus};
 pub use manager::{Manager, ShutdownReport};
+pub use readiness::{Readiness, ReadinessState};
 pub use settings::{HeatSettings, ManagerSettings};
 pub use statistics::{ManagerSnapshot, SourceStatistics, WaitBucket};
 pub use tally::Tally;
 pub use trigger::{
-    EventBinding, EventsSettings, RefreshSettings, ScheduleSettings, ScheduleStatus,
-    ScheduledSettings, TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings,
-    TriggerState, TriggerStatus, Wanted,
+    EventBinding, EventsSettings, PreloadSettings, RefreshSettings, ScheduleSettings,
+    ScheduleStatus, ScheduledSettings, TickReport, Trigger, TriggerContext, TriggerHandle,
+    TriggerSettings, TriggerState, TriggerStatus, Wanted,
 };

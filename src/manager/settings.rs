@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::trigger::{EventsSettings, RefreshSettings, ScheduledSettings};
+use super::hot_set::HotSetSettings;
+use super::trigger::{EventsSettings, PreloadSettings, RefreshSettings, ScheduledSettings};
 use crate::error::{Error, Result};
 use crate::store::millis;
 
@@ -45,6 +46,10 @@ pub struct ManagerSettings {
     pub refresh: Option<RefreshSettings>,
     /// Warms at times of the day. Default none.
     pub scheduled: Option<ScheduledSettings>,
+    /// How that outlives the process, where it has a [place](crate::ManagerBuilder::hot_set) to.
+    pub hot_set: HotSetSettings,
+    /// What is warmed when the manager starts. Default nothing.
+    pub preload: Option<PreloadSettings>,
 }
 
 /// The memory of what was asked lately: what triggers go by.
@@ -98,6 +103,8 @@ impl Default for ManagerSettings {
             events: None,
             refresh: None,
             scheduled: None,
+            hot_set: HotSetSettings::default(),
+            preload: None,
         }
     }
 }
@@ -163,6 +170,18 @@ impl ManagerSettings {
         self
     }
 
+    /// Sets [`hot_set`](Self::hot_set).
+    pub fn with_hot_set(mut self, hot_set: HotSetSettings) -> Self {
+        self.hot_set = hot_set;
+        self
+    }
+
+    /// Sets [`preload`](Self::preload).
+    pub fn with_preload(mut self, preload: Option<PreloadSettings>) -> Self {
+        self.preload = preload;
+        self
+    }
+
     /// Checks everything at once.
     ///
     /// # Errors
@@ -206,6 +225,9 @@ impl ManagerSettings {
         problems.extend(self.events.iter().flat_map(EventsSettings::problems));
         problems.extend(self.refresh.iter().flat_map(RefreshSettings::problems));
         problems.extend(self.scheduled.iter().flat_map(ScheduledSettings::problems));
+        problems.extend(self.hot_set.problems());
+        let preload = self.preload.as_ref();
+        problems.extend(preload.map_or_else(Vec::new, PreloadSettings::problems));
         problems
     }
 
@@ -215,6 +237,7 @@ impl ManagerSettings {
         for (name, is_unlike) in [
             ("events", self.events != other.events),
             ("heat", self.heat != other.heat),
+            ("preload", self.preload != other.preload),
             ("refresh", self.refresh != other.refresh),
             ("scheduled", self.scheduled != other.scheduled),
         ] {

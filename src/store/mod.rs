@@ -21,6 +21,7 @@ mod simulated;
 mod throttle;
 mod trace;
 mod traffic;
+mod whole;
 
 pub(crate) use fetcher::{Fetcher, in_time};
 pub use hedge::HedgeSettings;
@@ -35,6 +36,7 @@ pub use simulated::{SimulatedSettings, SimulatedStore};
 pub use trace::{GetOutcome, GetTrace};
 pub use traffic::Traffic;
 pub(crate) use traffic::TrafficCounter;
+pub(crate) use whole::{get_whole, put_whole, send_one};
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ pub use builder::WarmerBuilder;
 pub use classify::Warmth;
 pub use outcome::Outcome;
 pub use plans::PlanLoad;
+pub(crate) use plans::RequestPlans;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
 pub(crate) use task::Warmed;

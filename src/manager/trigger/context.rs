@@ -25,6 +25,11 @@ impl TriggerContext {
         self.core.catalog.splits()
     }
 
+    /// Whether a split of that path is served.
+    pub fn serves(&self, path: &Path) -> bool {
+        self.core.catalog.contains(path)
+    }
+
     /// Tells of each change of [`splits`](Self::splits) from now on.
     pub fn watch_splits(&self) -> watch::Receiver<Arc<[SplitAddress]>> {
         self.core.catalog.watch()

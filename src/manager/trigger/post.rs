@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::Trigger;
 use super::allowance::Allowance;
+use super::handle::STOPPED;
 use super::regret::Regret;
 use super::settings::TriggerSettings;
 use super::status::{TickReport, TriggerState, TriggerStatus};
@@ -31,6 +32,8 @@ struct State {
     next: Instant,
     is_asked: bool,
     is_running: bool,
+    /// How far the tick that runs has come.
+    current: Option<TickReport>,
     status: TriggerStatus,
 }
 
@@ -54,6 +57,7 @@ impl Post {
             left_out: Default::default(),
             traffic: Traffic::default(),
             usage: Use::default(),
+            current: None,
             throttled: None,
             error: None,
             details: Default::default(),
@@ -68,6 +72,7 @@ impl Post {
                 next: now,
                 is_asked: false,
                 is_running: false,
+                current: None,
                 status,
             }),
             called: Notify::new(),
@@ -98,9 +103,25 @@ impl Post {
         state.settings = settings;
         drop(state);
         self.called.notify_one();
+        self.wake();
     }
 
-    pub(super) fn is_enabled(&self) -> bool {
+    /// Has those who wait for something look again.
+    pub(super) fn wake(&self) {
+        self.ended.send_modify(|_| ());
+    }
+
+    /// Tells when to look again: when a tick has ended, or it was switched, or stopped.
+    pub(in crate::manager) fn watch(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
+    /// Whether no tick comes any more.
+    pub(in crate::manager) fn is_stopped(&self) -> bool {
+        *self.ended.borrow() == STOPPED
+    }
+
+    pub(in crate::manager) fn is_enabled(&self) -> bool {
         self.lock().settings.enabled
     }
 
@@ -131,6 +152,16 @@ impl Post {
         state.status.last_tick = Some(at);
         state.begun = Instant::now();
         state.next = state.begun + state.settings.interval;
+    }
+
+    /// Takes note of how far the tick that runs has come.
+    pub(super) fn progress(&self, report: &TickReport) {
+        self.lock().current = Some(report.clone());
+    }
+
+    /// How far the tick that runs has come.
+    pub(in crate::manager) fn current(&self) -> Option<TickReport> {
+        self.lock().current.clone()
     }
 
     /// Of so many wanted, how many may be warmed.
@@ -165,6 +196,7 @@ impl Post {
     pub(super) fn end(&self, report: &Result<TickReport>) {
         let mut state = self.lock();
         state.is_running = false;
+        state.current = None;
         let now = Instant::now();
         let begun = state.begun;
         let interval = state.settings.interval;
@@ -215,6 +247,7 @@ impl Post {
                 (false, false) => TriggerState::Off,
             },
             details,
+            current: state.current.clone(),
             ..state.status.clone()
         }
     }

@@ -128,6 +128,7 @@ impl Runner {
         wanted.truncate(allowed);
         let mut rest = wanted.as_slice();
         while !rest.is_empty() {
+            context.post.progress(&report);
             let settings = context.settings();
             let is_late = Instant::now() >= deadline;
             if let Some(reason) = self.hindrance().or(is_late.then_some(LATE)) {
@@ -137,6 +138,11 @@ impl Runner {
             let batch;
             (batch, rest) = rest.split_at(settings.batch_size.min(rest.len()));
             self.warm(batch, deadline, &mut report).await;
+            // Whoever gives up a batch means all of them.
+            if report.left_out.contains_key("cancelled") {
+                report.leave_out("cancelled", rest.len());
+                break;
+            }
         }
         trigger.ticked(context, &report).await;
         Ok(report)

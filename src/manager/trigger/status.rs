@@ -50,6 +50,9 @@ pub struct TriggerStatus {
     pub traffic: Traffic,
     /// What became of the bytes that its warmups have fetched.
     pub usage: Use,
+    /// How far the tick that runs has come: its batches that have ended. Not counted above yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<TickReport>,
     /// Why it warms less than it wants, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,

@@ -147,11 +147,6 @@ impl Refresh {
         let Some(least) = self.settings.keep_above else {
             return Vec::new();
         };
-        let splits = context.splits();
-        let is_served = |split: &SplitAddress| {
-            let by_path = |it: &SplitAddress| it.path().cmp(split.path());
-            splits.binary_search_by(by_path).is_ok()
-        };
         let hot = context.hot_pairs().into_iter();
         let hot = hot.take_while(|pair| pair.heat >= least);
         let is_evicted = |split: &SplitAddress, request: &SearchRequest| {
@@ -160,9 +155,11 @@ impl Refresh {
                 .classify(std::slice::from_ref(split), request);
             matches!(warmth.first(), Some(Warmth::Cold(_) | Warmth::Partial(_)))
         };
-        hot.filter(|pair| is_served(&pair.split) && is_evicted(&pair.split, &pair.request))
-            .map(|pair| Wanted::new(pair.split, pair.request))
-            .collect()
+        hot.filter(|pair| {
+            context.serves(pair.split.path()) && is_evicted(&pair.split, &pair.request)
+        })
+        .map(|pair| Wanted::new(pair.split, pair.request))
+        .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
