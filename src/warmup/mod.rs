@@ -8,6 +8,7 @@ mod outcome;
 mod plans;
 mod registry;
 mod run;
+mod running;
 mod settings;
 mod statistics;
 mod task;
