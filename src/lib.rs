@@ -147,8 +147,9 @@ pub use manager::{
     ShutdownReport, SourceStatistics, WaitBucket,
 };
 pub use plan::{
-    AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,
-    ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore, PlanStoreSettings, SplitPlan,
+    AbsenceEntry, ClauseExplanation, Component, ComponentBytes, ComponentCost, ComponentReport,
+    DirectoryPlans, Explanation, ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore,
+    PlanStoreSettings, SplitPlan,
 };
 pub use search::{
     Hit, Hits, ResidentSplits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming,
@@ -161,5 +162,6 @@ pub use store::{
     GetOutcome, GetTrace, HedgeSettings, SimulatedSettings, SimulatedStore, StoreSettings, Traffic,
 };
 pub use warmup::{
-    Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
+    ComponentSelection, ComponentWarmup, Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder,
+    WarmerSettings, Warmth, Warmup,
 };

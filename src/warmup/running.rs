@@ -1,5 +1,6 @@
 //! Work that any number of readers wait for.
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -13,7 +14,8 @@ use crate::store::TrafficCounter;
 pub(super) struct Running<T> {
     traffic: TrafficCounter,
     finished: watch::Receiver<Option<Result<T>>>,
-    abort: AbortHandle,
+    /// None where nothing was begun.
+    abort: Option<AbortHandle>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Running<T> {
@@ -26,7 +28,32 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
         Self {
             traffic,
             finished,
-            abort,
+            abort: Some(abort),
+        }
+    }
+
+    /// Begins `work`, which counts in `traffic`.
+    pub(super) fn spawn(
+        runtime: &Handle,
+        traffic: TrafficCounter,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Self {
+        let (send, finished) = watch::channel(None);
+        let running = runtime.spawn(async move {
+            let outcome = work.await;
+            send.send_replace(Some(outcome));
+        });
+        Self::new(traffic, finished, running.abort_handle())
+    }
+
+    /// Work that failed before it could begin.
+    pub(super) fn failed(traffic: TrafficCounter, error: Error) -> Self {
+        // Nobody waits for a value that is there.
+        let (_, finished) = watch::channel(Some(Err(error)));
+        Self {
+            traffic,
+            finished,
+            abort: None,
         }
     }
 
@@ -93,6 +120,8 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
 
 impl<T> Drop for Running<T> {
     fn drop(&mut self) {
-        self.abort.abort();
+        if let Some(abort) = &self.abort {
+            abort.abort();
+        }
     }
 }
