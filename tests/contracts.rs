@@ -6,6 +6,8 @@ mod bounded;
 mod cancellation;
 #[path = "contracts/classify.rs"]
 mod classify;
+#[path = "contracts/component_ends.rs"]
+mod component_ends;
 #[path = "contracts/components.rs"]
 mod components;
 #[path = "contracts/fail_open.rs"]
@@ -33,6 +35,8 @@ mod plan_store;
 mod plans;
 #[path = "contracts/rounds.rs"]
 mod rounds;
+#[path = "contracts/shop.rs"]
+mod shop;
 #[path = "contracts/soak.rs"]
 mod soak;
 #[path = "contracts/test_store.rs"]

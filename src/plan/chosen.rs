@@ -19,6 +19,9 @@ pub struct ComponentReport {
     pub components: BTreeMap<Component, ComponentBytes>,
     /// Each field, or path of a JSON field, in each component that is divided by field.
     pub fields: BTreeMap<String, BTreeMap<Component, ComponentBytes>>,
+    /// Fields, or paths of JSON fields, whose columns are selected and which no document has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
     /// What was sent to find out where all that lies: for the names of columns where they are not
     /// hot, for dictionaries of a request. Bytes of it that were chosen are counted above, too.
     pub looked_up: Traffic,
@@ -93,9 +96,14 @@ impl Chosen {
         }
     }
 
-    /// Lists what has no bytes beyond the hot ones, too: for choices of one component each.
-    pub(crate) fn with_empty(mut self, choices: &[Choice]) -> Self {
-        for choice in choices {
+    /// Lists what has no bytes beyond the hot ones, too, and columns that are not there: for choices
+    /// of one component each.
+    pub(crate) fn with_empty(mut self, resolution: &Resolution, choices: &[Choice]) -> Self {
+        for (need, choice) in choices.iter().enumerate() {
+            let mut segments = resolution.findings.found.iter();
+            if segments.all(|found| found[need] == Some(false)) {
+                self.report.absent.extend(choice.field.clone());
+            }
             for &component in &choice.components {
                 self.report.components.entry(component).or_default();
                 if let Some(field) = &choice.field {

@@ -211,7 +211,7 @@ impl Warmer {
         let resolution = self.forget_if_changed(address, resolution).await?;
         let mut chosen = Chosen::new(&split, &resolution, &choices);
         if work.is_none() {
-            chosen = chosen.with_empty(&choices);
+            chosen = chosen.with_empty(&resolution, &choices);
         }
         Ok(Located { split, chosen })
     }
