@@ -156,8 +156,9 @@ pub use manager::{
     WaitBucket, Wanted,
 };
 pub use plan::{
-    AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,
-    ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore, PlanStoreSettings, SplitPlan,
+    AbsenceEntry, ClauseExplanation, Component, ComponentBytes, ComponentCost, ComponentReport,
+    DirectoryPlans, Explanation, ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore,
+    PlanStoreSettings, SplitPlan,
 };
 pub use search::{
     Hit, Hits, ResidentSplits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming,
@@ -171,5 +172,6 @@ pub use store::{
     Use,
 };
 pub use warmup::{
-    Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
+    ComponentSelection, ComponentWarmup, Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder,
+    WarmerSettings, Warmth, Warmup,
 };

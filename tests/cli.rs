@@ -6,6 +6,8 @@
 mod bench;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "cli/components.rs"]
+mod components;
 #[path = "cli/packing.rs"]
 mod packing;
 #[path = "cli/places.rs"]

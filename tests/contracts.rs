@@ -6,6 +6,10 @@ mod bounded;
 mod cancellation;
 #[path = "contracts/classify.rs"]
 mod classify;
+#[path = "contracts/component_ends.rs"]
+mod component_ends;
+#[path = "contracts/components.rs"]
+mod components;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]
@@ -39,6 +43,8 @@ mod preload;
 mod refresh;
 #[path = "contracts/rounds.rs"]
 mod rounds;
+#[path = "contracts/shop.rs"]
+mod shop;
 #[path = "contracts/soak.rs"]
 mod soak;
 #[path = "contracts/test_store.rs"]

@@ -51,6 +51,7 @@ pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::{ColumnRangeQuery, ColumnValues};
 pub(crate) use date_math::Moment;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
+pub(crate) use field::Target;
 pub(crate) use highlight::{BoundHighlight, bind as bind_highlights};
 pub(crate) use ids_query::IdsQuery;
 pub(crate) use numbers::Number;

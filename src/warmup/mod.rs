@@ -3,12 +3,16 @@
 
 mod builder;
 mod classify;
+mod component_warmup;
+mod components;
 mod learned;
 mod list;
 mod outcome;
 mod plans;
 mod registry;
 mod run;
+mod running;
+mod selection;
 mod settings;
 mod statistics;
 mod task;
@@ -20,9 +24,11 @@ mod work;
 
 pub use builder::WarmerBuilder;
 pub use classify::Warmth;
+pub use component_warmup::ComponentWarmup;
 pub use outcome::Outcome;
 pub use plans::PlanLoad;
 pub(crate) use plans::RequestPlans;
+pub use selection::ComponentSelection;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
 pub(crate) use task::Warmed;

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod bodies;
+mod components;
 mod demo;
 mod demo_data;
 mod engine;
