@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
-use super::collect::{Hopeless, collect};
+use super::collect::{Hopeless, SegmentNumbers, collect};
 use super::options::{SearchOptions, Warming};
+use super::page::Page;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
-use super::run::all_read;
+use super::run::{Run, all_read};
 use super::sort::MAX_SORT_KEYS;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, SearchRequest};
@@ -78,13 +79,13 @@ impl Warmer {
         let search = async {
             let started = Instant::now();
             request.check_sorts()?;
-            let joined = self.joined(splits, &work, options).await?;
-            let asked = self.asked(request, Arc::clone(&joined.splits));
-            let (answer, joined, late) = self.answer(joined, &work, &asked, options).await?;
-            let response = self.respond(&asked, &work, joined, answer, &late, options);
-            let mut response = response.await?;
+            let mut joined = self.joined(splits, &work, options).await?;
+            let (asked, run) = (self.asked(request), Run::new(self, &work, options));
+            let all = Arc::clone(&joined.splits);
+            let answer = run.answer(&asked, &mut joined, all, Page::default());
+            let answer = answer.await?;
+            let mut response = run.respond(&asked, answer, joined.report).await?;
             response.took = started.elapsed().as_millis() as u64;
-            self.count_late_reads(response.report.late_reads);
             observe(&response.report, &record);
             Ok(response)
         };
@@ -127,16 +128,19 @@ impl Warmer {
         let record = span.clone();
         let search = async {
             let joined = self.joined(splits, &work, options).await?;
-            let (fruit, joined, late) = self
-                .run_search(joined, &work, options, move |splits, scope, late| {
-                    let reading = Reading::Scoped(Arc::clone(scope));
-                    let fruit = collect(splits, &*collector, Hopeless::Seen, &reading)?;
-                    all_read(late).map(|()| fruit)
-                })
-                .await?;
+            let (run, started) = (Run::new(self, &work, options), Instant::now());
+            let fruit = run.part(&joined.splits, move |splits, scope, late| {
+                let numbers = SegmentNumbers::of(splits);
+                let reading = Reading::Scoped(Arc::clone(scope));
+                let fruit = collect(splits, &numbers, &*collector, Hopeless::Seen, &reading)?;
+                all_read(late).map(|()| fruit)
+            });
+            let fruit = fruit.await?;
             let mut report = joined.report;
-            report.late_reads = late.count();
-            report.then(late.traffic());
+            report.search_us = micros(started.elapsed());
+            run.settle(&joined.splits, &mut report);
+            report.late_reads = run.late.count();
+            report.then(run.late.traffic());
             self.count_late_reads(report.late_reads);
             observe(&report, &record);
             Ok((fruit, report))
@@ -160,7 +164,7 @@ impl SearchRequest {
     }
 }
 
-fn search_span(work: &Work, splits: usize) -> tracing::Span {
+pub(super) fn search_span(work: &Work, splits: usize) -> tracing::Span {
     tracing::info_span!(
         "search", fingerprint = %work.fingerprint(), splits, gets = tracing::field::Empty,
         bytes = tracing::field::Empty, rounds = tracing::field::Empty,
@@ -168,12 +172,14 @@ fn search_span(work: &Work, splits: usize) -> tracing::Span {
     )
 }
 
-fn observe(report: &SearchReport, span: &tracing::Span) {
+pub(super) fn observe(report: &SearchReport, span: &tracing::Span) {
     span.record("gets", report.gets)
         .record("bytes", report.bytes);
     span.record("rounds", report.rounds)
         .record("late_reads", report.late_reads);
     span.record("outcome", report.outcome);
+    let given_up = report.given_up_splits as u64;
+    metrics::counter!("forewarm_given_up_splits_total").increment(given_up);
     metrics::counter!("forewarm_searches_total", "outcome" => report.outcome).increment(1);
     metrics::histogram!("forewarm_search_seconds").record(report.search_us as f64 / 1e6);
     metrics::histogram!("forewarm_join_seconds").record(report.join_us as f64 / 1e6);

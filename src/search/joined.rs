@@ -24,6 +24,16 @@ pub(super) struct Joined {
     _warmups: Vec<Warmup>,
 }
 
+impl Joined {
+    pub(super) fn new(splits: Vec<Prepared>, report: SearchReport, warmups: Vec<Warmup>) -> Self {
+        Self {
+            splits: splits.into(),
+            report,
+            _warmups: warmups,
+        }
+    }
+}
+
 impl Warmer {
     /// Joins or starts warmups, and opens splits that have none.
     pub(super) async fn joined(
@@ -39,60 +49,67 @@ impl Warmer {
         let deadline = in_time(patience);
         let warmups: Vec<_> = splits
             .iter()
-            .map(|split| match options.warming {
-                Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
-                Warming::Off => None,
-                Warming::Start => Some(self.warm_work(split, work)),
-            })
+            .map(|split| self.begun(split, work, options.warming))
             .collect();
-        let mut seen = Seen::new(splits.len());
+        let mut seen = Seen::default();
+        let mut arrivals = Vec::with_capacity(splits.len());
         // They all run by themselves, so it is as well to wait for one after another.
-        for warmup in &warmups {
-            match warmup {
-                Some((warmup, started)) => {
-                    let (outcome, warmed) = warmup.wait(deadline).await;
-                    seen.add(outcome, warmed, *started);
-                }
-                None => seen.add(Outcome::Missing, None, false),
-            }
+        for (place, (warmup, address)) in warmups.iter().zip(splits).enumerate() {
+            let (outcome, warmed) = match warmup {
+                Some((warmup, _)) => warmup.wait(deadline).await,
+                None => (Outcome::Missing, None),
+            };
+            let paid = warmup.as_ref().is_some_and(|(_, started)| *started);
+            seen.add(outcome, warmed.as_deref().filter(|_| paid), 0);
+            arrivals.push(Arrival {
+                place,
+                address,
+                warmed,
+            });
         }
         let waited = started.elapsed();
-        let mut report = SearchReport::new(splits.len(), &seen.outcome);
-        report.then(seen.traffic);
-        let (prepared, opened, opening) = self.prepared(splits, seen.warmed, work).await?;
+        let (prepared, opened, opening) = self.prepared(arrivals, work).await?;
+        seen.opening = seen.opening.max(opening);
+        let mut report = seen.report(splits.len());
         report.then(opened);
-        report.probe_rounds = seen.probe_rounds;
-        report.open_us = micros(seen.opening.max(opening));
-        report.warmup_us = micros(seen.warming);
         report.join_us = micros(waited);
-        Ok(Joined {
-            splits: prepared.into(),
-            report,
-            _warmups: warmups
-                .into_iter()
-                .flatten()
-                .map(|(warmup, _)| warmup)
-                .collect(),
-        })
+        let warmups = warmups.into_iter().flatten().map(|(warmup, _)| warmup);
+        Ok(Joined::new(prepared, report, warmups.collect()))
+    }
+
+    /// The warmup of a split, and whether it was started now.
+    pub(super) fn begun(
+        &self,
+        split: &SplitAddress,
+        work: &Work,
+        warming: Warming,
+    ) -> Option<(Warmup, bool)> {
+        match warming {
+            Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
+            Warming::Off => None,
+            Warming::Start => Some(self.warm_work(split, work)),
+        }
     }
 
     /// What a search needs of all splits; what opening those cost that were not warmed, and how
     /// long it took.
-    async fn prepared(
+    pub(super) async fn prepared(
         &self,
-        splits: &[SplitAddress],
-        warmed: Vec<Option<Arc<Warmed>>>,
+        arrivals: Vec<Arrival<'_>>,
         work: &Work,
     ) -> Result<(Vec<Prepared>, Traffic, Duration)> {
         let mut same = SameFilter::new(work);
-        let mut prepared = Vec::with_capacity(splits.len());
+        let mut prepared = Vec::with_capacity(arrivals.len());
         let mut rest = Vec::new();
-        for (warmed, address) in warmed.into_iter().zip(splits) {
-            match warmed {
-                Some(warmed) if same.is(&warmed) => prepared.push(Some(Prepared::of(warmed))),
+        for arrival in arrivals {
+            match arrival.warmed {
+                Some(warmed) if same.is(&warmed) => {
+                    prepared.push(Some(Prepared::of(arrival.place, warmed)));
+                }
                 warmed => {
                     prepared.push(None);
-                    rest.push(self.prepare(address, warmed, work));
+                    let arrival = Arrival { warmed, ..arrival };
+                    rest.push(self.prepare(arrival, work));
                 }
             }
         }
@@ -112,15 +129,15 @@ impl Warmer {
     /// What a search needs of a split whose warmup compiled another filter, or that has none.
     async fn prepare(
         &self,
-        address: &SplitAddress,
-        warmed: Option<Arc<Warmed>>,
+        arrival: Arrival<'_>,
         work: &Work,
     ) -> Result<(Prepared, Traffic, Duration)> {
+        let warmed = arrival.warmed;
         let started = Instant::now();
         let traffic = TrafficCounter::default();
         let split = match &warmed {
             Some(warmed) => Arc::clone(&warmed.split),
-            None => self.open_counted(address, &traffic).await?,
+            None => self.open_counted(arrival.address, &traffic).await?,
         };
         let opening = match warmed {
             Some(_) => Duration::ZERO,
@@ -131,6 +148,7 @@ impl Warmer {
         let Compiled { query, extras } = work.compiled(&split, limits, self.pool()).await?;
         let hopeless = warmed.as_ref().map(|warmed| Arc::clone(&warmed.hopeless));
         let prepared = Prepared {
+            place: arrival.place,
             split,
             query,
             extras,
@@ -141,39 +159,64 @@ impl Warmer {
     }
 }
 
+/// A split whose warmup was joined, with what it brought; nothing where there was none to join, or
+/// it failed or came too late.
+pub(super) struct Arrival<'a> {
+    /// Which of the splits of the search it is, in the order given.
+    pub(super) place: usize,
+    pub(super) address: &'a SplitAddress,
+    pub(super) warmed: Option<Arc<Warmed>>,
+}
+
 /// What joining saw of all splits.
-struct Seen {
+pub(super) struct Seen {
     outcome: Outcome,
-    warmed: Vec<Option<Arc<Warmed>>>,
-    traffic: Traffic,
+    pub(super) traffic: Traffic,
     probe_rounds: u64,
-    opening: Duration,
+    pub(super) opening: Duration,
     warming: Duration,
 }
 
-impl Seen {
-    fn new(splits: usize) -> Self {
+impl Default for Seen {
+    fn default() -> Self {
         Self {
             outcome: Outcome::Ready,
-            warmed: Vec::with_capacity(splits),
             traffic: Traffic::default(),
             probe_rounds: 0,
             opening: Duration::ZERO,
             warming: Duration::ZERO,
         }
     }
+}
 
-    /// Adds a split; what its warmup cost counts for the search that started it.
-    fn add(&mut self, outcome: Outcome, warmed: Option<Arc<Warmed>>, started: bool) {
+impl Seen {
+    /// Adds a split, with what the search `paid` for: a warmup that it started, once others had
+    /// taken so many `rounds`.
+    pub(super) fn add(&mut self, outcome: Outcome, paid: Option<&Warmed>, rounds: u64) {
         let so_far = std::mem::replace(&mut self.outcome, Outcome::Ready);
         self.outcome = so_far.worse(outcome);
-        if let Some(warmed) = warmed.as_ref().filter(|_| started) {
-            self.traffic = self.traffic.beside(warmed.traffic);
+        if let Some(warmed) = paid {
+            self.pay(warmed.traffic, rounds);
             self.opening = self.opening.max(warmed.opening);
             self.warming = self.warming.max(warmed.warming);
             self.probe_rounds = self.probe_rounds.max(warmed.probe_rounds);
         }
-        self.warmed.push(warmed);
+    }
+
+    /// Adds what was sent once others had taken so many `rounds`.
+    pub(super) fn pay(&mut self, traffic: Traffic, rounds: u64) {
+        let rounds = traffic.rounds + rounds;
+        self.traffic = self.traffic.beside(Traffic { rounds, ..traffic });
+    }
+
+    /// What is to be told of so many `splits` so far.
+    pub(super) fn report(&self, splits: usize) -> SearchReport {
+        let mut report = SearchReport::new(splits, &self.outcome);
+        report.then(self.traffic);
+        report.probe_rounds = self.probe_rounds;
+        report.open_us = micros(self.opening);
+        report.warmup_us = micros(self.warming);
+        report
     }
 }
 

@@ -16,6 +16,7 @@ mod joined;
 mod leaves;
 mod matched;
 mod options;
+mod page;
 mod reading;
 mod report;
 mod resident;

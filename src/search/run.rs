@@ -1,5 +1,3 @@
-//! A search on the pool, in a scope that reads from the leases.
-
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,112 +9,164 @@ use super::documents::Way;
 use super::execute::micros;
 use super::joined::Joined;
 use super::options::{SearchOptions, Warming};
+use super::page::Page;
 use super::reading::Reading;
+use super::report::SearchReport;
 use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
 use crate::error::{Error, Result};
 use crate::filter::SearchRequest;
 use crate::pool;
 use crate::warmup::{Warmer, Work};
 
-impl Warmer {
-    /// Runs a search on the pool, in a scope that reads from the leases.
-    pub(super) async fn run_search<T: Send + 'static>(
+/// A search whose parts run on the pool, in scopes that read from the leases of its splits.
+pub(super) struct Run<'a> {
+    pub(super) warmer: &'a Warmer,
+    pub(super) work: &'a Work,
+    pub(super) options: &'a SearchOptions,
+    /// What all parts read late.
+    pub(super) late: Arc<LateReads>,
+    /// What all parts read, where that is recorded.
+    reads: Option<Arc<Reads>>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(warmer: &'a Warmer, work: &'a Work, options: &'a SearchOptions) -> Self {
+        Self {
+            warmer,
+            work,
+            options,
+            late: Arc::default(),
+            reads: options.record_reads.then(Arc::default),
+        }
+    }
+
+    /// Runs one part.
+    pub(super) async fn part<T: Send + 'static>(
         &self,
-        mut joined: Joined,
-        work: &Work,
-        options: &SearchOptions,
+        splits: &Arc<[Prepared]>,
         search: impl FnOnce(&[Prepared], &Arc<ReadScope>, &LateReads) -> Result<T> + Send + 'static,
-    ) -> Result<(T, Joined, Arc<LateReads>)> {
-        let started = Instant::now();
-        let late = Arc::new(LateReads::default());
-        let leases = joined
-            .splits
+    ) -> Result<T> {
+        let leases = splits
             .iter()
             .filter_map(|split| {
                 let lease = &split.warmed.as_ref()?.lease;
                 Some((split.split.id(), Arc::clone(lease)))
             })
             .collect();
-        let reads = options.record_reads.then(Arc::<Reads>::default);
-        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
-            .recording(reads.clone());
-        let (splits, counts) = (Arc::clone(&joined.splits), Arc::clone(&late));
-        let result = pool::run(self.pool(), move || search(&splits, &scope, &counts)).await;
-        joined.report.read_bytes = reads.map(|reads| reads.bytes());
-        joined.report.search_us = micros(started.elapsed());
-        let splits = Arc::clone(&joined.splits);
-        for split in &*splits {
+        let scope = ReadScope::search(leases, self.on_miss(), Arc::clone(&self.late))
+            .recording(self.reads.clone());
+        let (searched, late) = (Arc::clone(splits), Arc::clone(&self.late));
+        let result = pool::run(self.warmer.pool(), move || search(&searched, &scope, &late)).await;
+        match result {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                self.learn(splits);
+                Err(self.failed(splits, error).await)
+            }
+        }
+    }
+
+    /// Searches splits and adds what they answer to a page.
+    pub(super) async fn search(
+        &self,
+        asked: &Asked,
+        splits: &Arc<[Prepared]>,
+        mut page: Page,
+    ) -> Result<Page> {
+        let asked = asked.clone();
+        self.part(splits, move |splits, scope, late| {
+            asked.search(splits, &mut page, &Reading::Scoped(Arc::clone(scope)))?;
+            all_read(late).map(|()| page)
+        })
+        .await
+    }
+
+    /// Searches the `rest` of the splits that were joined and makes the answer.
+    pub(super) async fn answer(
+        &self,
+        asked: &Asked,
+        joined: &mut Joined,
+        rest: Arc<[Prepared]>,
+        mut page: Page,
+    ) -> Result<Answer> {
+        let started = Instant::now();
+        let asked = asked.clone();
+        let warming = self.options.warming;
+        let answer = self.part(&joined.splits, move |splits, scope, late| {
+            let way = match warming {
+                Warming::Off => Way::OnDemand(Reading::Scoped(scope.without_leases())),
+                Warming::JoinOnly | Warming::Start => Way::InMemory,
+            };
+            let reading = Reading::Scoped(Arc::clone(scope));
+            asked.search(&rest, &mut page, &reading)?;
+            asked.answer(splits, page, &reading, way, || all_read(late))
+        });
+        let answer = answer.await?;
+        let documents = micros(answer.reading_documents);
+        let report = &mut joined.report;
+        report.search_us += micros(started.elapsed()).saturating_sub(documents);
+        report.fetch_docs_us = documents;
+        self.settle(&joined.splits, report);
+        Ok(answer)
+    }
+
+    /// Takes note of how the splits were warmed, and of what was read late nevertheless.
+    pub(super) fn settle(&self, splits: &[Prepared], report: &mut SearchReport) {
+        report.read_bytes = self.reads.as_ref().map(|reads| reads.bytes());
+        report.planned_splits = splits.iter().filter(|split| split.is_planned()).count();
+        report.plan_misses = self.learn(splits);
+    }
+
+    /// Remembers what was read late; answers how many reads plans lacked.
+    fn learn(&self, splits: &[Prepared]) -> u64 {
+        let mut plan_misses = 0;
+        if self.late.count() == 0 {
+            return plan_misses;
+        }
+        for split in splits {
             // Without a warmup everything is read late, which teaches nothing.
             let Some(warmed) = &split.warmed else {
                 continue;
             };
-            let plan = warmed.plan.as_deref().filter(|_| warmed.replayed);
-            joined.report.planned_splits += usize::from(plan.is_some());
-            if late.count() > 0 {
-                let ranges = late.ranges(split.split.id());
-                joined.report.plan_misses += plan.map_or(0, |_| ranges.len() as u64);
-                self.learn(&split.split, work, plan, ranges);
-            }
+            let plan = warmed.plan.as_deref().filter(|_| split.is_planned());
+            let ranges = self.late.ranges(split.split.id());
+            plan_misses += plan.map_or(0, |_| ranges.len() as u64);
+            self.warmer.learn(&split.split, self.work, plan, ranges);
         }
-        match result {
-            Ok(found) => Ok((found, joined, late)),
-            Err(error) => Err(self.failed(&joined, &late, error).await),
-        }
+        plan_misses
     }
 
     /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
     /// first one itself says most. Splits that were replaced are forgotten.
-    async fn failed(&self, joined: &Joined, late: &LateReads, error: Error) -> Error {
-        self.count_late_reads(late.count());
-        let error = late.failure().cloned().unwrap_or(error);
-        for split in &*joined.splits {
+    async fn failed(&self, splits: &[Prepared], error: Error) -> Error {
+        self.warmer.count_late_reads(self.late.count());
+        let error = self.late.failure().cloned().unwrap_or(error);
+        for split in splits {
             let address = split.split.address();
             let _ = self
+                .warmer
                 .forget_if_changed::<()>(&address, Err(error.clone()))
                 .await;
         }
         error
     }
 
-    /// A request and its splits, with fresh limits.
-    pub(super) fn asked(&self, request: &SearchRequest, splits: Arc<[Prepared]>) -> Asked {
+    pub(super) fn on_miss(&self) -> OnMiss {
+        let settings = self.warmer.settings();
+        self.options.on_miss.unwrap_or(settings.on_miss)
+    }
+}
+
+impl Warmer {
+    /// What a request asks, with fresh limits.
+    pub(super) fn asked(&self, request: &SearchRequest) -> Asked {
         let settings = self.settings();
         let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
         Asked {
             request: Arc::new(request.clone()),
-            splits,
             limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
             buckets,
         }
-    }
-
-    /// Runs a request on the pool.
-    pub(super) async fn answer(
-        &self,
-        joined: Joined,
-        work: &Work,
-        asked: &Asked,
-        options: &SearchOptions,
-    ) -> Result<(Answer, Joined, Arc<LateReads>)> {
-        let asked = asked.clone();
-        let warming = options.warming;
-        let (answer, mut joined, late) = self
-            .run_search(joined, work, options, move |_, scope, late| {
-                let way = match warming {
-                    Warming::Off => Way::OnDemand(Reading::Scoped(scope.without_leases())),
-                    Warming::JoinOnly | Warming::Start => Way::InMemory,
-                };
-                asked.answer(&Reading::Scoped(Arc::clone(scope)), way, || all_read(late))
-            })
-            .await?;
-        let documents = micros(answer.reading_documents);
-        joined.report.search_us = joined.report.search_us.saturating_sub(documents);
-        joined.report.fetch_docs_us = documents;
-        Ok((answer, joined, late))
-    }
-
-    pub(super) fn on_miss(&self, options: &SearchOptions) -> OnMiss {
-        options.on_miss.unwrap_or(self.settings().on_miss)
     }
 }
 
