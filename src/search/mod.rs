@@ -17,6 +17,9 @@ mod leaves;
 mod matched;
 mod options;
 mod page;
+mod progress;
+mod progressive;
+mod prospects;
 mod reading;
 mod report;
 mod resident;
@@ -28,6 +31,7 @@ mod statistics;
 mod stored;
 
 pub use options::{SearchOptions, Warming};
+pub use progress::SearchProgress;
 pub use report::SearchReport;
 pub use resident::ResidentSplits;
 pub use response::{Hit, Hits, SearchResponse, Shards, Total};
