@@ -290,19 +290,22 @@ impl<'a> Progressive<'a> {
 
     /// Takes out what can be searched now.
     fn next_group(&mut self) -> Vec<Ready<'a>> {
-        self.ready.sort_by_key(|ready| ready.arrival.place);
         if self.prospects.is_in_order {
+            self.ready.sort_by_key(|ready| ready.arrival.place);
             let next = self.searched.len()..;
             let in_order = self.ready.iter().zip(next);
             let in_order = in_order.take_while(|(ready, next)| ready.arrival.place == *next);
             let count = in_order.count();
             return self.ready.drain(..count).collect();
         }
-        if self.ready.is_empty() && self.warming.is_empty() && self.queue.is_empty() {
-            self.cold.sort_by_key(|ready| ready.arrival.place);
-            return take(&mut self.cold);
+        let mut group = take(&mut self.ready);
+        if group.is_empty() && self.warming.is_empty() && self.queue.is_empty() {
+            // As many as it would take to warm them; the others may not be needed then.
+            let count = self.cold.len().min(self.at_once);
+            group = self.cold.drain(..count).collect();
         }
-        take(&mut self.ready)
+        group.sort_by_key(|ready| ready.arrival.place);
+        group
     }
 
     /// Searches a group, while others go on to become ready.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarm::{
-    ErrorKind, OnMiss, PackSettings, SearchOptions, SearchProgress, SearchRequest, SearchResponse,
-    SplitAddress, Warmer, Warming, pack,
+    PackSettings, SearchOptions, SearchProgress, SearchRequest, SearchResponse, SplitAddress,
+    Warmer, Warming, pack,
 };
 use object_store::path::Path;
 use serde_json::{Value, json};
@@ -103,10 +103,10 @@ async fn search(
     warmer: &Warmer,
     splits: &[SplitAddress],
     request: &SearchRequest,
-    options: &SearchOptions,
+    options: SearchOptions,
     watch: impl FnMut(SearchProgress) + Send,
 ) -> SearchResponse {
-    let search = warmer.watch_progressively(splits, request, options, watch);
+    let search = warmer.watch_progressively(splits, request, &options, watch);
     let response = tokio::time::timeout(PATIENCE, search).await;
     response
         .expect("it waits for a split that it should not need")
@@ -125,7 +125,8 @@ async fn settle(warmer: &Warmer) {
             tokio::task::yield_now().await;
         }
         let statistics = warmer.statistics();
-        if statistics.resident_bytes == statistics.cached_bytes + statistics.leased_bytes {
+        // What is leased is cached too; the rest is in flight.
+        if statistics.resident_bytes == statistics.cached_bytes {
             return;
         }
     }
@@ -142,7 +143,7 @@ async fn warm_splits_are_searched_while_another_loads() {
     let warmer = warmer(store.clone(), strict());
     let mut seen = Vec::new();
     let options = SearchOptions::default();
-    let response = search(&warmer, &splits, &request, &options, |progress| {
+    let response = search(&warmer, &splits, &request, options.clone(), |progress| {
         if progress.searched == 3 {
             store.release(splits[2].path());
         }
@@ -167,7 +168,7 @@ async fn warm_splits_are_searched_while_another_loads() {
 
     // All warm, and again: one run.
     let mut calls = 0;
-    let again = search(&warmer, &splits, &request, &options, |_| calls += 1).await;
+    let again = search(&warmer, &splits, &request, options, |_| calls += 1).await;
     assert_eq!(answer(&again), expected);
     assert_eq!(
         (again.report.gets, again.report.outcome, calls),
@@ -184,7 +185,7 @@ async fn splits_that_cannot_be_in_the_answer_are_given_up() {
     let before = begun(&store, older);
     hold(&store, older);
     let warmer = warmer(store.clone(), strict());
-    let response = search(&warmer, &splits, &newest(), &all_at_once(), |_| {}).await;
+    let response = search(&warmer, &splits, &newest(), all_at_once(), |_| {}).await;
     assert_eq!(answer(&response), expected);
     let report = &response.report;
     assert_eq!(
@@ -222,7 +223,7 @@ async fn splits_are_asked_in_the_order_of_their_bounds_and_no_more_than_are_need
         let before = begun(&store, &splits);
         let warmer = warmer(store.clone(), strict());
         let options = SearchOptions::default().with_splits_at_once(1);
-        let response = search(&warmer, &splits, &request, &options, |_| {}).await;
+        let response = search(&warmer, &splits, &request, options, |_| {}).await;
         assert_eq!(answer(&response), expected);
         let report = &response.report;
         assert_eq!(report.given_up_splits, 6 - needed.len());
@@ -244,7 +245,7 @@ async fn a_warmup_that_another_waits_for_goes_on_when_it_is_given_up() {
     hold(&store, &splits[..2]);
     let warmer = warmer(store.clone(), strict());
     let other = warmer.warm(&splits[0], &newest());
-    let response = search(&warmer, &splits, &newest(), &all_at_once(), |_| {}).await;
+    let response = search(&warmer, &splits, &newest(), all_at_once(), |_| {}).await;
     assert_eq!(response.report.given_up_splits, 2);
     release(&store, &splits);
     assert!(other.join(PATIENCE).await.is_warm());
@@ -289,7 +290,7 @@ async fn a_split_that_ties_with_the_last_hit_is_given_up_only_behind_it() {
         store.release(splits[1].path());
         let warmer = warmer(store.clone(), strict());
         let mut after_first = None;
-        let response = search(&warmer, &splits, &request, &all_at_once(), |progress| {
+        let response = search(&warmer, &splits, &request, all_at_once(), |progress| {
             after_first.get_or_insert((progress.searched, progress.given_up));
             release(&store, &splits);
         });
@@ -333,7 +334,7 @@ async fn bounds_tell_nothing_of_documents_without_a_value() {
         hold(&store, &splits);
         store.release(splits[order[0]].path());
         let warmer = warmer(store.clone(), strict());
-        let response = search(&warmer, &splits, &request, &options, |progress| {
+        let response = search(&warmer, &splits, &request, options.clone(), |progress| {
             store.release(splits[order[progress.searched]].path());
         });
         let response = response.await;
@@ -342,6 +343,7 @@ async fn bounds_tell_nothing_of_documents_without_a_value() {
             response.report.given_up_splits, given_up,
             "{missing} {size}"
         );
+        release(&store, &splits);
     }
 }
 
@@ -359,7 +361,7 @@ async fn where_all_score_alike_the_first_given_win() {
         let expected = expected(&store, &splits, &request).await;
         hold(&store, &splits[2..]);
         let warmer = warmer(store.clone(), strict());
-        let response = search(&warmer, &splits, &request, &all_at_once(), |_| {}).await;
+        let response = search(&warmer, &splits, &request, all_at_once(), |_| {}).await;
         assert_eq!(answer(&response), expected, "{body}");
         assert!(response.report.given_up_splits >= 3, "{body}");
 
@@ -372,8 +374,7 @@ async fn where_all_score_alike_the_first_given_win() {
             settle(&warmer).await;
             release(&store, &splits);
         };
-        let options = all_at_once();
-        let search = search(&warmer, &splits, &request, &options, |_| {});
+        let search = search(&warmer, &splits, &request, all_at_once(), |_| {});
         let (response, ()) = tokio::join!(search, released);
         assert_eq!(answer(&response), expected, "{body}");
         release(&store, &splits);
@@ -398,7 +399,7 @@ async fn counting_ends_where_it_was_asked_to() {
         let request = request(body.clone());
         let expected = expected(&store, &splits, &request).await;
         let warmer = warmer(store.clone(), strict());
-        let response = search(&warmer, &splits, &request, &options, |_| {}).await;
+        let response = search(&warmer, &splits, &request, options.clone(), |_| {}).await;
         assert_eq!(answer(&response), expected, "{body}");
         assert_eq!(response.report.given_up_splits, given_up, "{body}");
     }
@@ -428,7 +429,7 @@ async fn what_depends_on_the_order_of_segments_is_searched_in_it() {
         store.hold(splits[1].path());
         let warmer = warmer(store.clone(), strict());
         let mut searched = Vec::new();
-        let response = search(&warmer, &splits, &request, &all_at_once(), |progress| {
+        let response = search(&warmer, &splits, &request, all_at_once(), |progress| {
             searched.push(progress.searched);
             store.release(splits[1].path());
         });
@@ -448,7 +449,7 @@ async fn in_order_splits_are_given_up_from_the_end() {
     let expected = expected(&store, &splits, &request).await;
     hold(&store, &splits[1..]);
     let warmer = warmer(store.clone(), strict());
-    let response = search(&warmer, &splits, &request, &all_at_once(), |_| {}).await;
+    let response = search(&warmer, &splits, &request, all_at_once(), |_| {}).await;
     assert_eq!(answer(&response), expected);
     assert_eq!(response.report.given_up_splits, 4);
 }
@@ -476,16 +477,15 @@ async fn scores_and_highlights_wait_for_all_splits() {
     ] {
         let request = request(body.clone());
         let expected = expected(&store, &splits, &request).await;
-        store.hold(splits[0].path());
+        // The others are ready at once, and would be searched at once.
         let warmer = warmer(store.clone(), strict());
+        for warmup in warmer.warm_many(&splits[1..], &request) {
+            assert!(warmup.join(PATIENCE).await.is_warm());
+        }
+        store.hold(splits[0].path());
         let mut calls = 0;
-        let released = async {
-            store.has_begun_one_of(splits[0].path()).await;
-            settle(&warmer).await;
-            store.release(splits[0].path());
-        };
-        let options = all_at_once();
-        let search = search(&warmer, &splits, &request, &options, |_| calls += 1);
+        let search = search(&warmer, &splits, &request, all_at_once(), |_| calls += 1);
+        let released = async { store.release(splits[0].path()) };
         let (response, ()) = tokio::join!(search, released);
         assert_eq!(answer(&response), expected, "{body}");
         assert_eq!(calls == 0, is_at_once, "{body}");
@@ -513,12 +513,44 @@ async fn what_was_not_warmed_is_read_on_demand_and_last() {
         settle(&warmer).await;
         store.release(splits[2].path());
     };
-    let options = all_at_once();
-    let search = search(&warmer, &splits, &request, &options, |_| {});
+    let search = search(&warmer, &splits, &request, all_at_once(), |_| {});
     let (response, ()) = tokio::join!(search, released);
     assert_eq!(answer(&response), answered);
     let report = &response.report;
     assert_eq!((report.given_up_splits, report.late_reads), (2, 0));
     assert_eq!(report.outcome, "failed");
     assert_eq!(store.begun_of(splits[1].path()), before + 1);
+}
+
+#[tokio::test]
+async fn what_nobody_warmed_is_read_on_demand_only_where_it_is_needed() {
+    let store = TestStore::in_memory();
+    let splits = days(&store, 3).await;
+    let warmer = warmer(store.clone(), settings());
+    for (size, given_up) in [(100, 2), (101, 1)] {
+        let request = newest().size(size);
+        let expected = expected(&store, &splits, &request).await;
+        let newest = warmer.warm(&splits[2], &request);
+        assert!(newest.join(PATIENCE).await.is_warm());
+        let before = begun(&store, &splits);
+        let options = SearchOptions::default().with_warming(Warming::JoinOnly);
+        let options = options.with_splits_at_once(1);
+        let response = search(&warmer, &splits, &request, options, |_| {}).await;
+        assert_eq!(answer(&response), expected);
+        assert_eq!(response.report.given_up_splits, given_up);
+        // The one that is read is the next one.
+        let is_read = |place: usize| begun(&store, &splits)[place] > before[place];
+        assert_eq!([is_read(0), is_read(1)], [false, given_up == 1]);
+        assert_eq!(response.report.late_reads > 0, given_up == 1);
+    }
+    let off = SearchOptions::default().with_warming(Warming::Off);
+    let response = search(&warmer, &splits, &newest(), off, |_| {}).await;
+    assert_eq!(
+        answer(&response),
+        expected(&store, &splits, &newest()).await
+    );
+    assert_eq!(
+        (response.report.outcome, response.report.given_up_splits),
+        ("missing", 0)
+    );
 }

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use forewarm::{
     SearchOptions, SearchRequest, SimulatedSettings, SimulatedStore, SortKey, SortValue,
@@ -59,7 +60,7 @@ fn body() -> impl Strategy<Value = Value> {
     let query = prop_oneof![
         3 => Just(json!({"match_all": {}})),
         2 => clause(),
-        3 => clause().prop_map(|filter| json!({"bool": {"filter": filter}})),
+        3 => clause().prop_map(|filter| json!({"bool": {"filter": [filter]}})),
         1 => clause().prop_map(|filter| json!({"constant_score": {"filter": filter}})),
     ];
     // Numbers of documents grow from split to split; other columns have much the same values.
@@ -162,11 +163,9 @@ async fn check(random: &RandomCorpus, case: &Case, body: &Value) -> (usize, Opti
     let expected = strict(&random.corpus.store).search(&splits, &request).await;
     let expected = expected.unwrap();
 
-    let settings = SimulatedSettings {
-        first_byte: std::time::Duration::from_micros(700),
-        seed: case.seed,
-        ..SimulatedSettings::default()
-    };
+    let mut settings = SimulatedSettings::default();
+    settings.first_byte = Duration::from_micros(700);
+    settings.seed = case.seed;
     let slow = SimulatedStore::new(Arc::clone(&random.corpus.store), settings);
     let slow: Arc<dyn ObjectStore> = Arc::new(slow);
     let warmer = strict(&slow);
@@ -174,7 +173,7 @@ async fn check(random: &RandomCorpus, case: &Case, body: &Value) -> (usize, Opti
     let mut warmups = Vec::new();
     for (split, _) in warm {
         let warmup = warmer.warm(split, &request);
-        assert!(warmup.join(std::time::Duration::MAX).await.is_warm());
+        assert!(warmup.join(Duration::MAX).await.is_warm());
         warmups.push(warmup);
     }
     let options = SearchOptions::default().with_splits_at_once(case.at_once);
