@@ -1,5 +1,6 @@
+use std::time::Instant;
+
 use serde::Serialize;
-use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::execute::{observe, search_span};

@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem::take;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{AbortHandle, Abortable, Aborted, BoxFuture};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::Instant;
 
 use super::answer::Asked;
 use super::collect::Prepared;
@@ -25,7 +24,7 @@ use super::progress::SearchProgress;
 use super::prospects::Prospects;
 use super::response::SearchResponse;
 use super::run::Run;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::split::SplitAddress;
 use crate::store::{Traffic, in_time};
 use crate::warmup::{Outcome, Warmed, Warmup};
@@ -36,7 +35,7 @@ pub(super) struct Progressive<'a> {
     asked: &'a Asked,
     splits: &'a [SplitAddress],
     prospects: Prospects<'a>,
-    deadline: Instant,
+    deadline: tokio::time::Instant,
     /// How many splits are begun and not searched, while they may turn out to be useless.
     at_once: usize,
     /// Not begun, in the order in which they will be.
@@ -139,10 +138,13 @@ impl<'a> Progressive<'a> {
             }
             if group.is_empty() {
                 let started = Instant::now();
-                if let Some(waited) = self.waits.next().await {
-                    self.note(waited);
-                }
+                let waited = self.waits.next().await;
                 self.waiting += started.elapsed();
+                let waited = waited.ok_or_else(|| {
+                    let message = "a split was neither searched nor given up";
+                    Error::new(ErrorKind::Internal, message)
+                })?;
+                self.note(waited);
                 continue;
             }
             self.search(group).await?;

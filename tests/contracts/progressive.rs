@@ -312,13 +312,15 @@ async fn bounds_tell_nothing_of_documents_without_a_value() {
     }
     let options = SearchOptions::default().with_splits_at_once(1);
     // Each split has 88 documents with a value, and 12 without.
-    for (missing, size, given_up) in [
-        ("_last", 88, 2),
-        ("_last", 89, 1),
-        ("_last", 265, 0),
-        ("_first", 12, 2),
-        ("_first", 13, 1),
-        ("_first", 37, 0),
+    for (missing, order, size, given_up) in [
+        ("_last", [2, 1, 0], 88, 2),
+        ("_last", [2, 1, 0], 89, 1),
+        ("_last", [2, 1, 0], 265, 0),
+        ("_first", [0, 1, 2], 12, 2),
+        ("_first", [0, 1, 2], 13, 1),
+        ("_first", [0, 1, 2], 37, 0),
+        // Older ones stand before, for want of a value.
+        ("_first", [2, 1, 0], 50, 0),
     ] {
         let request = request(json!({
             "sort": [{"at": {"order": "desc", "missing": missing}}],
@@ -326,11 +328,6 @@ async fn bounds_tell_nothing_of_documents_without_a_value() {
             "track_total_hits": false,
         }));
         let expected = expected(&store, &splits, &request).await;
-        let order: [usize; 3] = if missing == "_last" {
-            [2, 1, 0]
-        } else {
-            [0, 1, 2]
-        };
         hold(&store, &splits);
         store.release(splits[order[0]].path());
         let warmer = warmer(store.clone(), strict());
@@ -452,6 +449,37 @@ async fn in_order_splits_are_given_up_from_the_end() {
     let response = search(&warmer, &splits, &request, all_at_once(), |_| {}).await;
     assert_eq!(answer(&response), expected);
     assert_eq!(response.report.given_up_splits, 4);
+}
+
+#[tokio::test]
+async fn in_order_a_split_in_front_of_one_that_is_needed_is_needed_too() {
+    let store = TestStore::in_memory();
+    let mut splits = Vec::new();
+    for (number, first) in [(0, 150), (1, 0), (2, 200)] {
+        let split = split(&store, number, |n| Some(first + n)).await;
+        splits.push(split.with_bounds("at", first, first + DOCS - 1).unwrap());
+    }
+    for (sort, given_up) in [
+        (json!([{"at": "desc"}]), 1),
+        // Where the last stands in the index depends on how many segments the second has.
+        (json!([{"at": "desc"}, "_doc"]), 0),
+    ] {
+        let request = request(json!({"sort": sort, "track_total_hits": false}));
+        let expected = expected(&store, &splits, &request).await;
+        hold(&store, &splits[1..]);
+        let warmer = warmer(store.clone(), strict());
+        let response = search(&warmer, &splits, &request, all_at_once(), |progress| {
+            assert_eq!((progress.searched, progress.given_up), (1, given_up));
+            store.release(splits[2].path());
+            if given_up == 0 {
+                store.release(splits[1].path());
+            }
+        });
+        let response = response.await;
+        assert_eq!(answer(&response), expected, "{sort}");
+        assert_eq!(response.report.given_up_splits, given_up, "{sort}");
+        release(&store, &splits);
+    }
 }
 
 #[tokio::test]
