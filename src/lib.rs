@@ -95,6 +95,7 @@
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
 //! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
 //! | `forewarm_search_seconds` | histogram | seconds | of searching and merging |
+//! | `forewarm_given_up_splits_total` | counter | splits | that progressive searches left out |
 //! | `forewarm_late_reads_total` | counter | reads | that searches made, or were refused, beyond what was warmed |
 //!
 //! Spans `open`, `warm`, `join` and `search` (level info, through `tracing`) carry `split`,
@@ -161,7 +162,8 @@ pub use plan::{
     PlanStoreSettings, SplitPlan,
 };
 pub use search::{
-    Hit, Hits, ResidentSplits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming,
+    Hit, Hits, ResidentSplits, SearchOptions, SearchProgress, SearchReport, SearchResponse, Shards,
+    Total, Warming,
 };
 pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,

@@ -39,6 +39,8 @@ mod plan_store;
 mod plans;
 #[path = "contracts/preload.rs"]
 mod preload;
+#[path = "contracts/progressive.rs"]
+mod progressive;
 #[path = "contracts/refresh.rs"]
 mod refresh;
 #[path = "contracts/rounds.rs"]

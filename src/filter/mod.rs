@@ -58,7 +58,7 @@ pub(crate) use numbers::Number;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
 pub(crate) use ranges::after_prefix;
-pub(crate) use sort_value::typed_place;
+pub(crate) use sort_value::{ValueType, typed_place};
 pub(crate) use source::wildcard_match;
 
 pub use expansion::{ExpansionSettings, PastLimit};
