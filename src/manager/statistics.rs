@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::store::{Origin, Traffic, Use};
+use crate::telemetry::list;
 use crate::warmup::{Outcome, Statistics, Warmth};
 
 /// Upper bounds of the buckets that waits of joins are counted in, in milliseconds; one more is
@@ -74,7 +75,7 @@ struct Counts {
     classified: BTreeMap<&'static str, u64>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Source {
     /// All but the usage.
     counted: SourceStatistics,
@@ -82,6 +83,13 @@ struct Source {
 }
 
 impl Source {
+    fn new(name: &str) -> Self {
+        Self {
+            counted: SourceStatistics::default(),
+            origin: Origin::new(name),
+        }
+    }
+
     fn snapshot(self) -> SourceStatistics {
         SourceStatistics {
             usage: self.origin.usage(),
@@ -92,7 +100,8 @@ impl Source {
 
 impl Counts {
     fn source(&mut self, name: &str) -> &mut Source {
-        self.sources.entry(name.to_owned()).or_default()
+        let source = self.sources.entry(name.to_owned());
+        source.or_insert_with(|| Source::new(name))
     }
 }
 
@@ -104,7 +113,7 @@ impl Counters {
     }
 
     pub(super) fn count_job(&self, state: &'static str) {
-        metrics::counter!("forewarm_jobs_total", "state" => state).increment(1);
+        list::JOBS.add_of(state, 1);
         *self.lock().ended_jobs.entry(state).or_default() += 1;
     }
 
@@ -126,6 +135,10 @@ impl Counters {
     pub(super) fn count_join(&self, outcome: &Outcome, waited: Duration) {
         let bucket =
             WAIT_BOUNDS_MS.partition_point(|&bound| u128::from(bound) < waited.as_millis());
+        if let Outcome::Missing = outcome {
+            // There was no warmup that would have counted it.
+            list::JOINS.add_of(outcome.name(), 1);
+        }
         let mut counts = self.lock();
         *counts.joins.entry(outcome.name()).or_default() += 1;
         counts.waits[bucket] += 1;

@@ -21,6 +21,7 @@ use crate::needs::ProbeCollector;
 use crate::pool;
 use crate::split::SplitAddress;
 use crate::store::{Traffic, TrafficCounter, in_time};
+use crate::telemetry::list;
 use crate::warmup::{Compiled, Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
@@ -475,9 +476,9 @@ fn observe(report: &SearchReport, span: &tracing::Span) {
     span.record("rounds", report.rounds)
         .record("late_reads", report.late_reads);
     span.record("outcome", report.outcome);
-    metrics::counter!("forewarm_searches_total", "outcome" => report.outcome).increment(1);
-    metrics::histogram!("forewarm_search_seconds").record(report.search_us as f64 / 1e6);
-    metrics::histogram!("forewarm_join_seconds").record(report.join_us as f64 / 1e6);
+    list::SEARCHES.add_of(report.outcome, 1);
+    list::SEARCH_SECONDS.record(Duration::from_micros(report.search_us));
+    list::JOIN_SECONDS.record(Duration::from_micros(report.join_us));
 }
 
 pub(super) fn micros(duration: Duration) -> u64 {

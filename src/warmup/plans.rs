@@ -8,6 +8,7 @@ use super::warmer::Warmer;
 use crate::error::Result;
 use crate::plan::Clock;
 use crate::pool;
+use crate::telemetry::list;
 
 /// What was loaded from a plan store. See [`WarmerBuilder::plan_store`](crate::WarmerBuilder::plan_store).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -53,7 +54,7 @@ impl Warmer {
             absences: batch.absences.len() as u64,
             rejected: batch.rejected,
         };
-        metrics::counter!("forewarm_plan_store_loaded_total").increment(load.plans + load.absences);
+        list::PLAN_STORE_LOADED.add(load.plans + load.absences);
         let (plans, absences) = (
             Arc::clone(&self.inner.planner.plans),
             self.inner.planner.absences.clone(),

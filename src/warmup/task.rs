@@ -20,6 +20,7 @@ use crate::filter::{Filter, Fingerprint, SearchRequest};
 use crate::plan::PlanEntry;
 use crate::split::Split;
 use crate::store::{GetTrace, TrafficCounter, in_time};
+use crate::telemetry::list;
 
 /// Which warmup: of what, in which split.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -223,9 +224,15 @@ impl Warmup {
             "join", split = %self.task.key.path, fingerprint = %self.task.key.fingerprint,
             outcome = tracing::field::Empty
         );
+        let is_finished = self.is_finished();
+        let started = Instant::now();
         let joined = self.outcome(deadline).instrument(span.clone()).await;
-        span.record("outcome", joined.0.name());
-        metrics::counter!("forewarm_joins_total", "outcome" => joined.0.name()).increment(1);
+        let outcome = joined.0.name();
+        span.record("outcome", outcome);
+        list::JOINS.add_of(outcome, 1);
+        if !is_finished {
+            list::JOIN_WAIT_SECONDS.record_of(outcome, started.elapsed());
+        }
         joined
     }
 
