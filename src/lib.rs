@@ -68,35 +68,9 @@
 //!
 //! # Metrics
 //!
-//! Counted through the [`metrics`](https://docs.rs/metrics) facade; install a recorder to see
-//! them.
-//!
-//! | name | kind | unit | what |
-//! |---|---|---|---|
-//! | `forewarm_store_gets_total` | counter | requests | sent to the store, retries included |
-//! | `forewarm_store_bytes_total` | counter | bytes | of bodies received |
-//! | `forewarm_store_retries_total` | counter | requests | that were tried again |
-//! | `forewarm_store_hedges_total` | counter | requests | sent beside one that was slow to begin |
-//! | `forewarm_store_throttled_total` | counter | requests | that the store refused because it was asked too much |
-//! | `forewarm_splits_opened_total` | counter | splits | opened from the store |
-//! | `forewarm_warmups_total` | counter | warmups | started |
-//! | `forewarm_warmups_failed_total` | counter | warmups | failed |
-//! | `forewarm_warmup_seconds` | histogram | seconds | from start to ready, opening included |
-//! | `forewarm_plan_hits_total` | counter | warmups | that went by a plan that was known |
-//! | `forewarm_plan_misses_total` | counter | reads | that plans turned out to lack |
-//! | `forewarm_plan_store_dropped_total` | counter | rows | not kept, for want of room or because the store stayed away |
-//! | `forewarm_plan_store_failures_total` | counter | saves | that failed; they are tried again |
-//! | `forewarm_plan_store_loaded_total` | counter | rows | loaded |
-//! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
-//! | `forewarm_plan_store_saved_total` | counter | rows | saved |
-//! | `forewarm_jobs_total` | counter | jobs | of managers that have ended, by `state` |
-//! | `forewarm_hot_set_writes_total` | counter | times | that a hot set was due to be written, by `outcome` |
-//! | `forewarm_joins_total` | counter | joins | by `outcome` |
-//! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
-//! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
-//! | `forewarm_search_seconds` | histogram | seconds | of searching and merging |
-//! | `forewarm_given_up_splits_total` | counter | splits | that progressive searches left out |
-//! | `forewarm_late_reads_total` | counter | reads | that searches made, or were refused, beyond what was warmed |
+//! Counted through the facade of the crate [`metrics`](https://docs.rs/metrics); install a recorder
+//! to see them, before the first warmer is built, so that it is told what they are.
+//! [All of them](crate::metrics).
 //!
 //! Spans `open`, `warm`, `join` and `search` (level info, through `tracing`) carry `split`,
 //! `fingerprint`, `gets`, `bytes`, `rounds` and `outcome` where they apply.
@@ -119,6 +93,7 @@ mod search;
 mod split;
 mod staged;
 mod store;
+mod telemetry;
 mod warmup;
 
 #[cfg(doctest)]
@@ -132,6 +107,10 @@ pub mod design {}
 /// What each clause reads on each type of field, or why it cannot: `docs/clauses.md`.
 #[doc = include_str!("../docs/clauses.md")]
 pub mod clauses {}
+
+/// What is counted, by which names and in which units: `docs/metrics.md`.
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {}
 
 pub use cache::CacheSettings;
 pub use directory::OnMiss;

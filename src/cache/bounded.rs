@@ -13,7 +13,7 @@ use super::settings::CacheSettings;
 use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Fetcher, ObjectHandle, Origin, Use};
+use crate::store::{Fetcher, ObjectHandle, Origin, Tally, Use};
 
 type Moka = moka::sync::Cache<(u64, u64), Slot<Extent>>;
 
@@ -28,7 +28,7 @@ struct Inner {
     leased: Arc<AtomicU64>,
     next_id: AtomicU64,
     /// What became of all that was fetched, for whomever.
-    all: Arc<Origin>,
+    all: Arc<Tally>,
     lookups: Lookups,
     shelves: Arc<Shelves>,
     fetcher: Arc<Fetcher>,

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::bounded::ExtentCache;
 use super::budget::Reservation;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
-use super::fate::{Fate, Reader};
+use super::fate::Reader;
 use super::flight::{Flight, Pilot};
 use super::lease::{Lease, LeaseBuilder};
 use super::lookups::{Looked, Lookups};
@@ -29,9 +29,9 @@ const WASTE_ONE_IN: u64 = 4;
 
 /// The extents of one split object in one version, and the means to fetch more of them.
 pub(crate) struct SplitExtents {
-    shelf: Arc<Shelf>,
+    pub(super) shelf: Arc<Shelf>,
     object: ObjectHandle,
-    cache: ExtentCache,
+    pub(super) cache: ExtentCache,
 }
 
 /// What a look at the map found for some ranges.
@@ -403,7 +403,7 @@ impl SplitExtents {
     }
 
     /// Makes an extent known to the map and to the cache, in the place of those inside it.
-    fn publish(&self, extent: &Arc<Extent>) {
+    pub(super) fn publish(&self, extent: &Arc<Extent>) {
         let placed = self.shelf.place(extent);
         for inside in &placed.inside {
             self.cache.discard(self.id(), inside.range().start);
@@ -411,59 +411,6 @@ impl SplitExtents {
         if placed.is_known {
             self.cache.keep(self.id(), extent);
         }
-    }
-
-    /// Each wanted range inside one extent: those that span several are copied into one, which
-    /// takes the place of its parts in the cache, and whose fate is what is undecided of theirs.
-    fn joined(
-        self: &Arc<Self>,
-        wanted: &[Range<u64>],
-        held: &LeaseBuilder,
-    ) -> Result<Vec<Arc<Extent>>> {
-        let mut extents = Vec::new();
-        for range in wanted {
-            let parts = held.around(range);
-            if let Some(one) = parts.iter().find(|extent| extent.covers(range)) {
-                self.cache.touch(self.id(), one);
-                extents.push(Arc::clone(one));
-                continue;
-            }
-            extents.push(self.join(&parts)?);
-        }
-        Ok(extents)
-    }
-
-    fn join(self: &Arc<Self>, parts: &[&Arc<Extent>]) -> Result<Arc<Extent>> {
-        let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "no extent holds a range just acquired",
-            ));
-        };
-        let union = first.range().start..last.range().end;
-        let reservation = self.cache.reserve(weight_of(&union))?;
-        let mut bytes = Vec::with_capacity((union.end - union.start) as usize);
-        for part in parts {
-            let at = union.start + bytes.len() as u64;
-            let from = at.max(part.range().start);
-            if from > at {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    "extents of a range do not touch",
-                ));
-            }
-            if from < part.range().end {
-                bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
-            }
-        }
-        let undecided = parts.iter().flat_map(|part| part.undecided());
-        let mut fates: Vec<Arc<Fate>> = undecided.cloned().collect();
-        fates.sort_unstable_by_key(Arc::as_ptr);
-        fates.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        let shelf = Arc::clone(&self.shelf);
-        let extent = Extent::new(shelf, union.start, bytes, reservation, fates);
-        self.publish(&extent);
-        Ok(extent)
     }
 }
 
@@ -495,6 +442,6 @@ fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
         .is_some_and(|held| range.end <= held.end)
 }
 
-fn weight_of(range: &Range<u64>) -> u64 {
+pub(super) fn weight_of(range: &Range<u64>) -> u64 {
     (range.end - range.start) + EXTENT_OVERHEAD_BYTES
 }

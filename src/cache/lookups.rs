@@ -2,6 +2,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::store::gaps;
+use crate::telemetry::list;
 
 /// How much of what was wanted ahead of searches was in memory.
 #[derive(Debug, Default)]
@@ -55,6 +56,10 @@ impl Lookups {
         self.misses.fetch_add(looked.misses, Ordering::Relaxed);
         self.miss_bytes
             .fetch_add(looked.miss_bytes, Ordering::Relaxed);
+        list::WARMING_HITS.add(looked.hits);
+        list::WARMING_HIT_BYTES.add(looked.hit_bytes);
+        list::WARMING_MISSES.add(looked.misses);
+        list::WARMING_MISS_BYTES.add(looked.miss_bytes);
     }
 
     pub(super) fn snapshot(&self) -> Looked {

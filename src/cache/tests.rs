@@ -124,7 +124,7 @@ impl Rig {
             ledger,
             cache,
             split,
-            origins: Default::default(),
+            origins: [Origin::new("first"), Origin::new("second")],
         }
     }
 

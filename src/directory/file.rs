@@ -15,6 +15,7 @@ use super::{LateReads, OnMiss, ReadScope};
 use crate::cache::{Reader, SplitExtents};
 use crate::error::{Error, ErrorKind, Result};
 use crate::split::{FileGuard, HotBytes, HotFile};
+use crate::telemetry::list;
 
 /// The files of one split, as tantivy's readers see them.
 pub(crate) struct SplitFiles {
@@ -180,7 +181,7 @@ impl SplitFile {
                     return Ok(extent.read(&range, reader));
                 }
                 late.note(extents.id(), &range);
-                metrics::counter!("forewarm_late_reads_total").increment(1);
+                list::LATE_READS.add(1);
                 tracing::debug!(file = ?self, ?range, "late read");
                 let read = match on_miss {
                     OnMiss::Fail => Err(Error::new(

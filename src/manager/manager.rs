@@ -20,6 +20,7 @@ use crate::filter::{Fingerprint, SearchRequest};
 use crate::search::{SearchOptions, SearchResponse};
 use crate::split::SplitAddress;
 use crate::store::in_time;
+use crate::telemetry::list;
 use crate::warmup::{Outcome, Warmer, Warmth};
 
 /// Who asks for what [`Manager::prewarm`] warms.
@@ -324,6 +325,7 @@ impl Manager {
             Some(warmup) => warmup.join(deadline).await,
             None => {
                 tracing::warn!(%split, %fingerprint, "no such warmup to join");
+                list::JOINS.add_of(Outcome::Missing.name(), 1);
                 Outcome::Missing
             }
         };

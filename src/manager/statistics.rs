@@ -10,6 +10,7 @@ use crate::filter::Fingerprint;
 use crate::search::SearchReport;
 use crate::split::SplitAddress;
 use crate::store::{Origin, Use};
+use crate::telemetry::list;
 use crate::warmup::{Statistics, Warmth};
 
 /// Upper bounds of the buckets that waits of joins are counted in, in milliseconds; one more is
@@ -82,13 +83,20 @@ struct Counts {
     classified: BTreeMap<&'static str, u64>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Source {
     tally: Tally,
     origin: Arc<Origin>,
 }
 
 impl Source {
+    fn new(name: &str) -> Self {
+        Self {
+            tally: Tally::default(),
+            origin: Origin::new(name),
+        }
+    }
+
     fn snapshot(self) -> SourceStatistics {
         SourceStatistics {
             usage: self.origin.usage(),
@@ -99,7 +107,8 @@ impl Source {
 
 impl Counts {
     fn source(&mut self, name: &str) -> &mut Source {
-        self.sources.entry(name.to_owned()).or_default()
+        let source = self.sources.entry(name.to_owned());
+        source.or_insert_with(|| Source::new(name))
     }
 }
 
@@ -111,7 +120,7 @@ impl Counters {
     }
 
     pub(super) fn count_job(&self, state: &'static str) {
-        metrics::counter!("forewarm_jobs_total", "state" => state).increment(1);
+        list::JOBS.add_of(state, 1);
         *self.lock().ended_jobs.entry(state).or_default() += 1;
     }
 

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Filter, SearchRequest};
 use crate::needs::ProbeCollector;
 use crate::split::SplitAddress;
+use crate::telemetry::list;
 use crate::warmup::{Warmer, Work};
 
 impl Warmer {
@@ -179,11 +180,10 @@ pub(super) fn observe(report: &SearchReport, span: &tracing::Span) {
     span.record("rounds", report.rounds)
         .record("late_reads", report.late_reads);
     span.record("outcome", report.outcome);
-    let given_up = report.given_up_splits as u64;
-    metrics::counter!("forewarm_given_up_splits_total").increment(given_up);
-    metrics::counter!("forewarm_searches_total", "outcome" => report.outcome).increment(1);
-    metrics::histogram!("forewarm_search_seconds").record(report.search_us as f64 / 1e6);
-    metrics::histogram!("forewarm_join_seconds").record(report.join_us as f64 / 1e6);
+    list::GIVEN_UP_SPLITS.add(report.given_up_splits as u64);
+    list::SEARCHES.add_of(report.outcome, 1);
+    list::SEARCH_SECONDS.record(Duration::from_micros(report.search_us));
+    list::JOIN_SECONDS.record(Duration::from_micros(report.join_us));
 }
 
 pub(super) fn micros(duration: Duration) -> u64 {

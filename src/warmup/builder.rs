@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Absences, KnownPlans, PlanStore, PlanWriter, Planner};
 use crate::split::{Opener, Tokenizers};
 use crate::store::Fetcher;
+use crate::telemetry;
 
 /// Builds a [`Warmer`].
 #[must_use]
@@ -194,8 +195,9 @@ impl WarmerBuilder {
             planner,
             writer,
         };
-        Ok(Warmer {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(inner);
+        telemetry::describe();
+        inner.measure_now_and_then();
+        Ok(Warmer { inner })
     }
 }

@@ -24,6 +24,7 @@ use crate::filter::SearchRequest;
 use crate::plan::{Chosen, ComponentReport, Depth, resolve};
 use crate::split::{Split, SplitAddress};
 use crate::store::{Priority, Request, TrafficCounter, in_time};
+use crate::telemetry::list;
 
 /// How much is kept as one piece in the cache, unless one thing that is read as a whole is longer.
 /// Enough for a GET's first byte to cost little, little enough to be evicted piece by piece.
@@ -183,7 +184,7 @@ impl Warmer {
         check_fits_all(&begun)?;
         self.check_budget(&begun)?;
         let warmups = begun.into_iter().map(|begun| {
-            metrics::counter!("forewarm_warmups_total").increment(1);
+            list::WARMUPS.add(1);
             self.begin(begun, deadline)
         });
         Ok(warmups.collect())

@@ -17,7 +17,7 @@ mod settings;
 mod statistics;
 mod task;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod warmer;
 mod whole;
 mod work;

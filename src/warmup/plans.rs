@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::plan::{KnownPlans, PlanEntry, Planned};
 use crate::pool;
+use crate::telemetry::list;
 
 /// What was loaded from a plan store. See [`WarmerBuilder::plan_store`](crate::WarmerBuilder::plan_store).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -84,7 +85,7 @@ impl Warmer {
             absences: batch.absences.len() as u64,
             rejected: batch.rejected,
         };
-        metrics::counter!("forewarm_plan_store_loaded_total").increment(load.plans + load.absences);
+        list::PLAN_STORE_LOADED.add(load.plans + load.absences);
         let (plans, absences) = (
             Arc::clone(&self.inner.planner.plans),
             self.inner.planner.absences.clone(),

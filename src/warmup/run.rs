@@ -17,6 +17,7 @@ use crate::plan::{Depth, PlanEntry, Resolution, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
 use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter, in_time};
+use crate::telemetry::list;
 
 impl Warmer {
     pub(super) async fn run(
@@ -240,11 +241,11 @@ pub(super) fn note_end(
                 .record("bytes", traffic.bytes);
             span.record("rounds", traffic.rounds)
                 .record("outcome", "ready");
-            metrics::histogram!("forewarm_warmup_seconds").record(warming.as_secs_f64());
+            list::WARMUP_SECONDS.record(warming);
         }
         Err(error) => {
             span.record("outcome", "failed");
-            metrics::counter!("forewarm_warmups_failed_total").increment(1);
+            list::WARMUPS_FAILED.add(1);
             tracing::warn!(split = %address, error = error.chain(), "a warmup failed");
         }
     }

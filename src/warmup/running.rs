@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::outcome::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::TrafficCounter;
+use crate::telemetry::list;
 
 /// Work under way, or finished. It is given up when this is dropped.
 pub(super) struct Running<T> {
@@ -93,9 +94,14 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
         deadline: Instant,
         span: tracing::Span,
     ) -> (Outcome, Option<T>) {
+        let (is_finished, started) = (self.is_finished(), Instant::now());
         let joined = self.outcome(deadline).instrument(span.clone()).await;
-        span.record("outcome", joined.0.name());
-        metrics::counter!("forewarm_joins_total", "outcome" => joined.0.name()).increment(1);
+        let outcome = joined.0.name();
+        span.record("outcome", outcome);
+        list::JOINS.add_of(outcome, 1);
+        if !is_finished {
+            list::JOIN_WAIT_SECONDS.record_of(outcome, started.elapsed());
+        }
         joined
     }
 

@@ -14,10 +14,8 @@ use super::learned::Learned;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
-use super::statistics::Statistics;
 use super::task::{Task, Warmed, Warmup, WarmupKey};
 use super::work::Work;
-use crate::Traffic;
 use crate::cache::ExtentCache;
 use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +24,7 @@ use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::{Origin, Priority, TrafficCounter};
+use crate::telemetry::list;
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
 /// pool that computes. Clones are cheap and share everything.
@@ -137,7 +136,7 @@ impl Warmer {
         let mut started = false;
         let task = registry.find_or_start(&key, || {
             started = true;
-            metrics::counter!("forewarm_warmups_total").increment(1);
+            list::WARMUPS.add(1);
             let span = tracing::info_span!(
                 "warm", split = %split, fingerprint = %work.fingerprint(),
                 gets = tracing::field::Empty, bytes = tracing::field::Empty,
@@ -181,7 +180,7 @@ impl Warmer {
             Some(warmup) => warmup.join(deadline).await,
             None => {
                 tracing::warn!(%split, %fingerprint, "no such warmup to join");
-                metrics::counter!("forewarm_joins_total", "outcome" => "missing").increment(1);
+                list::JOINS.add_of(Outcome::Missing.name(), 1);
                 Outcome::Missing
             }
         }
@@ -241,47 +240,6 @@ impl Warmer {
                 .map_err(|error| Error::from_tantivy(split.path(), error))
         })
         .await
-    }
-
-    /// What it has done and holds.
-    pub fn statistics(&self) -> Statistics {
-        let cache = &self.inner.cache;
-        let (opened_splits, opened_bytes) = self.inner.opener.usage();
-        let (plans, plan_bytes) = self.inner.planner.plans.usage();
-        let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
-        let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
-        let (usage, looked) = (cache.usage(), cache.looked());
-        let estimate = cache.fetcher().estimate();
-        Statistics {
-            gets,
-            bytes,
-            throttled: cache.fetcher().refusals(),
-            hedges: cache.fetcher().hedged(),
-            time_to_first_byte_us: estimate.first_byte().as_micros() as u64,
-            bandwidth: estimate.bytes_per_second() as u64,
-            merge_gap_bytes: cache.fetcher().coalescing().gap,
-            cached_bytes: cache.cached_bytes(),
-            cached_extents: cache.cached_extents(),
-            capacity_bytes: cache.capacity_bytes(),
-            leased_bytes: cache.leased_bytes(),
-            resident_bytes: cache.resident_bytes(),
-            used_bytes: usage.used_bytes,
-            wasted_bytes: usage.wasted_bytes,
-            absences: self.inner.planner.absences.len(),
-            plans,
-            plan_bytes,
-            plan_hits,
-            plan_misses,
-            opened_splits,
-            opened_bytes,
-            warmups: self.inner.registry.len(),
-            warming_hits: looked.hits,
-            warming_hit_bytes: looked.hit_bytes,
-            warming_misses: looked.misses,
-            warming_miss_bytes: looked.miss_bytes,
-            search_hits: self.inner.search_hits.load(Ordering::Relaxed),
-            late_reads: self.inner.late_reads.load(Ordering::Relaxed),
-        }
     }
 
     /// Lets go of all finished warmups, so that only leases of searches under way remain.
@@ -404,6 +362,7 @@ impl Warmer {
         inner
             .search_hits
             .fetch_add(reads.found(), Ordering::Relaxed);
+        list::SEARCH_HITS.add(reads.found());
         inner.late_reads.fetch_add(reads.count(), Ordering::Relaxed);
     }
 

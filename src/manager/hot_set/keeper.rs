@@ -25,6 +25,7 @@ use crate::filter::{Fingerprint, SearchRequest};
 use crate::manager::core::Core;
 use crate::manager::heat::Remembered;
 use crate::store::in_time;
+use crate::telemetry::list;
 
 /// How long after the last run's could not be read that is tried again, at the latest.
 const RETRY: Duration = Duration::from_secs(5);
@@ -252,7 +253,7 @@ impl HotSetKeeper {
                 "failed"
             }
         };
-        metrics::counter!("forewarm_hot_set_writes_total", "outcome" => outcome).increment(1);
+        list::HOT_SET_WRITES.add_of(outcome, 1);
         written.map(drop)
     }
 

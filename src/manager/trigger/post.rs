@@ -11,6 +11,7 @@ use super::settings::TriggerSettings;
 use super::status::{TickReport, TriggerState, TriggerStatus};
 use crate::error::Result;
 use crate::store::{Traffic, Use};
+use crate::telemetry::list;
 
 /// A trigger at its post in a manager: what its runner and its handles share.
 pub(in crate::manager) struct Post {
@@ -234,6 +235,7 @@ impl Post {
         }
         let ticks = status.ticks;
         drop(state);
+        list::TRIGGER_TICKS.add_of(self.name().to_owned(), 1);
         self.ended.send_replace(ticks);
     }
 
