@@ -6,6 +6,8 @@ mod bounded;
 mod cancellation;
 #[path = "contracts/classify.rs"]
 mod classify;
+#[path = "contracts/days.rs"]
+mod days;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]
