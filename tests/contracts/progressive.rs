@@ -117,6 +117,35 @@ async fn splits_are_asked_in_the_order_of_their_bounds_and_no_more_than_are_need
 }
 
 #[tokio::test]
+async fn the_more_splits_were_not_enough_the_more_are_begun() {
+    let store = TestStore::in_memory();
+    let splits = days(&store, 8).await;
+    // All of them, though nobody knows that beforehand.
+    let request = newest().size(800);
+    let expected = expected(&store, &splits, &request).await;
+    let before = begun(&store, &splits);
+    hold(&store, &splits[..6]);
+    let mut settings = strict();
+    settings.store.max_concurrent_gets = 4;
+    let warmer = warmer(store.clone(), settings);
+    let released = async {
+        // One, then one more, then two.
+        let is_begun = |place: usize| store.begun_of(splits[place].path()) > before[place];
+        while !(is_begun(5) && is_begun(4)) {
+            tokio::task::yield_now().await;
+        }
+        settle(&warmer).await;
+        assert!(!is_begun(3));
+        release(&store, &splits);
+    };
+    let options = SearchOptions::default();
+    let search = search(&warmer, &splits, &request, options, |_| {});
+    let (response, ()) = tokio::join!(search, released);
+    assert_eq!(answer(&response), expected);
+    assert_eq!(response.report.given_up_splits, 0);
+}
+
+#[tokio::test]
 async fn a_warmup_that_another_waits_for_goes_on_when_it_is_given_up() {
     let store = TestStore::in_memory();
     let splits = days(&store, 3).await;
@@ -347,7 +376,9 @@ async fn in_order_a_split_in_front_of_one_that_is_needed_is_needed_too() {
         hold(&store, &splits[1..]);
         let warmer = warmer(store.clone(), strict());
         let response = search(&warmer, &splits, &request, all_at_once(), |progress| {
-            assert_eq!((progress.searched, progress.given_up), (1, given_up));
+            if progress.searched == 1 {
+                assert_eq!(progress.given_up, given_up);
+            }
             store.release(splits[2].path());
             if given_up == 0 {
                 store.release(splits[1].path());
