@@ -47,7 +47,7 @@ pub struct Statistics {
     pub opened_splits: u64,
     /// Bytes of splits that are open.
     pub opened_bytes: u64,
-    /// Warmups that run, or have finished and can be joined.
+    /// Warmups of requests that run, or have finished and can be joined.
     pub warmups: u64,
     /// Reads of the store made by searches, after their warmups.
     pub late_reads: u64,
