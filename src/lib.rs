@@ -54,6 +54,7 @@
 //! | say what is searched | [`Clause`] (the Elasticsearch query DSL, or built in Rust), [`Filter`] (that, or any query of tantivy), [`SearchRequest`] (a whole `_search` body) |
 //! | search the newest of many splits first | [`Warmer::search_progressively`] |
 //! | collect anything else | [`Warmer::search_with`] and any collector of tantivy |
+//! | warm fields whole, whatever will be asked of them | [`Warmer::warm_components`] |
 //! | know the cost beforehand | [`Warmer::explain`] |
 //! | write splits | [`pack`], [`PackedSplit::upload`]; check them with [`verify`] |
 //! | tune | [`WarmerSettings`] |

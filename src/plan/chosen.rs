@@ -34,7 +34,8 @@ pub struct ComponentReport {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ComponentBytes {
-    /// Bytes beyond the hot ones, which an open split holds anyway.
+    /// Bytes beyond the hot ones, which an open split holds anyway. What is read as one and is hot
+    /// in part only counts whole.
     pub bytes: u64,
     /// Of these, bytes that need not be fetched: they were in memory, or on their way for somebody
     /// else.

@@ -53,7 +53,7 @@ impl Warmer {
     /// way then, all in one round (and one before it for the names of columns, in a split where
     /// they are not hot). The warmups are to be [joined](ComponentWarmup::join) like others, have
     /// the same [deadline](crate::WarmerSettings::warmup_deadline), and go behind what searches
-    /// wait for until then. What is cached is not fetched again, what is hot not at all.
+    /// wait for until then. What is cached, or hot as a whole, is not fetched.
     ///
     /// Every component that is named must be had by every field that is named, in every split; with
     /// no field named, by some field. A path of a JSON field that no document has is no error, as it
@@ -98,7 +98,7 @@ impl Warmer {
     ///
     /// # Errors
     ///
-    /// Before anything but footers and names of columns is fetched, and for all splits together:
+    /// Before anything but footers and names of columns is fetched, for all splits together:
     ///
     /// - `InvalidRequest` when the selection is [wrong in itself](ComponentSelection::validate), or
     ///   does not fit a split: the message names the first such split, the field and the component;

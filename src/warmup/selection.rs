@@ -122,7 +122,10 @@ impl ComponentSelection {
         let (mut needs, mut choices) = (Vec::new(), Vec::new());
         for Selected { target, components } in self.selected(split)? {
             for component in components {
-                needs.extend(need_of(&target, component));
+                let Some(need) = need_of(&target, component) else {
+                    continue;
+                };
+                needs.push(need);
                 choices.push(Choice {
                     field: Some(target.name.to_owned()),
                     components: vec![component],

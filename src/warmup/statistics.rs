@@ -62,7 +62,7 @@ pub struct Statistics {
     pub opened_splits: u64,
     /// Bytes of splits that are open.
     pub opened_bytes: u64,
-    /// Warmups that run, or have finished and can be joined.
+    /// Warmups of requests that run, or have finished and can be joined.
     pub warmups: u64,
     /// Ranges of bytes that were wanted ahead of searches (by warmups, or in the round of the
     /// documents of hits) and were in memory whole. What opening a split reads is not counted.

@@ -268,7 +268,8 @@ async fn warm(args: &WarmArgs, splits: &Splits, wanted: &Wanted) -> Outcome<Repo
         time_us,
         warm: splits.iter().filter(|split| split.is_warm()).count(),
     };
-    let reports = splits.iter().filter_map(|split| split.selected.as_ref());
+    let opened = splits.iter().filter(|split| split.failure.is_none());
+    let reports = opened.filter_map(|split| split.selected.as_ref());
     Ok(Report {
         selected: Selected::of(reports),
         splits,
