@@ -13,7 +13,7 @@ use super::warmer::{Inner, Warmer};
 use crate::cache::ExtentCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Absences, Clock, KnownPlans, PlanStore, PlanWriter, Planner};
-use crate::split::{Opener, Tokenizers};
+use crate::split::{Opener, Tokenizers, Versions};
 use crate::store::Fetcher;
 
 /// Builds a [`Warmer`].
@@ -160,11 +160,13 @@ impl WarmerBuilder {
         let settings = self.settings;
         let fetcher = Arc::new(Fetcher::new(self.store, settings.store.clone()));
         let cache = ExtentCache::new(&settings.cache, fetcher, runtime.clone());
+        let versions = Versions::new(settings.cache.plan_bytes / 8);
         let opener = Opener::new(
             cache.clone(),
             Arc::clone(&pool),
             settings.cache.opened_bytes,
             self.tokenizers,
+            versions.clone(),
         );
         let registry = Registry::new(
             settings.linger,
@@ -179,7 +181,7 @@ impl WarmerBuilder {
             pool,
             limits: settings.expansion,
             absences: Absences::new(settings.cache.absence_bytes, writer.clone()),
-            plans: KnownPlans::new(settings.cache.plan_bytes, writer.clone()).into(),
+            plans: KnownPlans::new(settings.cache.plan_bytes, versions, writer.clone()).into(),
         };
         let inner = Inner {
             late_reads,

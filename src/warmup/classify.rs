@@ -71,23 +71,25 @@ impl Warmer {
         let planned = work.planned(&self.settings().expansion);
         let plans = &self.inner.planner.plans;
         let entry = planned.and_then(|planned| plans.find(address.path(), planned));
-        let Some(entry) = entry else {
+        let Some((entry, plan)) = entry
+            .as_ref()
+            .and_then(|entry| Some((entry, entry.plan()?)))
+        else {
             return match opened {
                 Some(split) if self.is_empty(&split, work) => Warmth::ProvablyEmpty,
                 _ => Warmth::Cold(None),
             };
         };
-        let plan = entry.plan();
         if opened
             .as_ref()
-            .is_some_and(|split| *split.object().version() != plan.version)
+            .is_some_and(|split| *split.object().version() != entry.version)
         {
             return Warmth::Cold(None);
         }
-        if !plan.hopeless.is_empty() && plan.hopeless.iter().all(|it| *it) {
+        if plan.is_hopeless() {
             return Warmth::ProvablyEmpty;
         }
-        let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let object = ObjectHandle::new(address.path().clone(), entry.version.clone());
         let ranges = plan.ranges(work.identity(), opened.is_some());
         let wanted: u64 = ranges.iter().map(|range| range.end - range.start).sum();
         let batches = self.inner.cache.split(&object).missing(ranges);

@@ -19,7 +19,10 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"FWPLANS\n";
-const FORMAT: u16 = 1;
+/// What is written. 1 had no counts of matches, and a plan in each row.
+const FORMAT: u16 = 2;
+/// The oldest version that is read.
+const OLDEST: u16 = 1;
 const CHECKSUM: usize = 32;
 
 /// What wrote it, and so how it reads splits. Raise the number with any change of what requests
@@ -53,9 +56,14 @@ pub(super) fn overhead() -> usize {
 
 /// Puts a body into its envelope.
 pub(super) fn seal(body: &[u8]) -> Vec<u8> {
+    seal_as(FORMAT, body)
+}
+
+/// Puts a body into the envelope of a version of the format.
+pub(super) fn seal_as(format: u16, body: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(body.len() + overhead());
     sealed.extend_from_slice(MAGIC);
-    sealed.extend_from_slice(&FORMAT.to_le_bytes());
+    sealed.extend_from_slice(&format.to_le_bytes());
     // No longer than a byte tells: see where it is made.
     sealed.push(WRITER.len() as u8);
     sealed.extend_from_slice(WRITER.as_bytes());
@@ -86,7 +94,7 @@ pub(super) fn open(sealed: &[u8]) -> Result<&[u8]> {
         ));
     }
     let format = take(2).ok_or_else(torn)?;
-    if format != FORMAT.to_le_bytes() {
+    if !(OLDEST..=FORMAT).any(|known| format == known.to_le_bytes()) {
         let message = "the plans are in another version of the format: they are left to it";
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
