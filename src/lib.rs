@@ -89,6 +89,7 @@
 //! | `forewarm_plan_store_loaded_total` | counter | rows | loaded |
 //! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
 //! | `forewarm_plan_store_saved_total` | counter | rows | saved |
+//! | `forewarm_remembered_splits_total` | counter | splits | that searches did not read, because what they hold of them is remembered |
 //! | `forewarm_jobs_total` | counter | jobs | of managers that have ended, by `state` |
 //! | `forewarm_joins_total` | counter | joins | by `outcome` |
 //! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
@@ -161,5 +162,6 @@ pub use store::{
     GetOutcome, GetTrace, HedgeSettings, SimulatedSettings, SimulatedStore, StoreSettings, Traffic,
 };
 pub use warmup::{
-    Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
+    Outcome, PlanLoad, ResultSettings, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth,
+    Warmup,
 };

@@ -148,7 +148,8 @@ impl PlanEntry {
         self.plan.as_deref()
     }
 
-    /// How many documents of the split match, where that is remembered: 0 is the verdict that none does.
+    /// How many documents of the split match, where that is
+    /// [remembered](crate::ResultSettings): 0 is the verdict that none does.
     pub fn matches(&self) -> Option<u64> {
         self.matches.as_ref().map(|matches| matches.count)
     }

@@ -31,11 +31,13 @@ pub(super) struct AggregationsOf {
 }
 
 impl AggregationsOf {
-    /// The collector over all splits.
+    /// The collector over all splits; `last_is_left_out` when there is another after them, which
+    /// holds no match.
     pub(super) fn new(
         aggregations: &Aggregations,
         splits: &[Prepared],
         limits: AggregationLimitsGuard,
+        last_is_left_out: bool,
     ) -> Result<Self> {
         let by_split = splits.iter().map(|split| split.extras.aggregations.clone());
         let by_split: Option<Vec<_>> = by_split.collect();
@@ -46,7 +48,7 @@ impl AggregationsOf {
         let last = splits.iter().rev().find(|it| it.split.num_segments() > 0);
         let is_hopeless = last.is_some_and(|it| it.hopeless.last() == Some(&true));
         Ok(Self {
-            last_is_skipped: is_hopeless && !sees_all(&by_split),
+            last_is_skipped: (is_hopeless || last_is_left_out) && !sees_all(&by_split),
             shape: aggregations.shape(),
             by_split,
             numbers: SegmentNumbers::of(splits),

@@ -12,6 +12,7 @@ use super::aggregate::{self, AggregationsOf};
 use super::collect::{Prepared, SegmentNumbers};
 use super::documents::{Documents, Wanted, Way};
 use super::hits::{self, FoundHit};
+use super::known::Known;
 use super::matched;
 use super::reading::Reading;
 use super::report::SearchReport;
@@ -27,6 +28,8 @@ pub(super) struct Asked {
     pub(super) limits: AggregationLimitsGuard,
     /// How many buckets may be returned.
     pub(super) buckets: u32,
+    /// What is known beforehand.
+    pub(super) known: Known,
 }
 
 /// What they answer.
@@ -39,6 +42,8 @@ pub(super) struct Answer {
     /// By hit: the names of the clauses it matched.
     matched: Vec<Vec<String>>,
     aggregations: Option<Value>,
+    /// How many matches there are in segments, in their order, where that was counted one by one.
+    pub(super) by_segment: Vec<(u32, u64)>,
     /// By hit, as far as it was read.
     pub(super) documents: Documents,
     /// How long reading them took.
@@ -58,9 +63,11 @@ impl Asked {
             request.check_fetch(split.split.index())?;
         }
         let aggregates = !request.aggregated().is_empty();
-        let aggregations = aggregates
-            .then(|| AggregationsOf::new(request.aggregated(), splits, self.limits.clone()));
-        let way_of = hits::Way::of(request);
+        let aggregations = aggregates.then(|| {
+            let limits = self.limits.clone();
+            AggregationsOf::new(request.aggregated(), splits, limits, self.known.last)
+        });
+        let way_of = hits::Way::of(request, &self.known);
         let mut found = hits::found(splits, way_of, aggregations.transpose()?, reading)?;
         found.hits.drain(..request.offset().min(found.hits.len()));
         let page: Vec<DocAddress> = found.hits.iter().map(|hit| hit.address).collect();
@@ -81,9 +88,12 @@ impl Asked {
         Ok(Answer {
             hits: found.hits,
             addresses,
-            total: found.total,
+            total: found
+                .total
+                .map(|total| total.saturating_add(self.known.matches)),
             max_score: found.max_score,
             matched,
+            by_segment: found.by_segment,
             aggregations: aggregations.transpose()?,
             documents,
             reading_documents: started.elapsed(),
@@ -91,7 +101,7 @@ impl Asked {
     }
 
     /// The response, without its times.
-    pub(super) fn respond(&self, answer: Answer, report: SearchReport) -> SearchResponse {
+    pub(super) fn respond(&self, answer: Answer, mut report: SearchReport) -> SearchResponse {
         let hits = answer
             .hits
             .into_iter()
@@ -108,14 +118,15 @@ impl Asked {
                 matched_queries: matched,
                 sort: hit.sort,
             });
-        let splits = self.splits.len();
+        report.remembered_splits = self.known.splits;
+        let splits = self.splits.len() + self.known.splits;
         SearchResponse {
             took: 0,
             timed_out: false,
             shards: Shards {
                 total: splits,
                 successful: splits,
-                skipped: 0,
+                skipped: self.known.splits,
                 failed: 0,
             },
             hits: Hits {

@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::answer::{Answer, Asked};
 use super::collect::{Hopeless, Prepared, collect};
 use super::documents::Way;
+use super::known::Known;
 use super::options::{SearchOptions, Warming};
 use super::reading::Reading;
 use super::report::SearchReport;
@@ -93,9 +94,11 @@ impl Warmer {
         let search = async {
             let started = Instant::now();
             request.check_sorts()?;
-            let joined = self.joined(splits, &work, options).await?;
-            let asked = self.asked(request, Arc::clone(&joined.splits));
+            let (splits, known) = self.known(splits, request, &work, options);
+            let joined = self.joined(&splits, &work, options).await?;
+            let asked = self.asked(request, Arc::clone(&joined.splits), known);
             let (answer, joined, late) = self.answer(joined, &work, &asked, options).await?;
+            self.remember_counts(&work, &asked, &answer);
             let response = self.respond(&asked, &work, joined, answer, &late, options);
             let mut response = response.await?;
             response.took = started.elapsed().as_millis() as u64;
@@ -334,7 +337,12 @@ impl Warmer {
     }
 
     /// A request and its splits, with fresh limits.
-    pub(super) fn asked(&self, request: &SearchRequest, splits: Arc<[Prepared]>) -> Asked {
+    pub(super) fn asked(
+        &self,
+        request: &SearchRequest,
+        splits: Arc<[Prepared]>,
+        known: Known,
+    ) -> Asked {
         let settings = self.settings();
         let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
         Asked {
@@ -342,6 +350,7 @@ impl Warmer {
             splits,
             limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
             buckets,
+            known,
         }
     }
 

@@ -8,8 +8,9 @@ use tantivy::collector::{Collector, Count, TopDocs};
 use super::after::After;
 use super::aggregate::AggregationsOf;
 use super::collect::{Hopeless, Prepared, collect};
-use super::count::{CountOnly, Nothing, UpTo};
+use super::count::{BySegment, CountOnly, Nothing, UpTo};
 use super::in_order::InOrder;
+use super::known::Known;
 use super::reading::Reading;
 use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::error::Result;
@@ -20,6 +21,8 @@ use crate::filter::{SearchRequest, Sort, SortKey, SortValue, TrackTotalHits};
 pub(super) struct Found {
     pub(super) hits: Vec<FoundHit>,
     pub(super) total: Option<u64>,
+    /// How many matches there are in segments, in their order, where that was counted one by one.
+    pub(super) by_segment: Vec<(u32, u64)>,
     /// The best score of all, when hits are ordered by it.
     pub(super) max_score: Option<f32>,
     pub(super) aggregated: Option<IntermediateAggregationResults>,
@@ -43,6 +46,8 @@ pub(super) struct Way {
 #[derive(Clone, Copy)]
 enum Counting {
     All,
+    /// Segment by segment, as long as there are no more than so many.
+    BySegment(u64),
     Not,
     UpTo(u64),
 }
@@ -61,7 +66,7 @@ enum Hits {
 }
 
 impl Way {
-    pub(super) fn of(request: &SearchRequest) -> Self {
+    pub(super) fn of(request: &SearchRequest, known: &Known) -> Self {
         let limit = request.offset() + request.hits_wanted();
         let hits = match request.sorts() {
             _ if request.hits_wanted() == 0 => Hits::None,
@@ -79,9 +84,27 @@ impl Way {
             // A sort by columns goes through all matches anyway, and so do aggregations.
             TrackTotalHits::UpTo(_) if matches!(hits, Hits::Sort { .. }) => Counting::All,
             TrackTotalHits::UpTo(_) if !request.aggregated().is_empty() => Counting::All,
-            TrackTotalHits::UpTo(limit) => Counting::UpTo(limit),
+            TrackTotalHits::UpTo(limit) => Counting::UpTo(limit.saturating_sub(known.matches)),
+        };
+        let count = match known.remembers {
+            Some(_) => count.by_segment(&hits, !request.aggregated().is_empty()),
+            None => count,
         };
         Self { count, hits }
+    }
+}
+
+impl Counting {
+    /// Counts segment by segment, where that costs nothing: what goes through all matches anyway
+    /// counts them too, though nobody asked.
+    fn by_segment(self, hits: &Hits, aggregates: bool) -> Self {
+        let goes_through_all = aggregates || matches!(hits, Hits::Sort { .. });
+        match self {
+            Self::All => Self::BySegment(u64::MAX),
+            Self::Not if goes_through_all => Self::BySegment(u64::MAX),
+            Self::UpTo(limit) if matches!(hits, Hits::None) => Self::BySegment(limit),
+            other => other,
+        }
     }
 }
 
@@ -109,6 +132,14 @@ impl Found {
     fn counted(total: u64) -> Self {
         Self {
             total: Some(total),
+            ..Self::default()
+        }
+    }
+
+    fn counted_by_segment(by_segment: Vec<(u32, u64)>) -> Self {
+        Self {
+            total: Some(by_segment.iter().map(|(_, count)| count).sum()),
+            by_segment,
             ..Self::default()
         }
     }
@@ -171,6 +202,9 @@ pub(super) fn found(
         Hits::None if search.aggregations.is_none() => match way.count {
             Counting::Not => Ok(Found::default()),
             Counting::All => search.run(CountOnly::up_to(u64::MAX), Found::counted),
+            Counting::BySegment(limit) => {
+                search.run(BySegment::up_to(limit), Found::counted_by_segment)
+            }
             Counting::UpTo(limit) => search.run(CountOnly::up_to(limit), Found::counted),
         },
         Hits::None => search.counted(way.count, Nothing, |()| Found::default()),
@@ -242,6 +276,17 @@ impl Search<'_> {
                 total: Some(total as u64),
                 ..found(hits)
             }),
+            Counting::BySegment(limit) => {
+                let both = (collector, BySegment::up_to(limit));
+                self.run(both, |(hits, counts)| {
+                    let counted = Found::counted_by_segment(counts);
+                    Found {
+                        total: counted.total,
+                        by_segment: counted.by_segment,
+                        ..found(hits)
+                    }
+                })
+            }
             Counting::Not => self.run(collector, found),
             Counting::UpTo(limit) => self.run(UpTo::new(collector, limit), |(hits, total)| Found {
                 total: Some(total),

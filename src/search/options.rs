@@ -28,6 +28,10 @@ pub struct SearchOptions {
     /// Whether to record which bytes the search reads, so that the report tells how many
     /// ([`read_bytes`](crate::SearchReport::read_bytes)). Takes a lock for every read.
     pub record_reads: bool,
+    /// Whether to be answered by what earlier searches counted, and to count for later ones, instead
+    /// of what the settings [say](crate::ResultSettings). Where it is not said here, a search that
+    /// warms [nothing](Warming::Off) does neither. Collectors of the caller's never do.
+    pub results: Option<bool>,
     /// For [`search_with`](crate::Warmer::search_with): fast fields that the collector reads, so that they are warmed
     /// in the first round. What is not named is found by probing the collector.
     pub columns: Vec<String>,
@@ -55,6 +59,12 @@ impl SearchOptions {
     /// Sets [`record_reads`](Self::record_reads).
     pub fn with_record_reads(mut self, record: bool) -> Self {
         self.record_reads = record;
+        self
+    }
+
+    /// Sets [`results`](Self::results).
+    pub fn with_results(mut self, results: bool) -> Self {
+        self.results = Some(results);
         self
     }
 

@@ -9,6 +9,7 @@ use super::answer::Asked;
 use super::collect::Prepared;
 use super::documents::Way;
 use super::execute::micros;
+use super::known::Known;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
@@ -157,7 +158,8 @@ impl ResidentSplits {
                     warmed: None,
                 })
             });
-            let asked: Asked = warmer.asked(&request, prepared.collect::<Result<_>>()?);
+            let prepared = prepared.collect::<Result<_>>()?;
+            let asked: Asked = warmer.asked(&request, prepared, Known::default());
             let searching = Instant::now();
             let answer = asked.answer(&Reading::Resident, Way::InMemory, || Ok(()))?;
             let mut report = SearchReport::new(splits.len(), &Outcome::Ready);

@@ -13,7 +13,7 @@ pub struct SearchResponse {
     pub took: u64,
     /// Always false: a search that runs out of time is an error here, not a part of an answer.
     pub timed_out: bool,
-    /// The splits searched.
+    /// The splits asked.
     #[serde(rename = "_shards")]
     pub shards: Shards,
     /// The hits.
@@ -26,16 +26,17 @@ pub struct SearchResponse {
     pub report: SearchReport,
 }
 
-/// How many splits were searched. None ever fails alone: an answer that lacks a split is not
+/// How many splits were asked. None ever fails alone: an answer that lacks a split is not
 /// given.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Shards {
     /// Splits of the request.
     pub total: usize,
-    /// Splits searched.
+    /// Splits that answered, those that were left out among them.
     pub successful: usize,
-    /// Splits left out.
+    /// Splits that were left out, because what they would answer is
+    /// [remembered](crate::ResultSettings).
     pub skipped: usize,
     /// Splits failed.
     pub failed: usize,

@@ -71,6 +71,9 @@ impl Warmer {
         let planned = work.planned(&self.settings().expansion);
         let plans = &self.inner.planner.plans;
         let entry = planned.and_then(|planned| plans.find(address.path(), planned));
+        if self.settings().results.enabled && self.remembered(address, work) == Some(0) {
+            return Warmth::ProvablyEmpty;
+        }
         let Some((entry, plan)) = entry
             .as_ref()
             .and_then(|entry| Some((entry, entry.plan()?)))

@@ -34,6 +34,7 @@ impl Warmer {
                 span.record("rounds", warmed.traffic.rounds)
                     .record("outcome", "ready");
                 metrics::histogram!("forewarm_warmup_seconds").record(warmed.warming.as_secs_f64());
+                self.remember_verdict(&work, warmed);
             }
             Err(error) => {
                 span.record("outcome", "failed");

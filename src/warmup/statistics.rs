@@ -35,14 +35,17 @@ pub struct Statistics {
     pub resident_bytes: u64,
     /// Number of terms and patterns that segments are known not to hold, about.
     pub absences: u64,
-    /// Number of plans that are known.
+    /// Number of requests in splits of which a plan, or how many documents match, is known.
     pub plans: u64,
-    /// Bytes of plans that are known.
+    /// Bytes of what is known of them.
     pub plan_bytes: u64,
     /// Warmups that went by a plan that was known.
     pub plan_hits: u64,
     /// Reads that plans turned out to lack, and were completed by.
     pub plan_misses: u64,
+    /// Splits that searches left out, because how many of their documents match is
+    /// [remembered](crate::ResultSettings).
+    pub remembered_splits: u64,
     /// Number of splits that are open.
     pub opened_splits: u64,
     /// Bytes of splits that are open.

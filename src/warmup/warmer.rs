@@ -248,6 +248,7 @@ impl Warmer {
             plan_bytes,
             plan_hits,
             plan_misses,
+            remembered_splits: self.inner.planner.plans.remembered(),
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),
