@@ -29,6 +29,8 @@ mod opaque;
 mod plan_store;
 #[path = "contracts/plans.rs"]
 mod plans;
+#[path = "contracts/results.rs"]
+mod results;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/soak.rs"]

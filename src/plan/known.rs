@@ -12,7 +12,7 @@ use super::matches::Matches;
 use super::store::{Clock, PlanWriter};
 use crate::filter::Fingerprint;
 use crate::split::{Split, Versions};
-use crate::store::normalise;
+use crate::store::{ObjectHandle, normalise};
 
 /// How many requests that read the same may each have hits of their own remembered.
 const MAX_DOCUMENT_PLANS: usize = 8;
@@ -88,6 +88,11 @@ impl KnownPlans {
             fingerprint: planned.fingerprint,
         })?;
         (entry.canonical == *planned.canonical).then_some(entry)
+    }
+
+    /// The store has told that this is what there is.
+    pub(crate) fn notice(&self, object: &ObjectHandle) {
+        self.versions.notice(object);
     }
 
     /// How many documents of a split match a request of this wording, if that is remembered of the

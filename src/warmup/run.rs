@@ -147,6 +147,7 @@ impl Warmer {
         let (acquired, (split, opening, compiled)) = try_join(fetch, open).await?;
         if acquired.waited {
             traffic.count_round();
+            self.inner.planner.plans.notice(&object);
         }
         let mut lease = LeaseBuilder::default();
         acquired
