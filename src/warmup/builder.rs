@@ -92,7 +92,7 @@ impl WarmerBuilder {
         self
     }
 
-    /// Keeps plans and proven absences in `plans` beyond the life of the process; default is
+    /// Keeps plans, counts of matches and proven absences in `plans` beyond the life of the process; default is
     /// nowhere.
     ///
     /// What warmups and searches find out is written there in the background. Nothing is read

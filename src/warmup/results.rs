@@ -11,8 +11,10 @@ use crate::split::{Split, SplitAddress};
 ///
 /// How many documents of a split match a request is true for as long as the split is the same
 /// object. Where that is remembered, a search asks only those splits that may add something to its
-/// answer, which is the same: a count is added up, and splits without matches are left out. The
-/// others are not opened, and no GET is sent for them.
+/// answer, which is the same: a count is added up, and splits without matches are left out. These
+/// are not opened, and no GET is sent for them. It is kept beside the plans, in
+/// [`plan_bytes`](crate::CacheSettings::plan_bytes), and in the
+/// [plan store](crate::WarmerBuilder::plan_store).
 ///
 /// ```
 /// use forewarm::WarmerSettings;
@@ -27,8 +29,8 @@ use crate::split::{Split, SplitAddress};
 #[non_exhaustive]
 pub struct ResultSettings {
     /// Whether counts are remembered, and used. Default false: where nothing is asked of the store
-    /// for a split, nobody notices that another object was put under its path. Switch it on where
-    /// splits are never replaced.
+    /// for a split, nobody notices that another object was put under its path, or that there is none
+    /// any more. Switch it on where splits are never replaced.
     pub enabled: bool,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarm::{
-    Clause, DirectoryPlans, ErrorKind, Filter, OnMiss, ResultSettings, SearchOptions,
+    Clause, DirectoryPlans, ErrorKind, Filter, OnMiss, Outcome, ResultSettings, SearchOptions,
     SearchRequest, SearchResponse, SplitAddress, Warmer, WarmerSettings, Warming, Warmth,
 };
 use serde_json::{Value, json};
@@ -158,6 +158,8 @@ async fn splits_without_a_match_are_left_out_of_sorted_hits_and_aggregations() {
         let sort = json!([{"price": "desc"}, {"id": "asc"}]);
         let terms =
             json!({"terms": {"field": "tag"}, "aggs": {"mean": {"avg": {"field": "price"}}}});
+        // Equal buckets: in which order they come depends on what they are merged into.
+        let each = json!({"terms": {"field": "id", "size": 1000}});
         for (request, searched) in [
             (json!({"query": query, "sort": sort}), 1),
             // Many are equal: split, segment and document decide.
@@ -302,9 +304,8 @@ async fn a_replaced_split_is_not_answered_from_memory_once_that_is_noticed() {
 
     // Something else is read of it, and fails: it is another object.
     let other = count_of(json!({"match_phrase": {"body": "the old man"}}));
-    let found = warmer.search(&splits, &other).await.unwrap();
-    assert_eq!(found.report.outcome, "failed");
-    assert_eq!(answer(&found), truth(&store, &splits, &other).await);
+    let outcome = warmer.warm(&splits[0], &other).join(LONG).await;
+    assert!(matches!(outcome, Outcome::Failed(error) if error.kind() == ErrorKind::SplitChanged));
     for (request, old) in words.iter().zip(&old) {
         let expected = truth(&store, &splits, request).await;
         let (response, skipped) = left_out(&warmer, &store, &splits, request).await;
@@ -343,10 +344,14 @@ async fn rows_of_two_versions_of_a_split_are_believed_by_none_before_it_is_opene
     new.search(&splits, &after).await.unwrap();
 
     let rows = [old.plans(), new.plans()].concat();
-    for _ in 0..2 {
+    // Opened by finding out what there is, or by a plan of the new one.
+    for order in [
+        [(&before, 2), (&after, 3), (&before, 3)],
+        [(&after, 2), (&after, 3), (&before, 2)],
+    ] {
         let reader = warmer(store.clone(), remembering());
         reader.add_plans(rows.iter().map(|row| row.as_ref().clone()));
-        for (request, skipped) in [(&before, 2), (&after, 3), (&before, 3)] {
+        for (request, skipped) in order {
             let found = left_out(&reader, &store, &splits, request).await;
             assert_eq!(answer(&found.0), truth(&store, &splits, request).await);
             assert_eq!(found.1, skipped);
