@@ -159,7 +159,10 @@ async fn splits_without_a_match_are_left_out_of_sorted_hits_and_aggregations() {
         let terms =
             json!({"terms": {"field": "tag"}, "aggs": {"mean": {"avg": {"field": "price"}}}});
         // Equal buckets: in which order they come depends on what they are merged into.
-        let each = json!({"terms": {"field": "id", "size": 1000}});
+        let each = json!({
+            "terms": {"field": "id", "size": 1000, "order": {"same": "asc"}},
+            "aggs": {"same": {"max": {"field": "version"}}},
+        });
         for (request, searched) in [
             (json!({"query": query, "sort": sort}), 1),
             // Many are equal: split, segment and document decide.
