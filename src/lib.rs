@@ -52,6 +52,7 @@
 //! | open, warm, join, search | [`Warmer`] |
 //! | know which clause works on which field, and what it reads | [`clauses`] |
 //! | say what is searched | [`Clause`] (the Elasticsearch query DSL, or built in Rust), [`Filter`] (that, or any query of tantivy), [`SearchRequest`] (a whole `_search` body) |
+//! | search the newest of many splits first | [`Warmer::search_progressively`] |
 //! | collect anything else | [`Warmer::search_with`] and any collector of tantivy |
 //! | know the cost beforehand | [`Warmer::explain`] |
 //! | write splits | [`pack`], [`PackedSplit::upload`]; check them with [`verify`] |

@@ -10,6 +10,8 @@ mod classify;
 mod component_ends;
 #[path = "contracts/components.rs"]
 mod components;
+#[path = "contracts/days.rs"]
+mod days;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]

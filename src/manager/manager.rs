@@ -117,15 +117,13 @@ impl Manager {
     /// The trigger that preloads, if any does, and its post.
     pub(super) fn preload(&self) -> Option<(&Preload, &Post)> {
         let preload = self.inner.known.preload.as_deref()?;
-        let post = self.inner.posts.iter();
-        let post = post
-            .into_iter()
-            .find(|post| post.name() == preload.name())?;
+        let mut posts = self.inner.posts.iter();
+        let post = posts.find(|post| post.name() == preload.name())?;
         Some((preload, post))
     }
 
-    /// Starts its triggers, and reads the hot set of the last run. Calling it again does nothing, nor does it after
-    /// [`shutdown`](Self::shutdown) has begun. Jobs, joins and searches need no start.
+    /// Starts its triggers, and reads the hot set of the last run. Calling it again does nothing, nor
+    /// does it after [`shutdown`](Self::shutdown) has begun. Jobs, joins and searches need no start.
     pub fn start(&self) {
         let inner = &self.inner;
         if self.is_shutting_down() || inner.is_started.swap(true, Ordering::Relaxed) {

@@ -184,9 +184,7 @@ impl Asked {
             report,
         }
     }
-}
 
-impl Asked {
     /// The hits that a page has so far, of the splits given, without what they bring.
     pub(super) fn hits_so_far(&self, page: &Page, splits: &[SplitAddress]) -> Hits {
         let request = &self.request;

@@ -31,8 +31,9 @@ pub struct SearchOptions {
     /// For [`search_progressively`](crate::Warmer::search_progressively): how many splits are begun
     /// and not searched at once, while they may turn out to be useless. The fewer, the fewer GETs
     /// are sent in vain; the more, the sooner an answer that needs many splits is there. `None`, the
-    /// default, is a quarter of [`max_concurrent_gets`](crate::StoreSettings::max_concurrent_gets),
-    /// because a warmup sends about four in a round.
+    /// default, is at first a quarter of
+    /// [`max_concurrent_gets`](crate::StoreSettings::max_concurrent_gets), because a warmup sends
+    /// about four in a round, and then as many as were searched without being enough.
     pub splits_at_once: Option<usize>,
     /// Whether to be answered by what earlier searches counted, and to count for later ones, instead
     /// of what the settings [say](crate::ResultSettings). Where it is not said here, a search that

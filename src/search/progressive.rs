@@ -36,8 +36,6 @@ pub(super) struct Progressive<'a> {
     splits: &'a [SplitAddress],
     prospects: Prospects<'a>,
     deadline: tokio::time::Instant,
-    /// How many splits are begun and not searched, while they may turn out to be useless.
-    at_once: usize,
     /// Not begun, in the order in which they will be.
     queue: VecDeque<usize>,
     warming: BTreeMap<usize, Begun>,
@@ -83,7 +81,7 @@ struct Ready<'a> {
 }
 
 /// How many GETs a warmup sends in a round, about (51 for 10 splits of logs, 12 to 15 for 3 splits of
-/// documents): so many splits at once keep all slots busy, and no more are begun in vain.
+/// documents): so many splits at once keep all slots busy.
 const GETS_OF_A_WARMUP: usize = 4;
 
 impl<'a> Progressive<'a> {
@@ -95,14 +93,11 @@ impl<'a> Progressive<'a> {
     ) -> Self {
         let (settings, options) = (run.warmer.settings(), run.options);
         let patience = options.join_deadline.unwrap_or(settings.join_deadline);
-        let at_once = options.splits_at_once;
-        let at_once = at_once.unwrap_or(settings.store.max_concurrent_gets / GETS_OF_A_WARMUP);
         Self {
             run,
             asked,
             splits,
             deadline: in_time(patience),
-            at_once: at_once.max(1),
             queue: prospects.order().into(),
             prospects,
             warming: BTreeMap::new(),
@@ -199,10 +194,19 @@ impl<'a> Progressive<'a> {
         self.given_up += before - self.left();
     }
 
+    /// How many splits may be begun and not searched, while they may turn out to be useless.
+    fn at_once(&self) -> usize {
+        let at_first = self.run.warmer.settings().store.max_concurrent_gets / GETS_OF_A_WARMUP;
+        let at_once = self.run.options.splits_at_once;
+        // The more were not enough, the more are probably needed.
+        at_once.unwrap_or(at_first.max(self.searched.len())).max(1)
+    }
+
     /// Begins as many splits as may be begun.
     fn begin(&mut self) {
+        let at_once = self.at_once();
         while let Some(&place) = self.queue.front() {
-            let is_full = self.warming.len() + self.ready.len() >= self.at_once;
+            let is_full = self.warming.len() + self.ready.len() >= at_once;
             if is_full && !self.prospects.is_needed(place) {
                 return;
             }
@@ -303,7 +307,7 @@ impl<'a> Progressive<'a> {
         let mut group = take(&mut self.ready);
         if group.is_empty() && self.warming.is_empty() && self.queue.is_empty() {
             // As many as it would take to warm them; the others may not be needed then.
-            let count = self.cold.len().min(self.at_once);
+            let count = self.cold.len().min(self.at_once());
             group = self.cold.drain(..count).collect();
         }
         group.sort_by_key(|ready| ready.arrival.place);

@@ -25,7 +25,7 @@ every ten seconds and whenever it is asked for its statistics: one warmer a proc
 const LABELS: &str = "
 | label | values |
 |---|---|
-| `outcome` | of a join: `ready`, `waited`, `timed_out`, `failed`, `missing`; of a search, the worst of its splits' |
+| `outcome` | of a join: `ready`, `waited`, `timed_out`, `failed`, `missing`; of a search, the worst of its splits'; of a hot set: `written`, `unchanged`, `failed` |
 | `source` | who had it warmed: `prewarm`, the name of a trigger, or `search`, when a search wanted it for itself |
 | `state` | of a job: `complete`, `partial`, `skipped`, `failed`, `cancelled` |
 ";

@@ -419,6 +419,9 @@ async fn after_it_is_over_it_warms_what_is_hot_when_it_is_asked_to() {
     let trigger = manager.trigger("preload").unwrap();
     let status = trigger.warm_now(PATIENCE).await.unwrap();
     assert_eq!((status.wanted, status.warmed), (SPLITS, SPLITS));
+    // Which is nothing that a node waited for.
+    let readiness = manager.ready(Duration::ZERO).await;
+    assert_eq!(figures(&readiness), (ReadinessState::Ready, 0, 0, 0));
     let other = manager.settings().as_ref().clone().with_preload(None);
     let error = manager.set_settings(other).unwrap_err();
     assert!(error.to_string().contains("preload"), "{error}");

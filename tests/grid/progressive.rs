@@ -33,7 +33,7 @@ struct Case {
     /// Which splits have bounds, and which are warm before.
     known: [bool; 4],
     warm: [bool; 4],
-    at_once: usize,
+    at_once: Option<usize>,
     /// Of the store's latencies.
     seed: u64,
 }
@@ -43,7 +43,7 @@ fn case() -> impl Strategy<Value = Case> {
         body(),
         prop::array::uniform4(prop::bool::weighted(0.8)),
         prop::array::uniform4(prop::bool::weighted(0.2)),
-        prop_oneof![1..=3_usize, Just(usize::MAX)],
+        select(vec![Some(1), Some(2), Some(usize::MAX), None]),
         any::<u64>(),
     )
         .prop_map(|(body, known, warm, at_once, seed)| Case {
@@ -176,7 +176,8 @@ async fn check(random: &RandomCorpus, case: &Case, body: &Value) -> (usize, Opti
         assert!(warmup.join(Duration::MAX).await.is_warm());
         warmups.push(warmup);
     }
-    let options = SearchOptions::default().with_splits_at_once(case.at_once);
+    let mut options = SearchOptions::default();
+    options.splits_at_once = case.at_once;
     let found = warmer
         .search_progressively(&splits, &request, &options)
         .await;

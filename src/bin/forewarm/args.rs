@@ -8,6 +8,7 @@ use forewarm::Component;
 
 use crate::bench::BenchArgs;
 use crate::generate::GenerateArgs;
+use crate::manage::ManageArgs;
 use crate::units::{parse_bandwidth, parse_bytes, parse_duration};
 use crate::url::parse_option;
 use crate::warm::WarmArgs;
@@ -122,6 +123,7 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     Demo(DemoArgs),
     Generate(GenerateArgs),
+    Manage(ManageArgs),
 }
 
 /// Options of the object store.

@@ -2,6 +2,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind as IoErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -35,6 +36,8 @@ use crate::staged;
 pub struct HotSetFile {
     folder: PathBuf,
     name: String,
+    /// Held while a thread writes: a write that nobody waits for any more ends before the next.
+    writing: Arc<Mutex<()>>,
 }
 
 impl HotSetFile {
@@ -51,6 +54,7 @@ impl HotSetFile {
         };
         Ok(Self {
             name: name.to_owned(),
+            writing: Arc::default(),
             folder: match path.parent() {
                 Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
                 _ => PathBuf::from("."),
@@ -91,7 +95,13 @@ impl HotSetStore for HotSetFile {
     }
 
     async fn write(&self, bytes: Bytes) -> Result<()> {
-        let write = move |Self { folder, name }: &Self| {
+        let write = move |file: &Self| {
+            let Self {
+                folder,
+                name,
+                writing,
+            } = file;
+            let _writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
             let random: u64 = rand::rng().random();
             staged::write(folder, name, &format!("{random:016x}-{name}"), &bytes)?;
             staged::tidy(folder, |staged| is_staged(staged, name));

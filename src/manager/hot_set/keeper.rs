@@ -159,7 +159,9 @@ impl HotSetKeeper {
             let core = Arc::clone(core);
             off_thread(move || Ok(take_over(set, &core))).await
         };
-        // What panicked is left out.
+        let taken = taken.inspect_err(|error| {
+            tracing::warn!(store = ?self.store, error = error.chain(), "the hot set is left out");
+        });
         let (set, too_old) = taken.unwrap_or_default();
         let mut state = self.lock();
         let status = &mut state.status;
@@ -248,8 +250,6 @@ impl HotSetKeeper {
             Err(error) => {
                 tracing::warn!(store = ?self.store, error = error.chain(), "the hot set was not written");
                 state.status.failed_writes += 1;
-                // Nobody knows what is there.
-                state.checksum = None;
                 "failed"
             }
         };
@@ -262,6 +262,8 @@ impl HotSetKeeper {
         if self.lock().checksum.as_ref() == Some(&checksum(&encoded.bytes)) {
             return Ok(None);
         }
+        // Until it has ended, nobody knows what is there.
+        self.lock().checksum = None;
         let write = self.store.write(encoded.bytes.clone());
         within(deadline, "writing", write).await?;
         Ok(Some(encoded))

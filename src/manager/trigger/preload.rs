@@ -204,20 +204,23 @@ impl Trigger for Preload {
         for pair in hot {
             passed_over += u64::from(!list.add_hot(pair, &splits));
         }
-        let mut state = self.lock();
         let wanted = list.wanted.len();
-        let list = match state.awaited {
+        let awaited = self.lock().awaited;
+        let list = match awaited {
             Awaited::Start => list.wanted,
             _ => still_cold(context, list.wanted),
         };
-        state.progress = Progress {
-            is_over: state.progress.is_over,
-            is_ticking: true,
-            wanted: wanted as u64,
-            before: (wanted - list.len()) as u64,
-            passed_over,
-            last: TickReport::default(),
-        };
+        // Whoever asks for a tick later asks nothing of what came before.
+        if awaited != Awaited::Nothing {
+            self.lock().progress = Progress {
+                is_over: false,
+                is_ticking: true,
+                wanted: wanted as u64,
+                before: (wanted - list.len()) as u64,
+                passed_over,
+                last: TickReport::default(),
+            };
+        }
         Ok(list)
     }
 
@@ -229,11 +232,11 @@ impl Trigger for Preload {
         let is_cancelled = report.left_out.contains_key("cancelled");
         let is_late = self.deadline() <= Instant::now();
         let mut state = self.lock();
-        state.progress.is_ticking = false;
-        state.progress.last = report.clone();
         if state.awaited == Awaited::Nothing {
             return;
         }
+        state.progress.is_ticking = false;
+        state.progress.last = report.clone();
         state.awaited = Awaited::More {
             hot_set,
             splits,

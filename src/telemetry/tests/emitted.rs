@@ -146,13 +146,6 @@ async fn searches() -> PlanEntry {
     teacher.search(&splits, &request()).await.unwrap();
     teacher.forget_warmups();
     teacher.search(&splits, &request()).await.unwrap();
-    let any = SearchRequest::new(Clause::match_all())
-        .size(1)
-        .track_total_hits(TrackTotalHits::Not);
-    let twice = [splits[0].clone(), splits[0].clone()];
-    let options = SearchOptions::default();
-    let found = teacher.search_progressively(&twice, &any, &options).await;
-    assert_eq!(found.unwrap().report.given_up_splits, 1);
     let mut plan = the_plan(&teacher);
     let whole = plan.clone();
     let counted = request().size(0);
@@ -167,6 +160,13 @@ async fn searches() -> PlanEntry {
     let pupil = warmer(&store, OnMiss::Fetch, Some(plan));
     pupil.search(&splits, &request()).await.unwrap();
     assert_eq!(pupil.statistics().plans_healed, 1);
+    let any = SearchRequest::new(Clause::match_all())
+        .size(1)
+        .track_total_hits(TrackTotalHits::Not);
+    let twice = [splits[0].clone(), splits[0].clone()];
+    let options = SearchOptions::default().with_splits_at_once(1);
+    let found = pupil.search_progressively(&twice, &any, &options).await;
+    assert_eq!(found.unwrap().report.given_up_splits, 1);
     whole
 }
 
