@@ -219,6 +219,88 @@ async fn splits_without_a_match_are_left_out_of_sorted_hits_and_aggregations() {
 }
 
 #[tokio::test]
+async fn equal_buckets_come_in_the_same_order_whatever_stands_behind_the_last_match() {
+    let store = TestStore::in_memory();
+    let mut splits = splits(&store).await;
+    // It has no segment, so others are merged into those of the split before it.
+    splits.push(put(store.as_ref(), "3.split", &index(0, 0, 3)).await);
+    for version in 0..3 {
+        let request = body(json!({
+            "query": of_version(version), "size": 0,
+            "aggs": {"each": {
+                "terms": {"field": "id", "size": 1000, "order": {"same": "asc"}},
+                "aggs": {"same": {"max": {"field": "version"}}},
+            }},
+        }));
+        let expected = truth(&store, &splits, &request).await;
+        let warmer = warmer(store.clone(), remembering());
+        for skipped in [0, 2] {
+            let found = left_out(&warmer, &store, &splits, &request).await;
+            assert_eq!((answer(&found.0), found.1), (expected.clone(), skipped));
+        }
+    }
+}
+
+#[tokio::test]
+async fn progressive_searches_begin_with_what_is_known() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let warmer = warmer(store.clone(), remembering());
+    let options = SearchOptions::default();
+    let later = json!({"range": {"version": {"gte": 1}}});
+    let sorted = body(json!({"query": later, "sort": "id", "size": 700}));
+    let expected = truth(&store, &splits, &sorted).await;
+    let first = warmer.search_progressively(&splits, &sorted, &options);
+    let first = first.await.unwrap();
+    assert_eq!(answer(&first), expected);
+    assert_eq!(first.report.remembered_splits, 0);
+
+    // As another process would, and one split after the other.
+    let other = self::warmer(store.clone(), remembering());
+    other.add_plans(warmer.plans().iter().map(|row| row.as_ref().clone()));
+    store.take();
+    store.hold(splits[2].path());
+    let mut seen = Vec::new();
+    let again = other.watch_progressively(&splits, &sorted, &options, |progress| {
+        store.release(splits[2].path());
+        seen.push((progress.splits, progress.searched, progress.remembered));
+    });
+    let again = again.await.unwrap();
+    assert_eq!(answer(&again), expected);
+    assert_eq!(seen, [(3, 1, 1)]);
+    let (report, shards) = (&again.report, again.shards);
+    assert_eq!((report.splits, report.remembered_splits), (2, 1));
+    assert_eq!((shards.total, shards.skipped), (3, 1));
+    let gets = store.take();
+    assert!(gets.iter().all(|get| *get.path.as_ref() != *"0.split"));
+
+    // What is known may be enough, so that the third split is given up.
+    let count = |track: Value| {
+        let query = json!({"match": {"body": "sea1"}});
+        body(json!({"query": query, "size": 0, "track_total_hits": track}))
+    };
+    left_out(&warmer, &store, &splits[..2], &count(json!(true))).await;
+    for (track, given_up) in [(json!(5), 1), (json!(true), 0)] {
+        let request = count(track);
+        let expected = truth(&store, &splits, &request).await;
+        store.take();
+        let found = warmer.search_progressively(&splits, &request, &options);
+        let found = found.await.unwrap();
+        assert_eq!(answer(&found), expected);
+        let report = &found.report;
+        assert_eq!(
+            (report.remembered_splits, report.given_up_splits),
+            (2, given_up)
+        );
+        assert_eq!(found.shards.total, 3);
+        assert!(given_up == 0 || store.take().is_empty());
+    }
+    // It was counted, and is known from now on.
+    let (_, skipped) = left_out(&warmer, &store, &splits, &count(json!(true))).await;
+    assert_eq!(skipped, 3);
+}
+
+#[tokio::test]
 async fn searches_that_every_split_has_a_say_in_are_not_shortened() {
     let store = TestStore::in_memory();
     let splits = splits(&store).await;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use forewarm::{OnMiss, ResultSettings, SearchRequest, Warmer, WarmerSettings};
+use forewarm::{OnMiss, ResultSettings, SearchOptions, SearchRequest, Warmer, WarmerSettings};
 use object_store::ObjectStore;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -64,6 +64,13 @@ async fn check(random: &RandomCorpus, body: &Value) -> usize {
         assert_eq!(report.remembered_splits + report.splits, splits.len());
         assert!(report.splits > 0 || report.gets == 0, "{report:?}");
         left_out += report.remembered_splits;
+        let options = SearchOptions::default();
+        let progressive = warmer.search_progressively(splits, &request, &options);
+        let progressive = progressive.await.unwrap();
+        assert_answers(&progressive, body, random);
+        let report = &progressive.report;
+        let skipped = report.remembered_splits + report.given_up_splits;
+        assert_eq!(skipped + report.splits, splits.len());
     }
     left_out
 }

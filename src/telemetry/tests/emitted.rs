@@ -149,7 +149,7 @@ async fn searches() -> PlanEntry {
     let mut plan = the_plan(&teacher);
     let whole = plan.clone();
     let counted = request().size(0);
-    let remembering = options.with_results(true);
+    let remembering = SearchOptions::default().with_results(true);
     for remembered in [0, 1] {
         let found = teacher
             .search_with_options(&splits, &counted, &remembering)
