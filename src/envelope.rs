@@ -21,7 +21,10 @@ const CHECKSUM: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) magic: &'static [u8; 8],
+    /// The version of the format that is written.
     pub(crate) format: u16,
+    /// The oldest one that is read.
+    pub(crate) oldest: u16,
     /// What wrote it, and so how it is to be read; at most 255 bytes.
     pub(crate) writer: &'a str,
     /// What it is called in messages, in the plural.
@@ -69,7 +72,7 @@ impl Envelope<'_> {
             return Err(Error::corrupt(message));
         }
         let format = take(2).ok_or_else(torn)?;
-        if format != self.format.to_le_bytes() {
+        if !(self.oldest..=self.format).any(|known| format == known.to_le_bytes()) {
             let message =
                 format!("the {what} are in another version of the format: they are left to it");
             return Err(Error::new(ErrorKind::Unsupported, message));

@@ -155,6 +155,6 @@ pub use store::{
     Use,
 };
 pub use warmup::{
-    ComponentSelection, ComponentWarmup, Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder,
-    WarmerSettings, Warmth, Warmup,
+    ComponentSelection, ComponentWarmup, Outcome, PlanLoad, ResultSettings, Statistics, Warmer,
+    WarmerBuilder, WarmerSettings, Warmth, Warmup,
 };

@@ -45,6 +45,8 @@ mod preload;
 mod progressive;
 #[path = "contracts/refresh.rs"]
 mod refresh;
+#[path = "contracts/results.rs"]
+mod results;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/shop.rs"]

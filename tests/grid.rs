@@ -42,6 +42,8 @@ mod random;
 mod real;
 #[path = "grid/regressions.rs"]
 mod regressions;
+#[path = "grid/remembered.rs"]
+mod remembered;
 #[path = "grid/resident.rs"]
 mod resident;
 #[path = "grid/shapes.rs"]

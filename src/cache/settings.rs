@@ -17,7 +17,9 @@ pub struct CacheSettings {
     /// for in vain. Default 4 MiB, some ten thousand of them.
     pub absence_bytes: u64,
     /// Bytes of memory for plans: what requests were found to read in splits, so that the next
-    /// warmup is one round. Default 32 MiB, some twenty thousand of them; 0 remembers none.
+    /// warmup is one round, and how many documents match, where that is
+    /// [remembered](crate::ResultSettings). Default 32 MiB, some twenty thousand of them; 0
+    /// remembers none. An eighth more may go to which version each split was last seen in.
     pub plan_bytes: u64,
 }
 

@@ -1,10 +1,12 @@
 //! What is remembered of a request in a split: its plan, and how it came about.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use super::matches::Matches;
 use super::store::codec;
 use crate::error::Result;
 use crate::filter::Fingerprint;
@@ -15,8 +17,6 @@ use crate::store::ObjectVersion;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SplitPlan {
-    /// The version of the object that the ranges are of.
-    pub(crate) version: ObjectVersion,
     /// From the start of the bundle metadata to the end of the object.
     pub(crate) footer: Range<u64>,
     /// What opening reads beside the footer; normalised, as all that follow.
@@ -35,9 +35,8 @@ impl SplitPlan {
         self.footer.clone()
     }
 
-    /// Whether its ranges can be those of a split: inside the object, and in order.
-    pub(crate) fn is_sound(&self) -> bool {
-        let size = self.version.size;
+    /// Whether its ranges can be those of a split of `size` bytes: inside it, and in order.
+    pub(crate) fn is_sound(&self, size: u64) -> bool {
         let fits = |range: &Range<u64>| range.start < range.end && range.end <= size;
         let documents = self.documents.iter().map(|plan| &plan.ranges);
         let lists = [&self.open, &self.search].into_iter().chain(documents);
@@ -65,9 +64,21 @@ impl SplitPlan {
         found.map_or(&[], |plan| &plan.ranges)
     }
 
+    /// Whether no segment holds a match.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        !self.hopeless.is_empty() && self.hopeless.iter().all(|it| *it)
+    }
+
     /// What searching reads, sorted, touching ranges joined.
     pub fn search(&self) -> &[Range<u64>] {
         &self.search
+    }
+
+    /// Bytes it takes in memory beyond itself.
+    fn weight(&self) -> usize {
+        let documents = self.documents.iter().map(|one| one.ranges.len() + 3);
+        let ranges = self.open.len() + self.search.len() + documents.sum::<usize>();
+        self.hopeless.len() + ranges * size_of::<Range<u64>>()
     }
 }
 
@@ -79,7 +90,7 @@ pub(crate) struct DocumentPlan {
     pub(crate) ranges: Vec<Range<u64>>,
 }
 
-/// How a plan came about.
+/// How the plan of a row came about.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -90,19 +101,24 @@ pub enum PlanSource {
     Healed,
 }
 
-/// What is known of one request in one split: a row of a plan store.
+/// What is known of one request in one version of a split: a row of a plan store. It has a plan, or
+/// how many documents match, or both.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PlanEntry {
     /// Path of the split in its store.
     pub(crate) split: Path,
+    /// The version of the object that all of it is true of.
+    pub(crate) version: ObjectVersion,
     /// Fingerprint of the request.
     pub(crate) fingerprint: Fingerprint,
     /// The canonical form that the fingerprint is of, and the settings that decide what is read:
-    /// compared in full when the plan is used.
+    /// compared in full when the row is used.
     pub(crate) canonical: String,
-    /// The ranges.
-    pub(crate) plan: SplitPlan,
+    /// The ranges, where they are known and not too many.
+    pub(crate) plan: Option<Arc<SplitPlan>>,
+    /// How many documents match, where that was counted.
+    pub(crate) matches: Option<Matches>,
     /// Seconds since 1970.
     pub(crate) created: u64,
     /// Seconds since 1970.
@@ -127,17 +143,23 @@ impl PlanEntry {
         &self.canonical
     }
 
-    /// The ranges that are read.
-    pub fn plan(&self) -> &SplitPlan {
-        &self.plan
+    /// The ranges that are read, where they are known. Without them, warming finds them out again.
+    pub fn plan(&self) -> Option<&SplitPlan> {
+        self.plan.as_deref()
     }
 
-    /// When the plan was recorded, in seconds since 1970.
+    /// How many documents of the split match, where that is
+    /// [remembered](crate::ResultSettings): 0 is the verdict that none does.
+    pub fn matches(&self) -> Option<u64> {
+        self.matches.as_ref().map(|matches| matches.count)
+    }
+
+    /// When the row was first recorded, in seconds since 1970.
     pub fn created(&self) -> u64 {
         self.created
     }
 
-    /// When the plan was last replayed or recorded, in seconds since 1970.
+    /// When it was last of use, or recorded, in seconds since 1970.
     pub fn last_used(&self) -> u64 {
         self.last_used
     }
@@ -180,14 +202,47 @@ impl PlanEntry {
         (self.last_used, self.created)
     }
 
+    /// Whether it says anything, and nothing that cannot be.
+    pub(crate) fn is_sound(&self) -> bool {
+        let is_hopeless = self.plan().is_some_and(SplitPlan::is_hopeless);
+        match (self.plan(), self.matches()) {
+            (None, None) => false,
+            (_, Some(1..)) if is_hopeless => false,
+            (plan, _) => plan.is_none_or(|plan| plan.is_sound(self.version.size)),
+        }
+    }
+
+    /// Whether both are of the same request in the same version of the split.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        self.split == other.split
+            && self.version == other.version
+            && self.canonical == other.canonical
+    }
+
+    /// The row with what it lacks and `other` has.
+    pub(crate) fn completed(mut self: Arc<Self>, other: &Self) -> Arc<Self> {
+        let lacks_plan = self.plan.is_none() && other.plan.is_some();
+        let lacks_matches = self.matches.is_none() && other.matches.is_some();
+        if (lacks_plan || lacks_matches) && self.is_beside(other) {
+            let row = Arc::make_mut(&mut self);
+            if lacks_plan {
+                row.plan.clone_from(&other.plan);
+                row.source = other.source;
+            }
+            if lacks_matches {
+                row.matches.clone_from(&other.matches);
+            }
+        }
+        self
+    }
+
     /// Bytes it takes in memory, bookkeeping included.
     pub(crate) fn weight(&self) -> usize {
         /// The entry itself, and that of the map that holds it.
         const OVERHEAD: usize = 512;
-        let plan = &self.plan;
-        let documents = plan.documents.iter().map(|one| one.ranges.len() + 3);
-        let ranges = plan.open.len() + plan.search.len() + documents.sum::<usize>();
-        let texts = self.split.as_ref().len() + self.canonical.len();
-        OVERHEAD + texts + plan.hopeless.len() + ranges * size_of::<Range<u64>>()
+        let texts = self.split.as_ref().len() + self.version.weight() + self.canonical.len();
+        let plan = self.plan().map_or(0, SplitPlan::weight);
+        let matches = self.matches.as_ref().map_or(0, Matches::weight);
+        OVERHEAD + texts + plan + matches
     }
 }

@@ -1,4 +1,4 @@
-//! The plans that this process knows.
+//! The rows that this process knows: plans, and how many documents match.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use moka::sync::Cache;
 use object_store::path::Path;
 
 use super::entry::{DocumentPlan, PlanEntry, PlanSource, SplitPlan};
+use super::matches::Matches;
 use super::store::PlanWriter;
 use crate::clock::Clock;
 use crate::filter::Fingerprint;
-use crate::split::Split;
-use crate::store::normalise;
+use crate::split::{Split, Versions};
+use crate::store::{ObjectHandle, normalise};
 use crate::telemetry::list;
 
 /// How many requests that read the same may each have hits of their own remembered.
@@ -25,12 +26,14 @@ const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 /// How many ranges a plan may have: past it, finding them anew is no slower than keeping them.
 const MAX_RANGES: usize = 65_536;
 
-/// How long a plan is replayed before that is written down again.
+/// How long a row is of use before that is written down again.
 const TOUCH_SECONDS: u64 = 3600;
 
-/// Plans by split and request, bounded in bytes.
+/// Rows by split and request, bounded in bytes.
 pub(crate) struct KnownPlans {
     cache: Cache<Key, Arc<PlanEntry>>,
+    /// What is believed without asking the store must be of these.
+    versions: Versions,
     enabled: bool,
     clock: Clock,
     /// To where what is remembered is written.
@@ -38,6 +41,8 @@ pub(crate) struct KnownPlans {
     hits: AtomicU64,
     misses: AtomicU64,
     healed: AtomicU64,
+    /// Splits that searches left out.
+    remembered: AtomicU64,
 }
 
 /// Which plan: of what request, in which split.
@@ -56,8 +61,8 @@ pub(crate) struct Planned {
 }
 
 impl KnownPlans {
-    /// Knows as many plans as fit into `bytes`; none, and forgets at once, when that is 0.
-    pub(crate) fn new(bytes: u64, writer: Option<Arc<PlanWriter>>) -> Self {
+    /// Knows as many rows as fit into `bytes`; none, and forgets at once, when that is 0.
+    pub(crate) fn new(bytes: u64, versions: Versions, writer: Option<Arc<PlanWriter>>) -> Self {
         let weigh = |key: &Key, entry: &Arc<PlanEntry>| {
             u32::try_from(entry.weight() + key.split.as_ref().len()).unwrap_or(u32::MAX)
         };
@@ -68,17 +73,19 @@ impl KnownPlans {
             .build();
         Self {
             cache,
+            versions,
             enabled: bytes > 0,
             clock: Clock::system(),
             writer,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             healed: AtomicU64::new(0),
+            remembered: AtomicU64::new(0),
         }
     }
 
-    /// The plan of a request in a split. One whose fingerprint is the same by accident is another
-    /// request's, and not found.
+    /// What is known of a request in a split. A row whose fingerprint is the same by accident is
+    /// another request's, and not found.
     pub(crate) fn find(&self, split: &Path, planned: &Planned) -> Option<Arc<PlanEntry>> {
         let entry = self.cache.get(&Key {
             split: split.clone(),
@@ -87,12 +94,31 @@ impl KnownPlans {
         (entry.canonical == *planned.canonical).then_some(entry)
     }
 
-    /// Counts a warmup that replayed a plan, and notes now and then that it is of use, so that a
-    /// plan store keeps it.
-    pub(crate) fn count_hit(&self, entry: &PlanEntry) {
-        if self.clock.seconds().saturating_sub(entry.last_used) >= TOUCH_SECONDS {
-            self.insert(self.latest(entry));
+    /// The store has told that this is what there is.
+    pub(crate) fn notice(&self, object: &ObjectHandle) {
+        self.versions.notice(object);
+    }
+
+    /// How many documents of a split match a request of this wording, if that is remembered of the
+    /// version that there is, as far as anybody knows.
+    pub(crate) fn matches(
+        &self,
+        split: &Path,
+        planned: &Planned,
+        wording: impl FnOnce() -> Option<Fingerprint>,
+    ) -> Option<u64> {
+        let entry = self.find(split, planned)?;
+        let matches = entry.matches.as_ref()?;
+        if !matches.is_of(wording()?) || !self.versions.is(split, &entry.version) {
+            return None;
         }
+        self.touch(&entry);
+        Some(matches.count)
+    }
+
+    /// Counts a warmup that replayed a plan.
+    pub(crate) fn count_hit(&self, entry: &PlanEntry) {
+        self.touch(entry);
         self.hits.fetch_add(1, Ordering::Relaxed);
         list::PLAN_HITS.add(1);
     }
@@ -104,6 +130,74 @@ impl KnownPlans {
         (load(&self.hits), load(&self.misses), load(&self.healed))
     }
 
+    /// Notes now and then that a row is of use, so that a plan store keeps it.
+    fn touch(&self, entry: &PlanEntry) {
+        if self.clock.seconds().saturating_sub(entry.last_used) >= TOUCH_SECONDS {
+            self.insert(self.latest(entry));
+        }
+    }
+
+    /// Remembers how many documents of a split match the request that is worded so; `warmed` is the
+    /// row that its warmup went by.
+    pub(crate) fn note_matches(
+        &self,
+        split: &Split,
+        planned: &Planned,
+        wording: Fingerprint,
+        count: u64,
+        warmed: Option<&Arc<PlanEntry>>,
+    ) {
+        if !self.can_keep(split) {
+            return;
+        }
+        let mut row = match warmed {
+            Some(entry) => self.latest(entry),
+            None => self.row(split, planned),
+        };
+        match &mut row.matches {
+            Some(known) if known.count == count && known.is_of(wording) => return,
+            Some(known) if known.count == count => known.add(wording),
+            other => *other = Some(Matches::new(count, wording)),
+        }
+        self.insert(row);
+    }
+
+    /// What has no version may be replaced unnoticed, and then nothing known of it is true.
+    fn can_keep(&self, split: &Split) -> bool {
+        self.enabled && split.object().is_versioned()
+    }
+
+    /// The row of a request in a split that is open: what is known already, or an empty one.
+    fn row(&self, split: &Split, planned: &Planned) -> PlanEntry {
+        let version = split.object().version();
+        let known = self.find(split.path(), planned);
+        if let Some(known) = known.filter(|entry| entry.version == *version) {
+            return Arc::unwrap_or_clone(known);
+        }
+        let now = self.clock.seconds();
+        PlanEntry {
+            split: split.path().clone(),
+            version: version.clone(),
+            fingerprint: planned.fingerprint,
+            canonical: planned.canonical.to_string(),
+            plan: None,
+            matches: None,
+            created: now,
+            last_used: now,
+            source: PlanSource::Recorded,
+        }
+    }
+
+    /// Counts splits that a search left out, because how many of their documents match is known.
+    pub(crate) fn count_remembered(&self, splits: u64) {
+        self.remembered.fetch_add(splits, Ordering::Relaxed);
+    }
+
+    /// Splits that searches left out.
+    pub(crate) fn remembered(&self) -> u64 {
+        self.remembered.load(Ordering::Relaxed)
+    }
+
     /// Remembers what a request was found to read in a split, normalised; answers what is known now, if
     /// anything is.
     pub(crate) fn record(
@@ -113,34 +207,21 @@ impl KnownPlans {
         search: Vec<Range<u64>>,
         hopeless: &[bool],
     ) -> Option<Arc<PlanEntry>> {
-        let object = split.files().extents().object();
-        // What has no version may be replaced unnoticed, and then nothing known of it is true.
-        if !self.enabled || !object.is_versioned() {
+        if !self.can_keep(split) || search.len() > MAX_RANGES {
             return None;
         }
-        if search.len() > MAX_RANGES {
-            return None;
-        }
-        let known = self.find(split.path(), planned);
-        let known = known.filter(|entry| entry.plan.version == *object.version());
-        let now = self.clock.seconds();
-        let entry = PlanEntry {
-            split: split.path().clone(),
-            fingerprint: planned.fingerprint,
-            canonical: planned.canonical.to_string(),
-            plan: SplitPlan {
-                version: object.version().clone(),
-                footer: split.footer(),
-                open: split.open_ranges().to_vec(),
-                search,
-                documents: known.map_or(Vec::new(), |entry| entry.plan.documents.clone()),
-                hopeless: hopeless.to_vec(),
-            },
-            created: now,
-            last_used: now,
-            source: PlanSource::Recorded,
-        };
-        Some(self.insert(entry))
+        let mut row = self.row(split, planned);
+        let known = row.plan.take();
+        row.plan = Some(Arc::new(SplitPlan {
+            footer: split.footer(),
+            open: split.open_ranges().to_vec(),
+            search,
+            documents: known.map_or(Vec::new(), |plan| plan.documents.clone()),
+            hopeless: hopeless.to_vec(),
+        }));
+        row.created = self.clock.seconds();
+        row.source = PlanSource::Recorded;
+        Some(self.insert(row))
     }
 
     /// Adds reads that the plan lacked.
@@ -152,16 +233,23 @@ impl KnownPlans {
             "a plan was incomplete, and is completed"
         );
         let mut healed = self.latest(entry);
-        let search = std::mem::take(&mut healed.plan.search);
-        healed.plan.search = normalise(search.into_iter().chain(late).collect());
-        if healed.plan.search.len() > MAX_RANGES {
-            self.forget(entry);
-            return;
-        }
+        let Some(plan) = &mut healed.plan else { return };
+        let plan = Arc::make_mut(plan);
+        let search = std::mem::take(&mut plan.search);
+        plan.search = normalise(search.into_iter().chain(late).collect());
         healed.source = PlanSource::Healed;
+        if plan.search.len() > MAX_RANGES {
+            healed.plan = None;
+        }
+        if !healed.is_sound() {
+            return self.forget(entry);
+        }
+        let is_whole = healed.plan.is_some();
         self.insert(healed);
-        self.healed.fetch_add(1, Ordering::Relaxed);
-        list::PLANS_HEALED.add(1);
+        if is_whole {
+            self.healed.fetch_add(1, Ordering::Relaxed);
+            list::PLANS_HEALED.add(1);
+        }
     }
 
     /// Remembers what the hits of `request` brought.
@@ -172,7 +260,8 @@ impl KnownPlans {
         ranges: Vec<Range<u64>>,
     ) {
         let mut latest = self.latest(entry);
-        let plans = &mut latest.plan.documents;
+        let Some(plan) = &mut latest.plan else { return };
+        let plans = &mut Arc::make_mut(plan).documents;
         let place = plans.iter().position(|plan| plan.request == request);
         let known = place.map(|at| plans.remove(at).ranges).unwrap_or_default();
         let fresh = normalise(ranges);
@@ -191,7 +280,7 @@ impl KnownPlans {
         self.insert(latest);
     }
 
-    /// Forgets a plan that is of another version of its object.
+    /// Forgets a row that is of another version of its object, or whose plan is of no use.
     pub(crate) fn forget(&self, entry: &PlanEntry) {
         self.cache.invalidate(&key(entry));
     }
@@ -208,17 +297,23 @@ impl KnownPlans {
     /// Takes over what another process recorded; what is known already is kept when it was used
     /// later.
     pub(crate) fn add(&self, entry: Arc<PlanEntry>) {
-        if !entry.plan.is_sound() {
-            tracing::warn!(split = %entry.split, "a plan is left out: its ranges are no split's");
+        if !entry.is_sound() {
+            tracing::warn!(split = %entry.split, "a plan is left out: it is no split's");
             return;
         }
-        let known = self.cache.get(&key(&entry));
-        if self.enabled && known.is_none_or(|known| known.age() <= entry.age()) {
-            self.cache.insert(key(&entry), entry);
+        if !self.enabled {
+            return;
         }
+        self.versions.hear_of(&entry.split, &entry.version);
+        let entry = match self.cache.get(&key(&entry)) {
+            Some(known) if known.age() > entry.age() => known.completed(&entry),
+            Some(known) => entry.completed(&known),
+            None => entry,
+        };
+        self.cache.insert(key(&entry), entry);
     }
 
-    /// All plans, in no order.
+    /// All rows, in no order.
     pub(crate) fn all(&self) -> Vec<Arc<PlanEntry>> {
         self.cache.run_pending_tasks();
         self.cache.iter().map(|(_, entry)| entry).collect()
@@ -226,9 +321,10 @@ impl KnownPlans {
 
     pub(crate) fn clear(&self) {
         self.cache.invalidate_all();
+        self.versions.clear();
     }
 
-    /// Number of plans, and the bytes they take.
+    /// Number of rows, and the bytes they take.
     pub(crate) fn usage(&self) -> (u64, u64) {
         self.cache.run_pending_tasks();
         (self.cache.entry_count(), self.cache.weighted_size())
@@ -237,13 +333,16 @@ impl KnownPlans {
     /// What is known now of what `entry` was once found to be.
     fn latest(&self, entry: &PlanEntry) -> PlanEntry {
         let latest = self.cache.get(&key(entry));
-        let same = latest.filter(|latest| latest.plan.version == entry.plan.version);
-        same.as_deref().unwrap_or(entry).clone()
+        match latest.filter(|latest| latest.is_beside(entry)) {
+            Some(latest) => Arc::unwrap_or_clone(latest.completed(entry)),
+            None => entry.clone(),
+        }
     }
 
     fn insert(&self, mut entry: PlanEntry) -> Arc<PlanEntry> {
         entry.last_used = self.clock.seconds();
         let entry = Arc::new(entry);
+        self.versions.hear_of(&entry.split, &entry.version);
         self.cache.insert(key(&entry), Arc::clone(&entry));
         if let Some(writer) = &self.writer {
             writer.record(Arc::clone(&entry));

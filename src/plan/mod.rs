@@ -21,6 +21,7 @@ mod component;
 mod entry;
 mod explanation;
 mod known;
+mod matches;
 mod probe;
 mod progress;
 mod resolve;

@@ -86,7 +86,8 @@ impl Collector for AggregationsOf {
     }
 }
 
-/// What was collected in the segments of all `splits`, in their order, as one.
+/// What was collected in the segments of all `splits`, in their order, as one; `left_out_after` so
+/// many of them stands the last of those that were left out, which hold no match.
 ///
 /// # Errors
 ///
@@ -94,13 +95,13 @@ impl Collector for AggregationsOf {
 pub(super) fn merged(
     aggregations: &Aggregations,
     splits: &[Prepared],
+    left_out_after: Option<usize>,
     mut fruits: Vec<IntermediateAggregationResults>,
 ) -> Result<IntermediateAggregationResults> {
-    let last = splits.iter().rev().find(|it| it.split.num_segments() > 0);
-    let last_is_skipped = last.is_some_and(|it| {
-        let bound = it.extras.aggregations.as_ref();
-        it.hopeless.last() == Some(&true) && !bound.is_some_and(|bound| bound.sees_all())
-    });
+    let last = splits.iter().rposition(|it| it.split.num_segments() > 0);
+    let is_hopeless = last.is_some_and(|at| splits[at].hopeless.last() == Some(&true));
+    let is_left_out = left_out_after.is_some_and(|count| last.is_none_or(|at| at < count));
+    let last_is_skipped = (is_hopeless || is_left_out) && !aggregations.sees_all();
     let merge = || -> tantivy::Result<IntermediateAggregationResults> {
         // In tantivy's own order, so that sums of fractions are the same to the last bit.
         let mut merged = match fruits.pop() {

@@ -12,6 +12,7 @@ use super::aggregate::{self, AggregationsOf};
 use super::collect::{Prepared, SegmentNumbers};
 use super::documents::{Documents, Wanted, Way};
 use super::hits;
+use super::known::{self, Known};
 use super::matched;
 use super::page::{Page, PageHit};
 use super::reading::Reading;
@@ -28,6 +29,8 @@ pub(super) struct Asked {
     pub(super) limits: AggregationLimitsGuard,
     /// How many buckets may be returned.
     pub(super) buckets: u32,
+    /// What is known beforehand.
+    pub(super) known: Known,
 }
 
 /// What they answer.
@@ -40,6 +43,8 @@ pub(super) struct Answer {
     /// By hit: the names of the clauses it matched.
     matched: Vec<Vec<String>>,
     aggregations: Option<Value>,
+    /// How many matches there are in splits, by their places, where all were counted.
+    pub(super) counted: Vec<(usize, u64)>,
     /// By hit, as far as it was read.
     pub(super) documents: Documents,
     /// How long reading them took.
@@ -47,6 +52,16 @@ pub(super) struct Answer {
 }
 
 impl Asked {
+    /// The page before any split is searched.
+    pub(super) fn page(&self) -> Page {
+        let matches = self.known.matches;
+        Page {
+            // Where nothing is counted, nothing is known.
+            total: (matches > 0).then_some(matches),
+            ..Page::default()
+        }
+    }
+
     /// Searches `splits`, which stand behind those that were searched for the page, and adds what
     /// they answer to it.
     pub(super) fn search(
@@ -63,8 +78,15 @@ impl Asked {
         let aggregates = !request.aggregated().is_empty();
         let aggregations =
             aggregates.then(|| AggregationsOf::new(splits, &numbers, self.limits.clone()));
-        let way = hits::Way::of(request).after(page.total);
+        let mut way = hits::Way::of(request).after(page.total);
+        if self.known.remembers.is_some() {
+            way = way.by_segment(aggregates);
+        }
         let found = hits::found(splits, &numbers, &way, aggregations.transpose()?, reading)?;
+        if self.known.remembers.is_some() {
+            let counted = known::by_split(splits, &numbers, &found.by_segment);
+            page.counted.extend(counted);
+        }
         page.add(found, splits, &numbers, &way);
         Ok(())
     }
@@ -94,7 +116,12 @@ impl Asked {
         let matched = matched::names(splits, &addresses, reading)?;
         check()?;
         let aggregations = (!request.aggregated().is_empty()).then(|| {
-            let merged = aggregate::merged(request.aggregated(), splits, page.aggregated)?;
+            let merged = aggregate::merged(
+                request.aggregated(),
+                splits,
+                self.known.after,
+                page.aggregated,
+            )?;
             aggregate::results(request.aggregated(), merged, self.buckets)
         });
 
@@ -111,6 +138,7 @@ impl Asked {
             total: page.total,
             max_score,
             matched,
+            counted: page.counted,
             aggregations: aggregations.transpose()?,
             documents,
             reading_documents: started.elapsed(),
@@ -118,7 +146,7 @@ impl Asked {
     }
 
     /// The response, without its times.
-    pub(super) fn respond(&self, answer: Answer, report: SearchReport) -> SearchResponse {
+    pub(super) fn respond(&self, answer: Answer, mut report: SearchReport) -> SearchResponse {
         let hits = answer
             .hits
             .into_iter()
@@ -135,14 +163,16 @@ impl Asked {
                 matched_queries: matched,
                 sort: hit.key.sort,
             });
-        let splits = report.splits + report.given_up_splits;
+        report.remembered_splits = self.known.splits;
+        let skipped = report.given_up_splits + report.remembered_splits;
+        let splits = report.splits + skipped;
         SearchResponse {
             took: 0,
             timed_out: false,
             shards: Shards {
                 total: splits,
                 successful: splits,
-                skipped: report.given_up_splits,
+                skipped,
                 failed: 0,
             },
             hits: Hits {

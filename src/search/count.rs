@@ -151,6 +151,76 @@ impl Collector for CountOnly {
     }
 }
 
+/// Counts the matches of each segment, as cheaply as the query can; past a limit, segments are
+/// passed over. Beside other collectors it counts all that it is given.
+pub(super) struct BySegment {
+    limit: u64,
+    counted: AtomicU64,
+}
+
+impl BySegment {
+    pub(super) fn up_to(limit: u64) -> Self {
+        Self {
+            limit,
+            counted: AtomicU64::new(0),
+        }
+    }
+}
+
+/// The matches of one segment.
+pub(super) struct SegmentCount {
+    segment: u32,
+    count: u64,
+}
+
+impl Collector for BySegment {
+    /// By segment, in their order; those that were passed over are left out.
+    type Fruit = Vec<(u32, u64)>;
+    type Child = SegmentCount;
+
+    fn for_segment(&self, segment: u32, _: &SegmentReader) -> tantivy::Result<SegmentCount> {
+        Ok(SegmentCount { segment, count: 0 })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        false
+    }
+
+    fn merge_fruits(&self, counts: Vec<Option<(u32, u64)>>) -> tantivy::Result<Vec<(u32, u64)>> {
+        Ok(counts.into_iter().flatten().collect())
+    }
+
+    fn collect_segment(
+        &self,
+        weight: &dyn Weight,
+        segment: u32,
+        reader: &SegmentReader,
+    ) -> tantivy::Result<Option<(u32, u64)>> {
+        if self.counted.load(Ordering::Relaxed) > self.limit {
+            return Ok(None);
+        }
+        let count = u64::from(weight.count(reader)?);
+        self.counted.fetch_add(count, Ordering::Relaxed);
+        Ok(Some((segment, count)))
+    }
+}
+
+impl SegmentCollector for SegmentCount {
+    type Fruit = Option<(u32, u64)>;
+
+    fn collect(&mut self, _: DocId, _: Score) {
+        self.count += 1;
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        self.count += docs.len() as u64;
+    }
+
+    fn harvest(self) -> Self::Fruit {
+        Some((self.segment, self.count))
+    }
+}
+
 /// Collects nothing, and looks at no match when it is alone.
 pub(super) struct Nothing;
 

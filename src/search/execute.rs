@@ -6,7 +6,6 @@ use tracing::Instrument;
 
 use super::collect::{Hopeless, SegmentNumbers, collect};
 use super::options::{SearchOptions, Warming};
-use super::page::Page;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
@@ -80,11 +79,11 @@ impl Warmer {
         let search = async {
             let started = Instant::now();
             request.check_sorts()?;
-            let mut joined = self.joined(splits, &work, options).await?;
-            let (asked, run) = (self.asked(request), Run::new(self, &work, options));
+            let (splits, known) = self.known(splits, request, &work, options);
+            let mut joined = self.joined(&splits, &work, options).await?;
+            let (asked, run) = (self.asked(request, known), Run::new(self, &work, options));
             let all = Arc::clone(&joined.splits);
-            let answer = run.answer(&asked, &mut joined, all, Page::default());
-            let answer = answer.await?;
+            let answer = run.answer(&asked, &mut joined, all, asked.page()).await?;
             let mut response = run.respond(&asked, answer, joined.report).await?;
             response.took = started.elapsed().as_millis() as u64;
             observe(&response.report, &record);

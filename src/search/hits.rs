@@ -9,7 +9,7 @@ use tantivy::collector::{Collector, Count, TopDocs};
 use super::after::After;
 use super::aggregate::AggregationsOf;
 use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
-use super::count::{CountOnly, Nothing, UpTo};
+use super::count::{BySegment, CountOnly, Nothing, UpTo};
 use super::in_order::InOrder;
 use super::reading::Reading;
 use super::sort::{MAX_SORT_KEYS, SortBy};
@@ -21,6 +21,8 @@ use crate::filter::{SearchRequest, Sort, SortKey, SortValue, TrackTotalHits};
 pub(super) struct Found {
     pub(super) hits: Vec<FoundHit>,
     pub(super) total: Option<u64>,
+    /// How many matches there are in segments, in their order, where that was counted one by one.
+    pub(super) by_segment: Vec<(u32, u64)>,
     /// By segment.
     pub(super) aggregated: Vec<IntermediateAggregationResults>,
 }
@@ -49,6 +51,8 @@ pub(super) struct Way {
 #[derive(Clone, Copy)]
 enum Counting {
     All,
+    /// Segment by segment, as long as there are no more than so many.
+    BySegment(u64),
     Not,
     UpTo(u64),
 }
@@ -102,6 +106,19 @@ impl Way {
         self
     }
 
+    /// The same way, counting segment by segment where that costs nothing: what goes through all
+    /// matches anyway counts them too, though nobody asked.
+    pub(super) fn by_segment(mut self, aggregates: bool) -> Self {
+        let goes_through_all = aggregates || matches!(self.hits, Hits::Sort { .. });
+        self.count = match self.count {
+            Counting::All => Counting::BySegment(u64::MAX),
+            Counting::Not if goes_through_all => Counting::BySegment(u64::MAX),
+            Counting::UpTo(limit) if matches!(self.hits, Hits::None) => Counting::BySegment(limit),
+            other => other,
+        };
+        self
+    }
+
     /// How many hits are wanted, those that are passed over among them.
     pub(super) fn limit(&self) -> usize {
         match self.hits {
@@ -147,6 +164,14 @@ impl Found {
     fn counted(total: u64) -> Self {
         Self {
             total: Some(total),
+            ..Self::default()
+        }
+    }
+
+    fn counted_by_segment(by_segment: Vec<(u32, u64)>) -> Self {
+        Self {
+            total: Some(by_segment.iter().map(|(_, count)| count).sum()),
+            by_segment,
             ..Self::default()
         }
     }
@@ -208,6 +233,9 @@ pub(super) fn found(
         Hits::None if search.aggregations.is_none() => match way.count {
             Counting::Not => Ok(Found::default()),
             Counting::All => search.run(CountOnly::up_to(u64::MAX), Found::counted),
+            Counting::BySegment(limit) => {
+                search.run(BySegment::up_to(limit), Found::counted_by_segment)
+            }
             Counting::UpTo(limit) => search.run(CountOnly::up_to(limit), Found::counted),
         },
         Hits::None => search.counted(way.count, Nothing, |()| Found::default()),
@@ -281,6 +309,17 @@ impl Search<'_> {
                 total: Some(total as u64),
                 ..found(hits)
             }),
+            Counting::BySegment(limit) => {
+                let both = (collector, BySegment::up_to(limit));
+                self.run(both, |(hits, counts)| {
+                    let counted = Found::counted_by_segment(counts);
+                    Found {
+                        total: counted.total,
+                        by_segment: counted.by_segment,
+                        ..found(hits)
+                    }
+                })
+            }
             Counting::Not => self.run(collector, found),
             Counting::UpTo(limit) => self.run(UpTo::new(collector, limit), |(hits, total)| Found {
                 total: Some(total),

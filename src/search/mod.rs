@@ -13,6 +13,7 @@ mod highlight;
 mod hits;
 mod in_order;
 mod joined;
+mod known;
 mod leaves;
 mod matched;
 mod options;

@@ -35,6 +35,10 @@ pub struct SearchOptions {
     /// [`max_concurrent_gets`](crate::StoreSettings::max_concurrent_gets), because a warmup sends
     /// about four in a round, and then as many as were searched without being enough.
     pub splits_at_once: Option<usize>,
+    /// Whether to be answered by what earlier searches counted, and to count for later ones, instead
+    /// of what the settings [say](crate::ResultSettings). Where it is not said here, a search that
+    /// warms [nothing](Warming::Off) does neither. Collectors of the caller's never do.
+    pub results: Option<bool>,
     /// For [`search_with`](crate::Warmer::search_with): fast fields that the collector reads, so that they are warmed
     /// in the first round. What is not named is found by probing the collector.
     pub columns: Vec<String>,
@@ -68,6 +72,12 @@ impl SearchOptions {
     /// Sets [`splits_at_once`](Self::splits_at_once).
     pub fn with_splits_at_once(mut self, splits: usize) -> Self {
         self.splits_at_once = Some(splits);
+        self
+    }
+
+    /// Sets [`results`](Self::results).
+    pub fn with_results(mut self, results: bool) -> Self {
+        self.results = Some(results);
         self
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Page {
     pub(super) hits: Vec<PageHit>,
     /// How many matches were counted, when they are.
     pub(super) total: Option<u64>,
+    /// How many matches there are in splits, by their places, where all were counted.
+    pub(super) counted: Vec<(usize, u64)>,
     /// What was aggregated, by segment, in the order of the splits.
     pub(super) aggregated: Vec<IntermediateAggregationResults>,
     /// How many segments were searched.

@@ -24,6 +24,9 @@ pub struct SearchProgress {
     pub searched: usize,
     /// Splits that are not waited for any more, because nothing of theirs can be in the answer.
     pub given_up: usize,
+    /// Splits that are left out, because how many of their documents match is
+    /// [remembered](crate::ResultSettings).
+    pub remembered: usize,
     /// The best hits so far, without what is read for the final ones only: documents, columns,
     /// highlights and names of clauses. The total is what was counted, `gte`.
     pub hits: Hits,
@@ -52,7 +55,8 @@ impl Warmer {
     /// [`search`](Self::search) does; and so they are without warming.
     ///
     /// A split whose warmup failed or was too late is read on demand, after all others, if it is
-    /// still needed then.
+    /// still needed then. What is [remembered](crate::ResultSettings) of splits is of use here as it
+    /// is to [`search`](Self::search): those left out for it are not begun.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -171,8 +175,9 @@ impl Warmer {
             let started = Instant::now();
             request.check_sorts()?;
             let run = Run::new(self, &work, options);
-            let asked = self.asked(request);
-            let progress = Progressive::new(&run, &asked, splits, prospects);
+            let (splits, known) = self.known(splits, request, &work, options);
+            let asked = self.asked(request, known);
+            let progress = Progressive::new(&run, &asked, &splits, prospects.among(&splits));
             let mut response = progress.run(watch).await?;
             response.took = started.elapsed().as_millis() as u64;
             observe(&response.report, &record);

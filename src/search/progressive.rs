@@ -105,7 +105,7 @@ impl<'a> Progressive<'a> {
             ready: Vec::new(),
             cold: Vec::new(),
             searched: Vec::with_capacity(splits.len()),
-            page: Page::default(),
+            page: asked.page(),
             warmups: Vec::new(),
             given_up: 0,
             seen: Seen::default(),
@@ -374,9 +374,10 @@ impl<'a> Progressive<'a> {
 
     fn progress(&self) -> SearchProgress {
         SearchProgress {
-            splits: self.splits.len(),
+            splits: self.splits.len() + self.asked.known.splits,
             searched: self.searched.len(),
             given_up: self.given_up,
+            remembered: self.asked.known.splits,
             hits: self.asked.hits_so_far(&self.page, self.splits),
         }
     }

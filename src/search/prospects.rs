@@ -42,6 +42,14 @@ impl<'a> Prospects<'a> {
         })
     }
 
+    /// The same, where some splits are left out beforehand.
+    pub(super) fn among<'b>(self, splits: &'b [SplitAddress]) -> Prospects<'b>
+    where
+        'a: 'b,
+    {
+        Prospects { splits, ..self }
+    }
+
     /// The order in which splits are warmed: first those that are needed whatever the others have,
     /// then those whose best hit may be the best.
     pub(super) fn order(&self) -> Vec<usize> {

@@ -22,6 +22,9 @@ pub struct SearchReport {
     pub probe_rounds: u64,
     /// Reads of the store during the search, after its warmup. A warm search has none.
     pub late_reads: u64,
+    /// How many splits were left out, because how many of their documents match is
+    /// [remembered](crate::ResultSettings).
+    pub remembered_splits: usize,
     /// How many of the splits were warmed by a plan that was known, in one round.
     pub planned_splits: usize,
     /// Late reads that plans lacked; they are added to them.
@@ -59,6 +62,7 @@ impl SearchReport {
             rounds: 0,
             probe_rounds: 0,
             late_reads: 0,
+            remembered_splits: 0,
             planned_splits: 0,
             plan_misses: 0,
             read_bytes: None,

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use super::collect::Prepared;
 use super::documents::Way;
 use super::execute::micros;
-use super::page::Page;
+use super::known::Known;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
@@ -159,7 +159,8 @@ impl ResidentSplits {
                 })
             });
             let prepared = prepared.collect::<Result<Vec<_>>>()?;
-            let (asked, mut page) = (warmer.asked(&request), Page::default());
+            let asked = warmer.asked(&request, Known::default());
+            let mut page = asked.page();
             let searching = Instant::now();
             asked.search(&prepared, &mut page, &Reading::Resident)?;
             let reading = &Reading::Resident;

@@ -13,7 +13,7 @@ pub struct SearchResponse {
     pub took: u64,
     /// Always false: a search that runs out of time is an error here, not a part of an answer.
     pub timed_out: bool,
-    /// The splits searched.
+    /// The splits asked.
     #[serde(rename = "_shards")]
     pub shards: Shards,
     /// The hits.
@@ -26,7 +26,7 @@ pub struct SearchResponse {
     pub report: SearchReport,
 }
 
-/// How many splits were searched. None ever fails alone: an answer that lacks a split is not
+/// How many splits were asked. None ever fails alone: an answer that lacks a split is not
 /// given.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[non_exhaustive]
@@ -35,7 +35,8 @@ pub struct Shards {
     pub total: usize,
     /// Splits that the answer is right about: those searched, and those left out.
     pub successful: usize,
-    /// Of these, splits left out because nothing of theirs can be in the answer.
+    /// Of these, splits left out: because nothing of theirs can be in the answer, or because what
+    /// they would answer is [remembered](crate::ResultSettings).
     pub skipped: usize,
     /// Splits failed.
     pub failed: usize,

@@ -8,6 +8,7 @@ use super::collect::Prepared;
 use super::documents::Way;
 use super::execute::micros;
 use super::joined::Joined;
+use super::known::Known;
 use super::options::{SearchOptions, Warming};
 use super::page::Page;
 use super::reading::Reading;
@@ -90,7 +91,7 @@ impl<'a> Run<'a> {
         mut page: Page,
     ) -> Result<Answer> {
         let started = Instant::now();
-        let asked = asked.clone();
+        let searched = asked.clone();
         let warming = self.options.warming;
         let answer = self.part(&joined.splits, move |splits, scope, late| {
             let way = match warming {
@@ -98,8 +99,8 @@ impl<'a> Run<'a> {
                 Warming::JoinOnly | Warming::Start => Way::InMemory,
             };
             let reading = Reading::Scoped(Arc::clone(scope));
-            asked.search(&rest, &mut page, &reading)?;
-            let answer = asked.answer(splits, page, &reading, way, || all_read(late));
+            searched.search(&rest, &mut page, &reading)?;
+            let answer = searched.answer(splits, page, &reading, way, || all_read(late));
             note_use(splits);
             answer
         });
@@ -109,6 +110,8 @@ impl<'a> Run<'a> {
         report.search_us += micros(started.elapsed()).saturating_sub(documents);
         report.fetch_docs_us = documents;
         self.settle(&joined.splits, report);
+        self.warmer
+            .remember_counts(self.work, asked, &joined.splits, &answer);
         Ok(answer)
     }
 
@@ -161,13 +164,14 @@ impl<'a> Run<'a> {
 
 impl Warmer {
     /// What a request asks, with fresh limits.
-    pub(super) fn asked(&self, request: &SearchRequest) -> Asked {
+    pub(super) fn asked(&self, request: &SearchRequest, known: Known) -> Asked {
         let settings = self.settings();
         let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
         Asked {
             request: Arc::new(request.clone()),
             limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
             buckets,
+            known,
         }
     }
 }

@@ -28,6 +28,7 @@ mod stored;
 mod touch;
 mod upload;
 mod verify;
+mod versions;
 mod wire;
 
 pub use address::SplitAddress;
@@ -46,6 +47,7 @@ pub(crate) use split::SchemaKey;
 pub use split::Split;
 pub use upload::UploadReport;
 pub use verify::{FileOutcome, FileReport, VerifyReport, verify};
+pub(crate) use versions::Versions;
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::readers::{broken, open_readers};
 use super::split::Readers;
-use super::{FileFooter, Footer, FooterParse, HotBytes, Split, SplitAddress};
+use super::{FileFooter, Footer, FooterParse, HotBytes, Split, SplitAddress, Versions};
 use crate::cache::{ExtentCache, LeaseBuilder, Reader};
 use crate::directory::{Probe, ReadScope, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
@@ -44,6 +44,8 @@ pub(crate) struct Opener {
     guesses: Mutex<HashMap<String, u64>>,
     opened_bytes: u64,
     pub(super) tokenizers: Tokenizers,
+    /// What the store says there is, to be told.
+    versions: Versions,
 }
 
 /// What indexes are opened with: how texts are cut.
@@ -61,6 +63,7 @@ impl Opener {
         pool: Arc<ThreadPool>,
         opened_bytes: u64,
         tokenizers: Tokenizers,
+        versions: Versions,
     ) -> Self {
         let opened = moka::future::Cache::builder()
             .name("forewarm-opened")
@@ -74,6 +77,7 @@ impl Opener {
             guesses: Mutex::default(),
             opened_bytes,
             tokenizers,
+            versions,
         }
     }
 
@@ -122,6 +126,7 @@ impl Opener {
 
     /// Forgets that the split at `path` is open: its object was replaced.
     pub(crate) async fn forget(&self, path: &ObjectPath) {
+        self.versions.doubt(path);
         self.opened.invalidate(path).await;
     }
 
@@ -191,6 +196,7 @@ impl Opener {
     async fn open_now(&self, address: &SplitAddress, traffic: &TrafficCounter) -> Result<Split> {
         let started = Instant::now();
         let (object, footer, tail) = self.read_footer(address, traffic).await?;
+        self.versions.notice(&object);
         // The hot bytes are a slice of the tail: a tail much longer than them is not kept for them.
         let hot = if tail.bytes.len() > footer.hot.len() + footer.hot.len() / 4 {
             OwnedBytes::new(footer.hot.to_vec())

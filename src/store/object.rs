@@ -23,6 +23,12 @@ impl ObjectVersion {
         }
     }
 
+    /// Bytes of its names, for caches that weigh what they hold.
+    pub(crate) fn weight(&self) -> usize {
+        let names = [&self.e_tag, &self.version];
+        names.into_iter().flatten().map(String::len).sum()
+    }
+
     /// Whether what a later response says of the object is still the version seen at open. What
     /// either side does not tell is not compared.
     pub(crate) fn agrees_with(&self, meta: &ObjectMeta) -> bool {
@@ -70,9 +76,7 @@ impl ObjectHandle {
 
     /// Bytes of its names, for caches that weigh their keys.
     pub(crate) fn weight(&self) -> usize {
-        let version = [&self.0.version.e_tag, &self.0.version.version];
-        let version: usize = version.into_iter().flatten().map(String::len).sum();
-        self.0.path.as_ref().len() + version
+        self.0.path.as_ref().len() + self.0.version.weight()
     }
 }
 

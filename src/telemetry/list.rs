@@ -41,6 +41,7 @@ pub(super) const ALL: &[&Metric] = &[
     &SEARCHES.0,
     &SEARCH_SECONDS.0,
     &GIVEN_UP_SPLITS.0,
+    &REMEMBERED_SPLITS.0,
     &SEARCH_HITS.0,
     &LATE_READS.0,
 ];
@@ -210,6 +211,11 @@ pub(crate) const GIVEN_UP_SPLITS: Counter = Counter::new(
     "forewarm_given_up_splits_total",
     "splits",
     "that progressive searches left out",
+);
+pub(crate) const REMEMBERED_SPLITS: Counter = Counter::new(
+    "forewarm_remembered_splits_total",
+    "splits",
+    "that searches left out, because how many of their documents match is remembered",
 );
 pub(crate) const SEARCH_HITS: Counter = Counter::new(
     "forewarm_search_hits_total",

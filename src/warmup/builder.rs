@@ -14,7 +14,7 @@ use crate::cache::ExtentCache;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Absences, KnownPlans, PlanStore, PlanWriter, Planner};
-use crate::split::{Opener, Tokenizers};
+use crate::split::{Opener, Tokenizers, Versions};
 use crate::store::Fetcher;
 use crate::telemetry;
 
@@ -94,7 +94,7 @@ impl WarmerBuilder {
         self
     }
 
-    /// Keeps plans and proven absences in `plans` beyond the life of the process; default is
+    /// Keeps plans, counts of matches and proven absences in `plans` beyond the life of the process; default is
     /// nowhere.
     ///
     /// What warmups and searches find out is written there in the background. Nothing is read
@@ -162,11 +162,13 @@ impl WarmerBuilder {
         let settings = self.settings;
         let fetcher = Arc::new(Fetcher::new(self.store, settings.store.clone()));
         let cache = ExtentCache::new(&settings.cache, fetcher, runtime.clone());
+        let versions = Versions::new(settings.cache.plan_bytes / 8);
         let opener = Opener::new(
             cache.clone(),
             Arc::clone(&pool),
             settings.cache.opened_bytes,
             self.tokenizers,
+            versions.clone(),
         );
         let registry = Registry::new(
             settings.linger,
@@ -181,7 +183,7 @@ impl WarmerBuilder {
             pool,
             limits: settings.expansion,
             absences: Absences::new(settings.cache.absence_bytes, writer.clone()),
-            plans: KnownPlans::new(settings.cache.plan_bytes, writer.clone()).into(),
+            plans: KnownPlans::new(settings.cache.plan_bytes, versions, writer.clone()).into(),
         };
         let inner = Inner {
             search_hits,

@@ -51,8 +51,8 @@ impl Warmth {
 }
 
 impl Warmer {
-    /// Tells how warm each of `splits` is for a request, in their order, from plans, extents and
-    /// proven absences alone: nothing is fetched, and nothing waited for.
+    /// Tells how warm each of `splits` is for a request, in their order, from plans, extents, proven
+    /// absences and what is [remembered](crate::ResultSettings) alone: nothing is fetched, and nothing waited for.
     ///
     /// What it tells is true of the moment. A split that was never opened and has no plan is
     /// [`Cold`](Warmth::Cold), though its object may not exist.
@@ -71,23 +71,28 @@ impl Warmer {
         let planned = work.planned(&self.settings().expansion);
         let plans = &self.inner.planner.plans;
         let entry = planned.and_then(|planned| plans.find(address.path(), planned));
-        let Some(entry) = entry else {
+        if self.settings().results.enabled && self.remembered(address, work) == Some(0) {
+            return Warmth::ProvablyEmpty;
+        }
+        let Some((entry, plan)) = entry
+            .as_ref()
+            .and_then(|entry| Some((entry, entry.plan()?)))
+        else {
             return match opened {
                 Some(split) if self.is_empty(&split, work) => Warmth::ProvablyEmpty,
                 _ => Warmth::Cold(None),
             };
         };
-        let plan = entry.plan();
         if opened
             .as_ref()
-            .is_some_and(|split| *split.object().version() != plan.version)
+            .is_some_and(|split| *split.object().version() != entry.version)
         {
             return Warmth::Cold(None);
         }
-        if !plan.hopeless.is_empty() && plan.hopeless.iter().all(|it| *it) {
+        if plan.is_hopeless() {
             return Warmth::ProvablyEmpty;
         }
-        let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let object = ObjectHandle::new(address.path().clone(), entry.version.clone());
         let ranges = plan.ranges(work.identity(), opened.is_some());
         let wanted: u64 = ranges.iter().map(|range| range.end - range.start).sum();
         let batches = self.inner.cache.split(&object).missing(ranges);

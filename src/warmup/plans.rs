@@ -18,7 +18,7 @@ use crate::telemetry::list;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PlanLoad {
-    /// Plans. More than fit into [`plan_bytes`](crate::CacheSettings::plan_bytes) are not kept.
+    /// Plans and counts of matches, by request and split. More than fit into [`plan_bytes`](crate::CacheSettings::plan_bytes) are not kept.
     pub plans: u64,
     /// Proven absences.
     pub absences: u64,

@@ -13,7 +13,7 @@ use super::warmer::Warmer;
 use super::work::{BoundWork, Work};
 use crate::cache::LeaseBuilder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Depth, PlanEntry, Resolution, resolve};
+use crate::plan::{Depth, PlanEntry, Resolution, SplitPlan, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
 use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter, in_time};
@@ -31,6 +31,9 @@ impl Warmer {
         let run = self.run_once(&address, &work, &traffic);
         let finished = self.within(deadline, &address, &traffic, run).await;
         let finished = self.forget_if_changed(&address, finished).await;
+        if let Ok(warmed) = &finished {
+            self.remember_verdict(&work, warmed);
+        }
         let ended = finished
             .as_ref()
             .map(|warmed| (warmed.traffic, warmed.warming));
@@ -69,8 +72,10 @@ impl Warmer {
         let plans = &self.inner.planner.plans;
         let planned = work.planned(&self.settings().expansion);
         let known = planned.and_then(|planned| plans.find(address.path(), planned));
-        if let Some(entry) = known {
-            match self.replay(address, work, &entry, traffic).await {
+        if let Some(entry) = known
+            && let Some(plan) = entry.plan()
+        {
+            match self.replay(address, work, (&entry, plan), traffic).await {
                 // Another version is there, or the plan is not of this split, wherever it came
                 // from: it is of no use.
                 Err(error) if is_of_no_use(&error) => {
@@ -94,8 +99,8 @@ impl Warmer {
     ) -> Option<Traffic> {
         let planned = work.planned(&self.settings().expansion)?;
         let entry = self.inner.planner.plans.find(address.path(), planned)?;
-        let plan = entry.plan();
-        let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let plan = entry.plan()?;
+        let object = ObjectHandle::new(address.path().clone(), entry.version.clone());
         let is_open = self.inner.opener.opened(address.path()).await.is_some();
         let extents = self.inner.cache.split(&object);
         Some(Batch::traffic(
@@ -109,12 +114,11 @@ impl Warmer {
         &self,
         address: &SplitAddress,
         work: &Work,
-        entry: &Arc<PlanEntry>,
+        (entry, plan): (&Arc<PlanEntry>, &SplitPlan),
         traffic: &TrafficCounter,
     ) -> Finished {
         let started = std::time::Instant::now();
-        let plan = entry.plan();
-        let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let object = ObjectHandle::new(address.path().clone(), entry.version.clone());
         let opener = &self.inner.opener;
         let opened = opener.opened(address.path()).await;
         let extents = self.inner.cache.split(&object);
@@ -141,6 +145,7 @@ impl Warmer {
         let (acquired, (split, opening, compiled)) = try_join(fetch, open).await?;
         if acquired.waited {
             traffic.count_round();
+            self.inner.planner.plans.notice(&object);
         }
         let mut lease = LeaseBuilder::default();
         acquired

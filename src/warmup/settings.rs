@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tantivy::aggregation::DEFAULT_BUCKET_LIMIT;
 
+use super::results::ResultSettings;
 use crate::cache::CacheSettings;
 use crate::directory::OnMiss;
 use crate::error::{Error, Result};
@@ -46,6 +47,8 @@ pub struct WarmerSettings {
     /// in settings files.
     #[serde(with = "millis")]
     pub linger: Duration,
+    /// Whether searches are answered by what earlier ones counted. Off by default.
+    pub results: ResultSettings,
     /// Whether warmups note each request they send, to be read by
     /// [`Warmup::trace`](crate::Warmup::trace). Default false: it takes about 200 bytes a GET for
     /// as long as the warmup is held, and a lock for a moment at the end of each GET.
@@ -69,6 +72,7 @@ impl Default for WarmerSettings {
             on_miss: OnMiss::default(),
             join_deadline: Duration::from_secs(30),
             linger: Duration::from_secs(30),
+            results: ResultSettings::default(),
             trace: false,
             warmup_deadline: Duration::from_secs(300),
         }
@@ -121,6 +125,12 @@ impl WarmerSettings {
     /// Sets [`linger`](Self::linger).
     pub fn with_linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
+        self
+    }
+
+    /// Sets [`results`](Self::results).
+    pub fn with_results(mut self, results: ResultSettings) -> Self {
+        self.results = results;
         self
     }
 

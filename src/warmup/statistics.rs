@@ -48,9 +48,9 @@ pub struct Statistics {
     pub wasted_bytes: u64,
     /// Number of terms and patterns that segments are known not to hold, about.
     pub absences: u64,
-    /// Number of plans that are known.
+    /// Number of requests in splits of which a plan, or how many documents match, is known.
     pub plans: u64,
-    /// Bytes of plans that are known.
+    /// Bytes of what is known of them.
     pub plan_bytes: u64,
     /// Warmups that went by a plan that was known.
     pub plan_hits: u64,
@@ -58,6 +58,9 @@ pub struct Statistics {
     pub plan_misses: u64,
     /// Plans that were completed by what they lacked.
     pub plans_healed: u64,
+    /// Splits that searches left out, because how many of their documents match is
+    /// [remembered](crate::ResultSettings).
+    pub remembered_splits: u64,
     /// Number of splits that are open.
     pub opened_splits: u64,
     /// Bytes of splits that are open.
@@ -113,6 +116,7 @@ impl Warmer {
             plan_hits,
             plan_misses,
             plans_healed,
+            remembered_splits: self.inner.planner.plans.remembered(),
             opened_splits,
             opened_bytes,
             warmups: self.inner.registry.len(),

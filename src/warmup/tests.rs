@@ -11,7 +11,7 @@ use tantivy::{Index, IndexSettings, doc};
 use super::{Warmer, WarmerSettings};
 use crate::directory::OnMiss;
 use crate::filter::{Clause, SearchRequest};
-use crate::plan::{PlanEntry, PlanSource};
+use crate::plan::{PlanEntry, PlanSource, SplitPlan};
 use crate::split::{PackSettings, SplitAddress, pack};
 
 pub(crate) async fn split(store: &dyn ObjectStore) -> SplitAddress {
@@ -49,6 +49,11 @@ pub(crate) fn the_plan(warmer: &Warmer) -> PlanEntry {
     plans[0].as_ref().clone()
 }
 
+/// The ranges of a row.
+pub(crate) fn ranges(row: &mut PlanEntry) -> &mut SplitPlan {
+    Arc::make_mut(row.plan.as_mut().unwrap())
+}
+
 pub(crate) fn request() -> SearchRequest {
     SearchRequest::new(Clause::match_text("body", "common"))
 }
@@ -61,9 +66,9 @@ async fn a_plan_that_lacks_something_is_completed_by_the_search_that_reads_it() 
     let right = teacher.search(&splits, &request()).await.unwrap();
     let mut plan = the_plan(&teacher);
     assert_eq!(plan.source, PlanSource::Recorded);
-    let whole = plan.plan.search.clone();
-    plan.plan.search.pop().unwrap();
-    plan.plan.documents.clear();
+    let whole = ranges(&mut plan).search.clone();
+    ranges(&mut plan).search.pop().unwrap();
+    ranges(&mut plan).documents.clear();
 
     let reader = warmer(&store, OnMiss::Fetch, Some(plan));
     let found = reader.search(&splits, &request()).await.unwrap();
@@ -76,7 +81,7 @@ async fn a_plan_that_lacks_something_is_completed_by_the_search_that_reads_it() 
 
     let healed = the_plan(&reader);
     assert_eq!(healed.source, PlanSource::Healed);
-    assert_eq!(healed.plan.search, whole);
+    assert_eq!(healed.plan().unwrap().search, whole);
     let strict = warmer(&store, OnMiss::Fail, Some(healed));
     let found = strict.search(&splits, &request()).await.unwrap();
     assert_eq!((found.report.planned_splits, found.report.rounds), (1, 1));
@@ -90,7 +95,7 @@ async fn a_plan_of_another_request_with_the_same_fingerprint_is_not_used() {
     teacher.search(&splits, &request()).await.unwrap();
     let mut plan = the_plan(&teacher);
     plan.canonical.push(' ');
-    plan.plan.hopeless.fill(true);
+    ranges(&mut plan).hopeless.fill(true);
     let reader = warmer(&store, OnMiss::Fail, Some(plan));
     let found = reader.search(&splits, &request()).await.unwrap();
     assert_eq!(found.report.planned_splits, 0);
@@ -106,15 +111,17 @@ async fn a_plan_whose_footer_lies_elsewhere_is_not_gone_by() {
     let good = the_plan(&teacher);
     for (start, end) in [(1, 0), (0, 9), (5, 1 << 60), (u64::MAX, u64::MAX)] {
         let mut plan = good.clone();
-        plan.plan.footer.start = start;
+        let changed = ranges(&mut plan);
+        changed.footer.start = start;
         if end != 0 {
-            plan.plan.footer.end = end;
-            plan.plan.search.push(start..end);
+            changed.footer.end = end;
+            changed.search.push(start..end);
         }
         let reader = warmer(&store, OnMiss::Fail, Some(plan));
         let found = reader.search(&splits, &request()).await.unwrap();
         assert_eq!(found.report.planned_splits, 0);
         assert_eq!(found.hits.total.map(|total| total.value), Some(500));
-        assert_eq!(the_plan(&reader).plan.footer, good.plan.footer);
+        let footer = |plan: &PlanEntry| plan.plan().unwrap().footer();
+        assert_eq!(footer(&the_plan(&reader)), footer(&good));
     }
 }

@@ -336,8 +336,9 @@ impl Warmer {
         }
     }
 
-    /// The plans that are known: what requests were found to read in splits. Another warmer that
-    /// is [given](Self::add_plans) them warms the same in one round.
+    /// The plans that are known: what requests were found to read in splits, and how many documents
+    /// match, where that is remembered. Another warmer that is [given](Self::add_plans) them warms
+    /// the same in one round.
     ///
     /// ```no_run
     /// # async fn example(here: forewarm::Warmer, there: forewarm::Warmer) {
@@ -348,7 +349,7 @@ impl Warmer {
         self.inner.planner.plans.all()
     }
 
-    /// Takes over plans of another warmer. A plan of a version of a split that is no more costs a
+    /// Takes over plans of another warmer, and what is remembered beside them. A plan of a version of a split that is no more costs a
     /// refused GET, and is forgotten.
     pub fn add_plans(&self, plans: impl IntoIterator<Item = PlanEntry>) {
         for plan in plans {

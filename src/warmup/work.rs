@@ -39,6 +39,7 @@ struct Once {
     /// How plans know the work.
     planned: OnceLock<Option<Planned>>,
     identity: OnceLock<Option<Fingerprint>>,
+    wording: OnceLock<Option<Fingerprint>>,
     /// By schema; there are few of them among the splits of one search.
     compiled: Mutex<Vec<(SchemaKey, Arc<OnceCell<Compiled>>)>>,
 }
@@ -200,6 +201,16 @@ impl Work {
             Collect::Custom { .. } => None,
         };
         *self.once.identity.get_or_init(identity)
+    }
+
+    /// What tells it from all that are not the very same; nothing where something of the caller's
+    /// decides what matches.
+    pub(crate) fn wording(&self) -> Option<Fingerprint> {
+        let wording = || match &self.collect {
+            Collect::Hits(request) => request.wording(),
+            Collect::Custom { .. } => None,
+        };
+        *self.once.wording.get_or_init(wording)
     }
 
     /// What is run in `split`, compiled on `pool` once for all splits of its schema: that and the

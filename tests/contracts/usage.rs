@@ -163,7 +163,7 @@ async fn what_warmups_want_is_missing_once() {
     let cold = warmer.statistics();
     assert!(cold.warming_misses > 0 && cold.warming_miss_bytes <= cold.bytes);
     let plans = warmer.plans();
-    let ranges = || plans.iter().flat_map(|plan| plan.plan().search());
+    let ranges = || plans.iter().flat_map(|plan| plan.plan().unwrap().search());
     let bytes: u64 = ranges().map(|range| range.end - range.start).sum();
     assert!(cold.warming_hit_bytes + cold.warming_miss_bytes >= bytes);
 

@@ -99,7 +99,8 @@ pub async fn search_thrice(
     assert_eq!(replayed.aggregations.is_some(), cold.aggregations.is_some());
     if request.filter().clause().is_some() {
         let plans = other.plans();
-        let ranges = plans.iter().flat_map(|plan| plan.plan().search());
+        let plans = plans.iter().filter_map(|row| row.plan());
+        let ranges = plans.flat_map(|plan| plan.search());
         let planned: u64 = ranges.map(|range| range.end - range.start).sum();
         let read = report.read_bytes.unwrap();
         PLANNED.with(|sums| {

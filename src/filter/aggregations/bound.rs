@@ -13,7 +13,7 @@ use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Index, SegmentReader};
 
 use super::check::kind_of;
-use super::{Aggregations, Kind, Node, Nodes};
+use super::{Aggregations, Kind, Node, Nodes, is_text};
 use crate::error::Result;
 use crate::filter::bound::BoundClause;
 use crate::filter::clause::Clause;
@@ -65,8 +65,7 @@ impl BoundAggregations {
         &self.reads
     }
 
-    /// Whether what they answer may depend on segments without matches: empty buckets come from
-    /// there, and of what type keys are.
+    /// See [`Aggregations::sees_all`].
     pub(crate) fn sees_all(&self) -> bool {
         self.sees_all
     }
@@ -196,7 +195,6 @@ impl Aggregations {
             schema: index.schema(),
             reads: Vec::new(),
             brings_values: false,
-            sees_all: false,
         };
         let requests = binder.nodes(&self.nodes, &Path::root("aggs"))?;
         Ok(BoundAggregations {
@@ -204,7 +202,7 @@ impl Aggregations {
             tokenizers: index.tokenizers().clone(),
             reads: binder.reads,
             brings_values: binder.brings_values,
-            sees_all: binder.sees_all,
+            sees_all: self.sees_all(),
         })
     }
 }
@@ -230,7 +228,6 @@ struct Binder<'i> {
     schema: Schema,
     reads: Vec<AggregationRead>,
     brings_values: bool,
-    sees_all: bool,
 }
 
 impl Binder<'_> {
@@ -281,14 +278,6 @@ impl Binder<'_> {
         use AggregationVariants as Kind;
         use CompositeAggregationSource as Source;
 
-        self.sees_all |= match variant {
-            // That its keys are dates it learns from the column of the last segment.
-            Kind::DateHistogram(_) => true,
-            Kind::MultiTerms(terms) => terms.min_doc_count == Some(0),
-            Kind::Range(_) => true,
-            Kind::Terms(terms) => terms.min_doc_count == Some(0),
-            _ => false,
-        };
         let field = path.key("field");
         match variant {
             Kind::Average(_)
@@ -357,8 +346,7 @@ impl Binder<'_> {
         filter: &FilterAggregation,
         path: &Path<'_>,
     ) -> Result<AggregationVariants> {
-        let is_text = serde_json::to_value(filter).is_ok_and(|written| written.is_string());
-        if !is_text {
+        if !is_text(filter) {
             self.reads.push(AggregationRead::Unknown);
             return Ok(AggregationVariants::Filter(filter.clone()));
         }

@@ -163,10 +163,43 @@ impl Aggregations {
         })
     }
 
+    /// Whether what they answer may depend on segments without matches: empty buckets come from
+    /// there, and of what type keys are.
+    pub(crate) fn sees_all(&self) -> bool {
+        any(&self.nodes, &|variant| match variant {
+            // That its keys are dates it learns from the column of the last segment.
+            AggregationVariants::DateHistogram(_) | AggregationVariants::Range(_) => true,
+            AggregationVariants::MultiTerms(terms) => terms.min_doc_count == Some(0),
+            AggregationVariants::Terms(terms) => terms.min_doc_count == Some(0),
+            _ => false,
+        })
+    }
+
+    /// Whether there is a filter of the caller's own type among them: what it matches, nothing
+    /// that is written of it vouches for.
+    pub(crate) fn is_opaque(&self) -> bool {
+        any(&self.nodes, &|variant| match variant {
+            AggregationVariants::Filter(filter) => !is_text(filter),
+            _ => false,
+        })
+    }
+
     /// The aggregations as tantivy knows them, to make the result from: filters match nothing.
     pub(crate) fn shape(&self) -> TantivyAggregations {
         shape(&self.nodes)
     }
+}
+
+/// Whether one of tantivy's own is such.
+fn any(nodes: &Nodes, is: &impl Fn(&AggregationVariants) -> bool) -> bool {
+    nodes.values().any(|node| {
+        matches!(&node.kind, Kind::Native(variant) if is(variant)) || any(&node.children, is)
+    })
+}
+
+/// Whether a filter is a text for tantivy's query parser.
+fn is_text(filter: &FilterAggregation) -> bool {
+    serde_json::to_value(filter).is_ok_and(|written| written.is_string())
 }
 
 fn check_size(depth: usize, count: &mut usize, path: &Path<'_>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A search request, in the shape of an Elasticsearch `_search` body.
 
 mod body;
+mod wording;
 
 use std::sync::OnceLock;
 use std::time::SystemTime;

@@ -29,6 +29,7 @@ const MAX_SLACK: usize = 64 << 10;
 const ENVELOPE: Envelope<'static> = Envelope {
     magic: b"FWHOTSET",
     format: 1,
+    oldest: 1,
     writer: "",
     what: "pairs of a hot set",
 };

@@ -22,7 +22,7 @@ use crate::plan::{AbsenceEntry, PlanEntry};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PlanBatch {
-    /// Plans, at most one of each split and fingerprint.
+    /// Plans and counts of matches, at most one row of each split and fingerprint.
     pub plans: Vec<Arc<PlanEntry>>,
     /// What splits were found not to hold.
     pub absences: Vec<AbsenceEntry>,
@@ -43,7 +43,8 @@ impl PlanBatch {
     }
 }
 
-/// Batches put together: of a key that several have, the row that was used last stays.
+/// Batches put together: of a key that several have, the row that was used last stays, completed by
+/// the others.
 #[derive(Default)]
 pub(super) struct Union {
     plans: HashMap<(Path, Fingerprint), Arc<PlanEntry>>,
@@ -58,8 +59,14 @@ impl Union {
         for plan in batch.plans {
             let key = (plan.split().clone(), plan.fingerprint());
             match self.plans.get_mut(&key) {
-                Some(known) if known.age() > plan.age() => {}
-                Some(known) => *known = plan,
+                Some(known) => {
+                    let (later, earlier) = if known.age() > plan.age() {
+                        (Arc::clone(known), plan)
+                    } else {
+                        (plan, Arc::clone(known))
+                    };
+                    *known = later.completed(&earlier);
+                }
                 None => {
                     self.plans.insert(key, plan);
                 }

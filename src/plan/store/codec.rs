@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::batch::PlanBatch;
 use super::envelope;
-use super::items::{AbsenceItem, Item, ObjectItem, PlanItem};
+use super::items::{AbsenceItem, Item, ObjectItem, RowItem};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{AbsenceEntry, PlanEntry};
 use crate::store::ObjectHandle;
@@ -106,12 +106,13 @@ fn take(item: Item<'_>, objects: &mut Vec<ObjectHandle>, batch: &mut PlanBatch) 
             objects.push(object);
             Some(weight)
         }
-        Item::Plan(number, plan) => {
+        Item::Plan(number, plan) => take(Item::Row(number, plan.into()), objects, batch),
+        Item::Row(number, row) => {
             let object = of(objects, number)?;
-            let plan = plan.entry(&object)?;
+            let row = row.entry(&object)?;
             // The path is in both: it is held twice, here and as the key of a table.
-            let weight = plan.weight() + object.weight();
-            batch.plans.push(Arc::new(plan));
+            let weight = row.weight() + object.weight();
+            batch.plans.push(Arc::new(row));
             Some(weight)
         }
         Item::Absence(number, absence) => {
@@ -181,14 +182,14 @@ impl Row<'_> {
     fn object(&self) -> ObjectHandle {
         match self {
             Self::Absence(absence) => absence.absence.object.clone(),
-            Self::Plan(plan) => ObjectHandle::new(plan.split.clone(), plan.plan.version.clone()),
+            Self::Plan(plan) => ObjectHandle::new(plan.split.clone(), plan.version.clone()),
         }
     }
 
     fn item(&self, number: u32) -> Option<Item<'_>> {
         Some(match self {
             Self::Absence(absence) => Item::Absence(number, AbsenceItem::of(absence)?),
-            Self::Plan(plan) => Item::Plan(number, PlanItem::of(plan)?),
+            Self::Plan(plan) => Item::Row(number, RowItem::of(plan)?),
         })
     }
 }

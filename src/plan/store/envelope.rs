@@ -26,10 +26,12 @@ static WRITER: LazyLock<String> = LazyLock::new(|| {
     writer
 });
 
-fn envelope() -> Envelope<'static> {
+/// 1 had no counts of matches, and a plan in each row.
+pub(super) fn envelope() -> Envelope<'static> {
     Envelope {
         magic: b"FWPLANS\n",
-        format: 1,
+        format: 2,
+        oldest: 1,
         writer: WRITER.as_str(),
         what: "plans",
     }

@@ -1,6 +1,7 @@
 //! What a pack is made of, item by item, between memory and its bytes.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::ranges::Ranges;
 use crate::filter::Fingerprint;
 use crate::plan::absences::{Absence, Absent};
 use crate::plan::entry::DocumentPlan;
+use crate::plan::matches::Matches;
 use crate::plan::{AbsenceEntry, PlanEntry, PlanSource, SplitPlan};
 use crate::store::{ObjectHandle, ObjectVersion};
 
@@ -24,9 +26,11 @@ pub(super) enum Item<'a> {
     /// Is numbered from 0, in the order of a pack.
     #[serde(borrow)]
     Object(ObjectItem<'a>),
-    /// Is of the object with this number, which stands before it.
+    /// A row as the first version of the format had it; read, and written no more. Is of the
+    /// object with this number, which stands before it.
     Plan(u32, #[serde(borrow)] PlanItem<'a>),
     Absence(u32, #[serde(borrow)] AbsenceItem<'a>),
+    Row(u32, #[serde(borrow)] RowItem<'a>),
 }
 
 #[derive(Deserialize, Serialize)]
@@ -49,6 +53,32 @@ pub(super) struct PlanItem<'a> {
     created: u64,
     last_used: u64,
     healed: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct RowItem<'a> {
+    fingerprint: [u8; 32],
+    canonical: &'a str,
+    plan: Option<RangesItem>,
+    matches: Option<MatchesItem>,
+    created: u64,
+    last_used: u64,
+    healed: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+struct RangesItem {
+    footer: (u64, u64),
+    open: Ranges,
+    search: Ranges,
+    documents: Vec<([u8; 32], Ranges)>,
+    hopeless: Vec<bool>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct MatchesItem {
+    count: u64,
+    wordings: Vec<[u8; 32]>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -102,50 +132,122 @@ impl<'a> ObjectItem<'a> {
     }
 }
 
-impl<'a> PlanItem<'a> {
-    /// Nothing when the plan has more parts than are kept.
-    pub(super) fn of(entry: &'a PlanEntry) -> Option<Self> {
-        let PlanEntry {
-            split: _,
+impl<'a> From<PlanItem<'a>> for RowItem<'a> {
+    fn from(item: PlanItem<'a>) -> Self {
+        let PlanItem {
             fingerprint,
             canonical,
-            plan,
-            created,
-            last_used,
-            source,
-        } = entry;
-        let SplitPlan {
-            version: _,
             footer,
             open,
             search,
             documents,
             hopeless,
-        } = plan;
-        let documents: Vec<_> = documents
-            .iter()
-            .map(|one| (*one.request.as_bytes(), Ranges::new(&one.ranges)))
-            .collect();
-        let item = Self {
+            created,
+            last_used,
+            healed,
+        } = item;
+        Self {
+            fingerprint,
+            canonical,
+            plan: Some(RangesItem {
+                footer,
+                open,
+                search,
+                documents,
+                hopeless,
+            }),
+            matches: None,
+            created,
+            last_used,
+            healed,
+        }
+    }
+}
+
+impl<'a> RowItem<'a> {
+    /// Nothing when the plan has more parts than are kept.
+    pub(super) fn of(entry: &'a PlanEntry) -> Option<Self> {
+        let PlanEntry {
+            split: _,
+            version: _,
+            fingerprint,
+            canonical,
+            plan,
+            matches,
+            created,
+            last_used,
+            source,
+        } = entry;
+        let plan = plan.as_deref().map(RangesItem::of);
+        if plan.as_ref().is_some_and(|plan| !plan.is_small()) {
+            return None;
+        }
+        Some(Self {
             fingerprint: *fingerprint.as_bytes(),
             canonical,
-            footer: (footer.start, footer.end),
-            open: Ranges::new(open),
-            search: Ranges::new(search),
-            documents,
-            hopeless: hopeless.clone(),
+            plan,
+            matches: matches.as_ref().map(MatchesItem::of),
             created: *created,
             last_used: *last_used,
             healed: match source {
                 PlanSource::Healed => true,
                 PlanSource::Recorded => false,
             },
-        };
-        item.is_small().then_some(item)
+        })
     }
 
     /// The row, unless it says what cannot be.
     pub(super) fn entry(self, object: &ObjectHandle) -> Option<PlanEntry> {
+        let plan = match self.plan {
+            Some(plan) => Some(Arc::new(plan.plan()?)),
+            None => None,
+        };
+        let matches = match self.matches {
+            Some(matches) => Some(matches.matches()?),
+            None => None,
+        };
+        let entry = PlanEntry {
+            split: object.path().clone(),
+            version: object.version().clone(),
+            fingerprint: Fingerprint::from_bytes(self.fingerprint),
+            canonical: self.canonical.to_owned(),
+            plan,
+            matches,
+            created: self.created,
+            last_used: self.last_used,
+            source: if self.healed {
+                PlanSource::Healed
+            } else {
+                PlanSource::Recorded
+            },
+        };
+        entry.is_sound().then_some(entry)
+    }
+}
+
+impl RangesItem {
+    fn of(plan: &SplitPlan) -> Self {
+        let SplitPlan {
+            footer,
+            open,
+            search,
+            documents,
+            hopeless,
+        } = plan;
+        let documents = documents.iter();
+        Self {
+            footer: (footer.start, footer.end),
+            open: Ranges::new(open),
+            search: Ranges::new(search),
+            documents: documents
+                .map(|one| (*one.request.as_bytes(), Ranges::new(&one.ranges)))
+                .collect(),
+            hopeless: hopeless.clone(),
+        }
+    }
+
+    /// The plan, unless it has more parts than are kept.
+    fn plan(self) -> Option<SplitPlan> {
         if !self.is_small() {
             return None;
         }
@@ -154,26 +256,12 @@ impl<'a> PlanItem<'a> {
             request: Fingerprint::from_bytes(request),
             ranges: ranges.into_inner(),
         });
-        let plan = SplitPlan {
-            version: object.version().clone(),
+        Some(SplitPlan {
             footer: self.footer.0..self.footer.1,
             open: self.open.into_inner(),
             search: self.search.into_inner(),
             documents: documents.collect(),
             hopeless: self.hopeless,
-        };
-        plan.is_sound().then(|| PlanEntry {
-            split: object.path().clone(),
-            fingerprint: Fingerprint::from_bytes(self.fingerprint),
-            canonical: self.canonical.to_owned(),
-            plan,
-            created: self.created,
-            last_used: self.last_used,
-            source: if self.healed {
-                PlanSource::Healed
-            } else {
-                PlanSource::Recorded
-            },
         })
     }
 
@@ -183,6 +271,22 @@ impl<'a> PlanItem<'a> {
             && self.documents.len() <= MAX_DOCUMENTS
             && self.documents.iter().all(|(_, ranges)| ranges.are_few())
             && self.hopeless.len() <= MAX_SEGMENTS
+    }
+}
+
+impl MatchesItem {
+    fn of(matches: &Matches) -> Self {
+        let wordings = matches.wordings().iter();
+        Self {
+            count: matches.count,
+            wordings: wordings.map(|wording| *wording.as_bytes()).collect(),
+        }
+    }
+
+    /// What was counted, unless it cannot be.
+    fn matches(self) -> Option<Matches> {
+        let wordings = self.wordings.into_iter().map(Fingerprint::from_bytes);
+        Matches::from_parts(self.count, wordings.collect())
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) use writer::PlanWriter;
 
 use crate::error::Result;
 
-/// Where plans and proven absences are kept beyond the life of a process: a table with one row for
-/// each split and fingerprint ([`PlanEntry`](crate::PlanEntry)), and one for each
+/// Where plans, counts of matches and proven absences are kept beyond the life of a process: a table
+/// with one row for each split and fingerprint ([`PlanEntry`](crate::PlanEntry)), and one for each
 /// [`AbsenceEntry`](crate::AbsenceEntry).
 ///
 /// [`DirectoryPlans`] and [`ObjectPlans`] are two; a database is easily a third.

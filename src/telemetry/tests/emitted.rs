@@ -18,7 +18,7 @@ use super::recorder::{Described, Emitted, Noting};
 use crate::clock::Clock;
 use crate::plan::{PlanEntry, PlanWriter};
 use crate::store::{Fetcher, ObjectHandle, ObjectVersion, TrafficCounter};
-use crate::warmup::tests::{request, split, the_plan, warmer};
+use crate::warmup::tests::{ranges, request, split, the_plan, warmer};
 use crate::{
     Clause, DirectoryPlans, Error, ErrorKind, Fingerprint, HedgeSettings, HotSetObject, Manager,
     ManagerSettings, OnMiss, PlanBatch, PlanStore, PlanStoreSettings, RefreshSettings, Result,
@@ -148,7 +148,15 @@ async fn searches() -> PlanEntry {
     teacher.search(&splits, &request()).await.unwrap();
     let mut plan = the_plan(&teacher);
     let whole = plan.clone();
-    plan.plan.search.pop().unwrap();
+    let counted = request().size(0);
+    let remembering = SearchOptions::default().with_results(true);
+    for remembered in [0, 1] {
+        let found = teacher
+            .search_with_options(&splits, &counted, &remembering)
+            .await;
+        assert_eq!(found.unwrap().report.remembered_splits, remembered);
+    }
+    ranges(&mut plan).search.pop().unwrap();
     let pupil = warmer(&store, OnMiss::Fetch, Some(plan));
     pupil.search(&splits, &request()).await.unwrap();
     assert_eq!(pupil.statistics().plans_healed, 1);

@@ -34,20 +34,21 @@ fn pair(split: &str, word: &str, heat: f64, last_asked: u64) -> Remembered {
 fn plan(pair: &Remembered, ranges: u64) -> PlanEntry {
     PlanEntry {
         split: pair.split.path().clone(),
+        version: ObjectVersion {
+            size: SIZE,
+            e_tag: Some("tag".to_owned()),
+            version: None,
+        },
         fingerprint: pair.request.fingerprint(),
         canonical: "{}".to_owned(),
-        plan: SplitPlan {
-            version: ObjectVersion {
-                size: SIZE,
-                e_tag: Some("tag".to_owned()),
-                version: None,
-            },
+        plan: Some(Arc::new(SplitPlan {
             footer: SIZE - 100..SIZE,
             open: Vec::new(),
             search: (0..ranges).map(|n| n * 10..n * 10 + 5).collect(),
             documents: Vec::new(),
             hopeless: vec![false],
-        },
+        })),
+        matches: None,
         created: 7,
         last_used: 7,
         source: PlanSource::Recorded,
@@ -122,7 +123,7 @@ proptest! {
         let expected: HashMap<_, _> = pairs.iter().map(|pair| row(&plan(pair, 2))).collect();
         prop_assert_eq!((plans, rejected), (expected, 0));
         for entry in entries {
-            prop_assert_eq!(entry.plan().search(), [0..5, 10..15]);
+            prop_assert_eq!(entry.plan().unwrap().search(), [0..5, 10..15]);
         }
     }
 

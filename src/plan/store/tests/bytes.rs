@@ -4,10 +4,13 @@ use std::cmp::Reverse;
 
 use proptest::prelude::*;
 
-use super::rows::{absence, batch, plan, some_absence, some_batch, some_plan};
+use super::rows::{absence, batch, matches, plan, ranges, some_absence, some_batch, some_plan};
+use crate::envelope::Envelope;
 use crate::error::ErrorKind;
+use crate::filter::Fingerprint;
+use crate::plan::entry::DocumentPlan;
 use crate::plan::store::{PlanBatch, codec, envelope};
-use crate::plan::{AbsenceEntry, PlanEntry};
+use crate::plan::{AbsenceEntry, PlanEntry, SplitPlan};
 
 /// In the order in which it is written.
 fn ordered(mut batch: PlanBatch) -> PlanBatch {
@@ -71,10 +74,14 @@ proptest! {
             body[at] = byte;
         }
         if let Ok(read) = codec::decode(&envelope::seal(&body)) {
-            for plan in &read.plans {
-                for ranges in [&plan.plan.open, &plan.plan.search] {
+            for row in &read.plans {
+                prop_assert!(row.plan().is_some() || row.matches().is_some());
+                for ranges in row.plan().into_iter().flat_map(|plan| [&plan.open, &plan.search]) {
                     prop_assert!(ranges.windows(2).all(|pair| pair[0].end < pair[1].start));
-                    prop_assert!(ranges.last().is_none_or(|last| last.end <= plan.plan.version.size));
+                    prop_assert!(ranges.last().is_none_or(|last| last.end <= row.version.size));
+                }
+                if row.plan().is_some_and(SplitPlan::is_hopeless) {
+                    prop_assert_eq!(row.matches().unwrap_or(0), 0);
                 }
             }
             let shown = format!("{read:?}");
@@ -141,7 +148,7 @@ fn what_another_version_wrote_is_left_to_it() {
 #[test]
 fn plans_of_objects_without_a_version_are_not_kept() {
     let mut plan = plan("a.split", 0, 0);
-    plan.plan.version.e_tag = None;
+    plan.version.e_tag = None;
     assert_eq!(
         plan.to_bytes().unwrap_err().kind(),
         ErrorKind::LimitExceeded
@@ -183,4 +190,71 @@ fn rows_that_would_swell_are_none() {
     let name = "x".repeat(1024);
     let pack = self::pack(&batch((0..200).map(|n| plan(&name, n, 0))));
     assert_eq!(codec::decode(&pack).unwrap().len(), 200);
+}
+
+/// What the first version of the format wrote of one plan and one absence.
+const FIRST_FORMAT: &str = "\
+    0007612e73706c697480804001037461670001000707070707070707070707070707070707070707070707070707\
+    0707070707070d7b2272657175657374223a377d9cff3f80804000020a0a0a010109090909090909090909090909\
+    0909090909090909090909090909090909090901280a0200010505000200010403027303736561";
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    let digits = hex.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.map(byte).collect()
+}
+
+fn seal_first(body: &[u8]) -> Vec<u8> {
+    let first = Envelope {
+        format: 1,
+        ..envelope::envelope()
+    };
+    first.seal(body)
+}
+
+#[test]
+fn what_the_first_version_of_the_format_wrote_is_read() {
+    let body = bytes_of(FIRST_FORMAT);
+    let mut row = plan("a.split", 7, 5);
+    ranges(&mut row).documents.push(DocumentPlan {
+        request: Fingerprint::from_bytes([9; 32]),
+        ranges: vec![40..50],
+    });
+    let mut expected = batch([row]);
+    expected.absences.push(absence("a.split", "sea", 4));
+    let read = codec::decode(&seal_first(&body)).unwrap();
+    assert_eq!(read, expected);
+    // It is written anew as things are written now, and says the same.
+    assert_eq!(codec::decode(&pack(&read)).unwrap(), expected);
+    // Torn anywhere but between two items, it is corrupt.
+    let torn = (0..body.len()).map(|cut| codec::decode(&seal_first(&body[..cut])));
+    let errors: Vec<_> = torn.filter_map(Result::err).collect();
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.kind() == ErrorKind::Corrupt)
+    );
+    assert_eq!(errors.len(), body.len() - 3);
+}
+
+#[test]
+fn a_count_without_a_plan_is_a_row_and_a_row_that_says_nothing_or_two_things_is_none() {
+    let mut row = plan("a.split", 1, 5);
+    row.matches = Some(matches(0));
+    row.plan = None;
+    let read = PlanEntry::from_bytes(&row.to_bytes().unwrap()).unwrap();
+    assert_eq!((read.plan(), read.matches()), (None, Some(0)));
+
+    let nothing = PlanEntry {
+        matches: None,
+        ..row.clone()
+    };
+    let mut contradictory = plan("a.split", 1, 5);
+    ranges(&mut contradictory).hopeless.fill(true);
+    contradictory.matches = Some(matches(3));
+    for wrong in [nothing, contradictory] {
+        let bytes = wrong.to_bytes().unwrap();
+        let error = PlanEntry::from_bytes(&bytes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{wrong:?}");
+    }
 }

@@ -10,7 +10,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::rows::{absence, batch, plan};
+use super::rows::{absence, batch, matches, plan, ranges};
 use super::warnings::Warnings;
 use crate::clock::Clock;
 use crate::plan::store::packs::PackName;
@@ -66,7 +66,7 @@ async fn is_a_log(first: &dyn PlanStore, second: &dyn PlanStore) {
 
     // Of a key the row that was used last stays, whoever wrote it when.
     let mut newer = plan("a.split", 1, *NOW + 5);
-    newer.plan.search = vec![1..2, 5..9];
+    ranges(&mut newer).search = vec![1..2, 5..9];
     second.save(batch([newer.clone()])).await.unwrap();
     first
         .save(batch([plan("a.split", 1, *NOW - 5)]))
@@ -82,6 +82,32 @@ async fn is_a_log(first: &dyn PlanStore, second: &dyn PlanStore) {
         assert_eq!(*loaded.plans[0], newer);
         assert_eq!(loaded.absences, rows.absences);
         assert_eq!(loaded.rejected, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_row_keeps_the_columns_that_a_later_one_of_its_request_lacks() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let settings = PlanStoreSettings::default().with_max_packs(1);
+    let node = objects(&store, settings, *NOW);
+    let mut counted = plan("a.split", 1, *NOW - 9);
+    (counted.plan, counted.matches) = (None, Some(matches(0)));
+    node.save(batch([counted.clone()])).await.unwrap();
+    node.save(batch([plan("a.split", 1, *NOW)])).await.unwrap();
+    let mut both = plan("a.split", 1, *NOW);
+    both.matches = counted.matches.clone();
+    let loaded = node.load().await.unwrap();
+    assert_eq!(loaded.plans, [Arc::new(both.clone())]);
+    // Of another version, or another request by accident, it is another row's.
+    for (other, used) in [("version", *NOW + 5), ("request", *NOW + 6)] {
+        let mut later = plan("a.split", 1, used);
+        match other {
+            "version" => later.version.e_tag = Some("new".to_owned()),
+            _ => later.canonical.push(' '),
+        }
+        node.save(batch([later.clone()])).await.unwrap();
+        let loaded = node.load().await.unwrap();
+        assert!(loaded.plans.contains(&Arc::new(later)), "{other}");
     }
 }
 

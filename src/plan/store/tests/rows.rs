@@ -12,6 +12,7 @@ use tantivy::schema::Field;
 use crate::filter::Fingerprint;
 use crate::plan::absences::{Absence, Absent};
 use crate::plan::entry::DocumentPlan;
+use crate::plan::matches::Matches;
 use crate::plan::store::PlanBatch;
 use crate::plan::{AbsenceEntry, PlanEntry, PlanSource, SplitPlan};
 use crate::store::{ObjectHandle, ObjectVersion, normalise};
@@ -28,22 +29,34 @@ pub(super) fn version(tag: &str) -> ObjectVersion {
 
 /// A plan of two ranges, of `split` and the fingerprint that is all `request`.
 pub(in crate::plan::store) fn plan(split: &str, request: u8, last_used: u64) -> PlanEntry {
+    let ranges = SplitPlan {
+        footer: SIZE - 100..SIZE,
+        open: Vec::new(),
+        search: vec![10..20, 30..31],
+        documents: Vec::new(),
+        hopeless: vec![false, true],
+    };
     PlanEntry {
         split: Path::from(split),
+        version: version("tag"),
         fingerprint: Fingerprint::from_bytes([request; 32]),
         canonical: format!("{{\"request\":{request}}}"),
-        plan: SplitPlan {
-            version: version("tag"),
-            footer: SIZE - 100..SIZE,
-            open: Vec::new(),
-            search: vec![10..20, 30..31],
-            documents: Vec::new(),
-            hopeless: vec![false, true],
-        },
+        plan: Some(Arc::new(ranges)),
+        matches: None,
         created: last_used,
         last_used,
         source: PlanSource::Recorded,
     }
+}
+
+/// The plan of a row that has one.
+pub(super) fn ranges(row: &mut PlanEntry) -> &mut SplitPlan {
+    Arc::make_mut(row.plan.as_mut().unwrap())
+}
+
+/// As many matches, counted for one wording.
+pub(super) fn matches(count: u64) -> Matches {
+    Matches::new(count, Fingerprint::from_bytes([5; 32]))
 }
 
 pub(in crate::plan::store) fn absence(split: &str, word: &str, found: u64) -> AbsenceEntry {
@@ -62,7 +75,7 @@ pub(super) fn batch(plans: impl IntoIterator<Item = PlanEntry>) -> PlanBatch {
     }
 }
 
-fn ranges() -> impl Strategy<Value = Vec<Range<u64>>> {
+fn some_list() -> impl Strategy<Value = Vec<Range<u64>>> {
     let range = (0..SIZE, 1u64..5000).prop_map(|(start, len)| start..(start + len).min(SIZE));
     vec(range, 0..12).prop_map(normalise)
 }
@@ -80,19 +93,11 @@ fn some_version() -> impl Strategy<Value = ObjectVersion> {
     })
 }
 
-pub(super) fn some_plan() -> impl Strategy<Value = PlanEntry> {
-    let documents = vec((fingerprint(), ranges()), 0..3);
-    let plan = (
-        ranges(),
-        ranges(),
-        documents,
-        vec(any::<bool>(), 0..5),
-        0..SIZE,
-        some_version(),
-    );
-    let plan = plan.prop_map(
-        |(open, search, documents, hopeless, footer, version)| SplitPlan {
-            version,
+fn some_ranges() -> impl Strategy<Value = SplitPlan> {
+    let documents = vec((fingerprint(), some_list()), 0..3);
+    let hopeless = vec(any::<bool>(), 0..5);
+    (some_list(), some_list(), documents, hopeless, 0..SIZE).prop_map(
+        |(open, search, documents, hopeless, footer)| SplitPlan {
             footer: footer..SIZE,
             open,
             search,
@@ -102,21 +107,37 @@ pub(super) fn some_plan() -> impl Strategy<Value = PlanEntry> {
                 .collect(),
             hopeless,
         },
-    );
+    )
+}
+
+fn some_matches() -> impl Strategy<Value = Matches> {
+    let count = prop_oneof![Just(0), 0..1_000_u64, any::<u64>()];
+    (count, vec(fingerprint(), 1..=8))
+        .prop_map(|(count, wordings)| Matches::from_parts(count, wordings).unwrap())
+}
+
+/// A row that has a plan, or a count, or both.
+pub(super) fn some_plan() -> impl Strategy<Value = PlanEntry> {
+    use proptest::option::of;
     let times = (any::<u64>(), any::<u64>(), any::<bool>());
+    let columns = (some_version(), of(some_ranges()), of(some_matches()));
     (
         "[a-c]{1,3}/[a-z]{1,8}",
         fingerprint(),
         ".{0,40}",
-        plan,
+        columns,
         times,
     )
-        .prop_map(
-            |(split, fingerprint, canonical, plan, (created, last_used, healed))| PlanEntry {
+        .prop_map(|(split, fingerprint, canonical, columns, times)| {
+            let (version, plan, matches) = columns;
+            let (created, last_used, healed) = times;
+            PlanEntry {
                 split: Path::from(split),
+                version,
                 fingerprint,
                 canonical,
-                plan,
+                plan: plan.map(Arc::new),
+                matches,
                 created,
                 last_used,
                 source: if healed {
@@ -124,8 +145,9 @@ pub(super) fn some_plan() -> impl Strategy<Value = PlanEntry> {
                 } else {
                     PlanSource::Recorded
                 },
-            },
-        )
+            }
+        })
+        .prop_filter("says nothing, or contradicts itself", PlanEntry::is_sound)
 }
 
 fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {

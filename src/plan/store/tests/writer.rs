@@ -13,6 +13,7 @@ use super::rows::{absence, plan};
 use crate::clock::Clock;
 use crate::plan::KnownPlans;
 use crate::plan::store::{PlanBatch, PlanStore, PlanWriter};
+use crate::split::Versions;
 use crate::{Error, ErrorKind, PlanStoreSettings, Result};
 
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -184,7 +185,7 @@ async fn a_flush_that_is_dropped_leaves_its_rows_to_the_next() {
 async fn a_plan_that_is_replayed_is_written_again_once_an_hour() {
     let store = Kept::new();
     let writer = Arc::new(writer(&store));
-    let known = KnownPlans::new(1 << 20, Some(Arc::clone(&writer)));
+    let known = KnownPlans::new(1 << 20, Versions::new(1 << 20), Some(Arc::clone(&writer)));
     let now = Clock::system().seconds();
     for (ago, waiting) in [(3500, 0), (3700, 1)] {
         let plan = Arc::new(plan("a.split", 1, now - ago));
