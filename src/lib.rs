@@ -145,9 +145,9 @@ pub use filter::{
 };
 pub use manager::{
     Event, HeatSettings, HotPair, HotRequest, JobHandle, JobId, JobItem, JobState, JobStatus,
-    Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot, ShutdownReport, SourceStatistics,
-    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
-    TriggerStatus, WaitBucket, Wanted,
+    Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot, PredictiveSettings, ShutdownReport,
+    SourceStatistics, TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings,
+    TriggerState, TriggerStatus, WaitBucket, Wanted,
 };
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,

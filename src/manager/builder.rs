@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::core::Core;
 use super::manager::Manager;
 use super::settings::ManagerSettings;
-use super::trigger::{Post, Trigger};
+use super::trigger::{Post, Predictive, Trigger};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::warmup::Warmer;
@@ -55,12 +55,18 @@ impl ManagerBuilder {
     /// `InvalidRequest` that names every setting which is wrong, and triggers of one name.
     pub fn build(self) -> Result<Manager> {
         let mut problems = self.settings.problems();
+        let mut triggers = self.triggers;
+        for trigger in &triggers {
+            problems.extend(trigger.settings().problems(trigger.name()));
+        }
+        if let Some(predictive) = &self.settings.predictive {
+            triggers.push(Arc::new(Predictive::new(predictive.clone())));
+        }
         let mut names = BTreeSet::new();
-        let mut posts = Vec::with_capacity(self.triggers.len());
-        for trigger in self.triggers {
+        let mut posts = Vec::with_capacity(triggers.len());
+        for trigger in triggers {
             let name = trigger.name().to_owned();
             let settings = trigger.settings();
-            problems.extend(settings.problems(&name));
             if !names.insert(name.clone()) {
                 problems.push(format!("two triggers are called {name}"));
             }

@@ -15,6 +15,8 @@ use super::jobs::Jobs;
 use super::settings::ManagerSettings;
 use super::statistics::Counters;
 use crate::clock::Clock;
+use crate::filter::SearchRequest;
+use crate::split::SplitAddress;
 use crate::warmup::Warmer;
 
 /// Events that a slow listener may be behind before it misses some.
@@ -84,6 +86,15 @@ impl Core {
         self.enabled.store(enabled, Ordering::Relaxed);
     }
 
+    /// Remembers that `request` was asked of `splits`.
+    pub(super) fn note(&self, splits: &[SplitAddress], request: &SearchRequest) {
+        let newest = |folder: &str| {
+            let births = self.catalog.births();
+            births.newest(folder).map(|split| split.path().clone())
+        };
+        self.heat.note(splits, request, newest, self.clock.millis());
+    }
+
     /// A search is under way until what this answers with is dropped.
     pub(super) fn searching(&self) -> Searching<'_> {
         self.searching.fetch_add(1, Ordering::Relaxed);
@@ -93,6 +104,11 @@ impl Core {
     /// Whether nobody searches.
     pub(super) fn is_idle(&self) -> bool {
         self.searching.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether nobody searches and nothing is being warmed.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_idle() && self.jobs.is_empty()
     }
 
     /// Starts a job, or finds the one that does the same.
@@ -131,7 +147,7 @@ impl Core {
 
     /// Serves splits no more.
     pub(super) async fn retire(&self, paths: &[Path]) {
-        self.catalog.exchange([], paths);
+        self.catalog.exchange([], paths, self.clock.millis());
         for path in paths {
             self.heat.forget_split(path);
             self.warmer.forget_split(path).await;

@@ -1,12 +1,16 @@
 //! Warming before fan-out: jobs over many splits, joined by readers, watched and ended by
 //! operators; and triggers, which warm without being asked.
 
+mod births;
 mod builder;
 mod busy;
 mod catalog;
 mod core;
+mod daily;
 mod event;
+mod forecast;
 mod gate;
+mod habit;
 mod heat;
 mod job;
 mod jobs;
@@ -24,6 +28,6 @@ pub use manager::{Manager, ShutdownReport};
 pub use settings::{HeatSettings, ManagerSettings};
 pub use statistics::{ManagerSnapshot, SourceStatistics, WaitBucket};
 pub use trigger::{
-    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
-    TriggerStatus, Wanted,
+    PredictiveSettings, TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings,
+    TriggerState, TriggerStatus, Wanted,
 };

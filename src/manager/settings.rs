@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::trigger::PredictiveSettings;
 use crate::error::{Error, Result};
 use crate::store::millis;
 
@@ -38,6 +39,10 @@ pub struct ManagerSettings {
     pub demand_reserve: f64,
     /// The memory of what was asked.
     pub heat: HeatSettings,
+    /// The trigger `predictive`, which warms what is expected to be asked. Default none: what it
+    /// fetches costs money, so somebody has to ask for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predictive: Option<PredictiveSettings>,
 }
 
 /// The memory of what was asked lately: what triggers go by.
@@ -88,6 +93,7 @@ impl Default for ManagerSettings {
             max_concurrent_trigger_warmups: 32,
             demand_reserve: 0.25,
             heat: HeatSettings::default(),
+            predictive: None,
         }
     }
 }
@@ -135,6 +141,12 @@ impl ManagerSettings {
         self
     }
 
+    /// Sets [`predictive`](Self::predictive).
+    pub fn with_predictive(mut self, predictive: Option<PredictiveSettings>) -> Self {
+        self.predictive = predictive;
+        self
+    }
+
     /// Checks everything at once.
     ///
     /// # Errors
@@ -175,6 +187,8 @@ impl ManagerSettings {
             self.heat.half_life.is_zero(),
             "heat.half_life is 0: nothing would be remembered",
         );
+        let predictive = self.predictive.iter();
+        problems.extend(predictive.flat_map(PredictiveSettings::problems));
         problems
     }
 
@@ -183,6 +197,9 @@ impl ManagerSettings {
         let mut fixed = Vec::new();
         if self.heat != other.heat {
             fixed.push("heat");
+        }
+        if self.predictive != other.predictive {
+            fixed.push("predictive");
         }
         fixed
     }
