@@ -162,6 +162,7 @@ pub use split::{
 };
 pub use store::{
     GetOutcome, GetTrace, HedgeSettings, SimulatedSettings, SimulatedStore, StoreSettings, Traffic,
+    Use,
 };
 pub use warmup::{
     Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,

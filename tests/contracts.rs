@@ -37,6 +37,8 @@ mod soak;
 mod test_store;
 #[path = "contracts/traces.rs"]
 mod traces;
+#[path = "contracts/usage.rs"]
+mod usage;
 #[path = "contracts/warmth.rs"]
 mod warmth;
 #[path = "contracts/whole.rs"]

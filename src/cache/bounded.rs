@@ -7,11 +7,12 @@ use tokio::runtime::Handle;
 use super::budget::{Budget, Reservation};
 use super::extent::Extent;
 use super::extents::SplitExtents;
+use super::fate::Fate;
 use super::settings::CacheSettings;
 use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Fetcher, ObjectHandle};
+use crate::store::{Fetcher, ObjectHandle, Origin, Use};
 
 type Moka = moka::sync::Cache<(u64, u64), Slot<Extent>>;
 
@@ -25,6 +26,8 @@ struct Inner {
     capacity: u64,
     leased: Arc<AtomicU64>,
     next_id: AtomicU64,
+    /// What became of all that was fetched, for whomever.
+    all: Arc<Origin>,
     shelves: Arc<Shelves>,
     fetcher: Arc<Fetcher>,
     runtime: Handle,
@@ -44,6 +47,7 @@ impl ExtentCache {
             capacity: settings.capacity_bytes,
             leased: Arc::default(),
             next_id: AtomicU64::new(1),
+            all: Arc::default(),
             shelves: Arc::default(),
             fetcher,
             runtime,
@@ -90,6 +94,11 @@ impl ExtentCache {
     /// Bytes cached, leased or in flight, each counted once.
     pub(crate) fn resident_bytes(&self) -> u64 {
         self.0.budget.used()
+    }
+
+    /// What became of all that was fetched, for whomever.
+    pub(crate) fn usage(&self) -> Use {
+        self.0.all.usage()
     }
 
     pub(crate) fn capacity_bytes(&self) -> u64 {
@@ -148,6 +157,11 @@ impl ExtentCache {
     /// Lets go of an extent that another has taken the place of.
     pub(super) fn discard(&self, split: u64, start: u64) {
         self.0.moka.invalidate(&(split, start));
+    }
+
+    /// The fate of bytes that have just come for `origin`.
+    pub(super) fn fate(&self, bytes: u64, origin: Option<&Arc<Origin>>) -> Arc<Fate> {
+        Fate::new(bytes, origin, &self.0.all)
     }
 
     pub(super) fn reserve(&self, bytes: u64) -> Result<Reservation> {

@@ -1,14 +1,16 @@
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tantivy::directory::OwnedBytes;
 
 use super::budget::Reservation;
+use super::fate::{Fate, Reader};
 use super::shelf::Shelf;
 
-/// Memory one extent takes beside its bytes: moka's node, the ordered map's entry, the extent.
-pub(crate) const EXTENT_OVERHEAD_BYTES: u64 = 320;
+/// Memory one extent takes beside its bytes: moka's node, the ordered map's entry, the extent,
+/// its fate.
+pub(crate) const EXTENT_OVERHEAD_BYTES: u64 = 416;
 
 /// One contiguous run of bytes of one split held in memory, in an allocation of its own.
 pub(crate) struct Extent {
@@ -16,6 +18,11 @@ pub(crate) struct Extent {
     bytes: OwnedBytes,
     shelf: Arc<Shelf>,
     leases: AtomicU64,
+    /// What becomes of the fetches that brought the bytes: one, or those of the parts it was joined
+    /// from.
+    fates: Box<[Arc<Fate>]>,
+    /// Whether a search has read from it, beside its bytes: searches look at it for every read.
+    is_used: AtomicBool,
     _reservation: Reservation,
 }
 
@@ -25,6 +32,7 @@ impl Extent {
         start: u64,
         bytes: Vec<u8>,
         reservation: Reservation,
+        fates: impl IntoIterator<Item = Arc<Fate>>,
     ) -> Arc<Self> {
         let range = start..start + bytes.len() as u64;
         Arc::new(Self {
@@ -32,6 +40,8 @@ impl Extent {
             bytes: OwnedBytes::new(bytes),
             shelf,
             leases: AtomicU64::new(0),
+            fates: fates.into_iter().collect(),
+            is_used: AtomicBool::new(false),
             _reservation: reservation,
         })
     }
@@ -50,8 +60,34 @@ impl Extent {
         self.range.start <= range.start && range.end <= self.range.end
     }
 
-    /// The bytes of `range`, which this extent must [cover](Self::covers), without a copy.
-    pub(crate) fn slice(&self, range: &Range<u64>) -> OwnedBytes {
+    /// The bytes of `range`, which this extent must [cover](Self::covers), for `reader`, without a
+    /// copy.
+    pub(crate) fn read(&self, range: &Range<u64>, reader: Reader) -> OwnedBytes {
+        match reader {
+            // All that most reads of searches do: threads that read from it share its cache line.
+            Reader::Search if self.is_used.load(Ordering::Relaxed) => {}
+            reader => self.read_by(reader),
+        }
+        self.slice(range)
+    }
+
+    /// Takes note that `reader` reads of it.
+    pub(crate) fn read_by(&self, reader: Reader) {
+        if reader == Reader::Search {
+            self.is_used.store(true, Ordering::Relaxed);
+        }
+        for fate in &self.fates {
+            fate.read_by(reader);
+        }
+    }
+
+    /// What becomes of its bytes, as far as that is open.
+    pub(super) fn undecided(&self) -> impl Iterator<Item = &Arc<Fate>> {
+        self.fates.iter().filter(|fate| !fate.is_used())
+    }
+
+    /// The bytes of `range`, as for [`read`](Self::read), for whom nobody takes note of.
+    pub(super) fn slice(&self, range: &Range<u64>) -> OwnedBytes {
         let start = (range.start - self.range.start) as usize;
         self.bytes
             .slice(start..start + (range.end - range.start) as usize)

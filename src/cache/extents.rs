@@ -8,7 +8,9 @@ use tantivy::directory::OwnedBytes;
 use tokio::runtime::Handle;
 
 use super::bounded::ExtentCache;
+use super::budget::Reservation;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
+use super::fate::{Fate, Reader};
 use super::flight::{Flight, Pilot};
 use super::lease::LeaseBuilder;
 use super::shelf::{Shelf, State};
@@ -69,7 +71,7 @@ impl SplitExtents {
         self.cache.fetcher().settings().get_deadline
     }
 
-    /// Reads `range`, from memory or the store. When the budget has no room for an extent the
+    /// Reads `range` for `reader`, from memory or the store. When the budget has no room for an extent the
     /// bytes are fetched all the same and not kept.
     ///
     /// # Errors
@@ -78,11 +80,12 @@ impl SplitExtents {
     pub(crate) async fn read(
         self: &Arc<Self>,
         range: Range<u64>,
+        reader: Reader,
         traffic: &TrafficCounter,
     ) -> Result<OwnedBytes> {
         match self.acquire(vec![range.clone()], traffic).await {
             Ok(Acquired { extents, .. }) => match extents.first() {
-                Some(extent) => Ok(extent.slice(&range)),
+                Some(extent) => Ok(extent.read(&range, reader)),
                 None => Ok(OwnedBytes::empty()),
             },
             Err(error) if error.kind() == ErrorKind::Budget => {
@@ -146,8 +149,8 @@ impl SplitExtents {
     }
 
     /// Puts bytes in the cache that came without being asked for (the tail of the object that
-    /// opening read). Nothing happens when they overlap what is there or do not fit.
-    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>) {
+    /// opening read for `traffic`). Nothing happens when they overlap what is there or do not fit.
+    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>, traffic: &TrafficCounter) {
         let range = start..start + bytes.len() as u64;
         if range.is_empty()
             || !self
@@ -158,9 +161,22 @@ impl SplitExtents {
             return;
         }
         if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
-            let extent = Extent::new(Arc::clone(&self.shelf), start, bytes, reservation);
+            let extent = self.landed(start, bytes, reservation, traffic);
+            extent.read_by(Reader::Opening);
             self.publish(&extent);
         }
+    }
+
+    /// An extent of bytes that have just come.
+    fn landed(
+        &self,
+        start: u64,
+        bytes: Vec<u8>,
+        reservation: Reservation,
+        traffic: &TrafficCounter,
+    ) -> Arc<Extent> {
+        let fate = self.cache.fate(bytes.len() as u64, traffic.origin());
+        Extent::new(Arc::clone(&self.shelf), start, bytes, reservation, [fate])
     }
 
     /// Brings `ranges` into memory and returns extents such that each range lies inside one of
@@ -326,12 +342,7 @@ impl SplitExtents {
         let whole = batch.waste() * WASTE_ONE_IN <= range.end - range.start;
         let extents: Vec<Arc<Extent>> = if whole {
             let reservation = reservation.split(weight_of(range));
-            vec![Extent::new(
-                Arc::clone(&self.shelf),
-                range.start,
-                body,
-                reservation,
-            )]
+            vec![self.landed(range.start, body, reservation, traffic)]
         } else {
             parts
                 .iter()
@@ -339,7 +350,7 @@ impl SplitExtents {
                     let from = (part.start - range.start) as usize;
                     let bytes = body[from..from + (part.end - part.start) as usize].to_vec();
                     let reservation = reservation.split(weight_of(part));
-                    Extent::new(Arc::clone(&self.shelf), part.start, bytes, reservation)
+                    self.landed(part.start, bytes, reservation, traffic)
                 })
                 .collect()
         };
@@ -361,7 +372,7 @@ impl SplitExtents {
     }
 
     /// Each wanted range inside one extent: those that span several are copied into one, which
-    /// takes the place of its parts in the cache.
+    /// takes the place of its parts in the cache, and whose fate is what is undecided of theirs.
     fn joined(
         self: &Arc<Self>,
         wanted: &[Range<u64>],
@@ -403,7 +414,12 @@ impl SplitExtents {
                 bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
             }
         }
-        let extent = Extent::new(Arc::clone(&self.shelf), union.start, bytes, reservation);
+        let undecided = parts.iter().flat_map(|part| part.undecided());
+        let mut fates: Vec<Arc<Fate>> = undecided.cloned().collect();
+        fates.sort_unstable_by_key(Arc::as_ptr);
+        fates.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let shelf = Arc::clone(&self.shelf);
+        let extent = Extent::new(shelf, union.start, bytes, reservation, fates);
         self.publish(&extent);
         Ok(extent)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tantivy::directory::OwnedBytes;
 
 use super::extent::{Extent, Leased};
+use super::fate::Reader;
 
 /// Keeps the extents of one warmup alive, whatever the cache evicts, until it is dropped.
 ///
@@ -23,14 +24,14 @@ impl Lease {
         self.bytes
     }
 
-    /// The bytes of `range`, when the lease holds all of them.
-    pub(crate) fn read(&self, range: &Range<u64>) -> Option<OwnedBytes> {
+    /// The bytes of `range`, when the lease holds all of them, for `reader`.
+    pub(crate) fn read(&self, range: &Range<u64>, reader: Reader) -> Option<OwnedBytes> {
         if range.start >= range.end {
             return Some(OwnedBytes::empty());
         }
         let first = self.last_at(range.start)?;
         if first.covers(range) {
-            return Some(first.slice(range));
+            return Some(first.read(range, reader));
         }
         // Several extents in a row: one copy.
         let mut joined = Vec::with_capacity((range.end - range.start) as usize);
@@ -41,7 +42,7 @@ impl Lease {
             if end <= at {
                 return None;
             }
-            joined.extend_from_slice(&extent.slice(&(at..end)));
+            joined.extend_from_slice(&extent.read(&(at..end), reader));
             at = end;
         }
         Some(OwnedBytes::new(joined))

@@ -6,6 +6,9 @@
 //! extent covers this range?" in O(log n). Leases hold strong references too, so eviction is
 //! moka's business alone and a leased extent outlives it.
 //!
+//! Whose warmup fetched an extent, and whether any search has read it, is kept with it (see [`Fate`](fate::Fate)): a read
+//! that is not the first costs a relaxed load.
+//!
 //! Lock order: moka's own locks, then a split's map. moka is never called with the map locked, and
 //! an extent is never dropped with the map locked (its `Drop` takes that lock).
 
@@ -13,6 +16,7 @@ mod bounded;
 mod budget;
 mod extent;
 mod extents;
+mod fate;
 mod flight;
 mod lease;
 mod settings;
@@ -23,6 +27,7 @@ mod tests;
 
 pub(crate) use bounded::ExtentCache;
 pub(crate) use extents::SplitExtents;
+pub(crate) use fate::Reader;
 pub(crate) use lease::{Lease, LeaseBuilder};
 pub use settings::CacheSettings;
 pub(crate) use slot::Slot;

@@ -19,9 +19,11 @@ use proptest::prelude::*;
 use tokio::runtime::Handle;
 
 use super::extents::Acquired;
-use super::{CacheSettings, ExtentCache, LeaseBuilder, SplitExtents};
+use super::{CacheSettings, ExtentCache, Lease, LeaseBuilder, Reader, SplitExtents};
 use crate::error::ErrorKind;
-use crate::store::{Fetcher, ObjectHandle, ObjectVersion, StoreSettings, TrafficCounter};
+use crate::store::{
+    Fetcher, ObjectHandle, ObjectVersion, Origin, StoreSettings, TrafficCounter, Use,
+};
 
 /// Length of the object.
 const SIZE: u64 = 5000;
@@ -94,6 +96,7 @@ struct Rig {
     ledger: Arc<Ledger>,
     cache: ExtentCache,
     split: Arc<SplitExtents>,
+    origins: [Arc<Origin>; 2],
 }
 
 impl Rig {
@@ -120,7 +123,28 @@ impl Rig {
             ledger,
             cache,
             split,
+            origins: Default::default(),
         }
+    }
+
+    /// Acquires one range for an origin, or for a search of its own.
+    async fn lease(&self, range: Range<u64>, origin: Option<usize>) -> Lease {
+        let origin = origin.map(|origin| &self.origins[origin]);
+        let traffic = TrafficCounter::default().for_origin(origin);
+        let acquired = self.split.acquire(vec![range], &traffic).await.unwrap();
+        let mut builder = LeaseBuilder::default();
+        acquired
+            .extents
+            .into_iter()
+            .for_each(|extent| builder.add(extent));
+        builder.build()
+    }
+
+    /// Bytes fetched, used and wasted, of an origin or of all.
+    fn usage(&self, origin: Option<usize>) -> (u64, u64, u64) {
+        let usage =
+            origin.map_or_else(|| self.cache.usage(), |origin| self.origins[origin].usage());
+        (usage.fetched_bytes, usage.used_bytes, usage.wasted_bytes)
     }
 
     /// Bytes that were fetched more than once.
@@ -143,25 +167,35 @@ struct Step {
     patience: Option<u8>,
     /// Lets go of what it holds at once.
     drops: bool,
+    /// For whom it acquires.
+    origin: Option<usize>,
+    /// Who reads what it acquired.
+    reader: Reader,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let range = (0..SIZE, 1_u64..400).prop_map(|(start, len)| start..(start + len).min(SIZE));
     let ranges = prop::collection::vec(range, 1..5);
-    let step = (ranges, prop::option::weighted(0.2, 0_u8..12), any::<bool>()).prop_map(
-        |(ranges, patience, drops)| Step {
+    let reader = prop::sample::select(vec![Reader::Other, Reader::Search]);
+    let patience = prop::option::weighted(0.2, 0_u8..12);
+    let origin = prop::option::of(0_usize..2);
+    let step = (ranges, patience, any::<bool>(), origin, reader).prop_map(
+        |(ranges, patience, drops, origin, reader)| Step {
             ranges,
             patience,
             drops,
+            origin,
+            reader,
         },
     );
     prop::collection::vec(step, 1..30)
 }
 
 /// Acquires, and checks that each range is held and holds the right bytes.
-async fn take(split: Arc<SplitExtents>, step: Step) -> Option<LeaseBuilder> {
-    let traffic = TrafficCounter::default();
-    let acquire = split.acquire(step.ranges.clone(), &traffic);
+async fn take(rig: &Rig, step: Step) -> Option<LeaseBuilder> {
+    let origin = step.origin.map(|origin| &rig.origins[origin]);
+    let traffic = TrafficCounter::default().for_origin(origin);
+    let acquire = rig.split.acquire(step.ranges.clone(), &traffic);
     let give_up = async {
         match step.patience {
             Some(turns) => {
@@ -187,7 +221,7 @@ async fn take(split: Arc<SplitExtents>, step: Step) -> Option<LeaseBuilder> {
     extents.into_iter().for_each(|extent| builder.add(extent));
     let lease = builder.build();
     for range in &step.ranges {
-        let bytes = lease.read(range).expect("what was acquired");
+        let bytes = lease.read(range, step.reader).expect("what was acquired");
         let expected: Vec<u8> = range.clone().map(byte_at).collect();
         assert!(
             bytes.as_slice() == expected,
@@ -221,9 +255,7 @@ fn block_on(work: impl Future<Output = ()>) {
 async fn run(rig: &Rig, steps: Vec<Step>, together: usize) {
     let mut held = Vec::new();
     for group in steps.chunks(together.max(1)) {
-        let tasks = group
-            .iter()
-            .map(|step| take(Arc::clone(&rig.split), step.clone()));
+        let tasks = group.iter().map(|step| take(rig, step.clone()));
         held.extend(join_all(tasks).await.into_iter().flatten());
         assert!(rig.cache.cached_bytes() <= rig.cache.capacity_bytes());
     }
@@ -235,6 +267,23 @@ async fn run(rig: &Rig, steps: Vec<Step>, together: usize) {
         (rig.cache.resident_bytes(), rig.cache.cached_bytes()),
         (0, 0)
     );
+    // Nothing is left, so all is judged, once.
+    let all = rig.cache.usage();
+    let parts = rig.origins.each_ref().map(|origin| origin.usage());
+    for usage in parts.iter().chain([&all]) {
+        let Use {
+            fetched_bytes,
+            used_bytes,
+            wasted_bytes,
+        } = *usage;
+        assert_eq!(
+            fetched_bytes,
+            used_bytes + wasted_bytes,
+            "{parts:?} of {all:?}"
+        );
+    }
+    assert!(parts[0].used_bytes + parts[1].used_bytes <= all.used_bytes);
+    assert!(parts[0].wasted_bytes + parts[1].wasted_bytes <= all.wasted_bytes);
 }
 
 proptest! {
@@ -247,13 +296,15 @@ proptest! {
             let mut fetched_twice = 0;
             let mut held = Vec::new();
             for group in steps.chunks(together) {
-                let tasks = group.iter().map(|step| take(Arc::clone(&rig.split), step.clone()));
+                let tasks = group.iter().map(|step| take(&rig, step.clone()));
                 held.extend(join_all(tasks).await.into_iter().flatten());
                 fetched_twice = rig.fetched_twice();
             }
             assert_eq!(fetched_twice, 0);
             drop(held);
             run(&rig, Vec::new(), 1).await;
+            let fetched: u64 = rig.ledger.fetched.lock().unwrap().iter().map(|r| r.end - r.start).sum();
+            assert_eq!(rig.cache.usage().fetched_bytes, fetched);
         });
     }
 
@@ -297,7 +348,8 @@ fn a_leased_extent_outlives_its_eviction_and_is_found() {
         rig.cache.clear();
         assert_eq!(rig.cache.cached_bytes(), 0);
         assert_eq!(rig.cache.leased_bytes(), rig.cache.resident_bytes());
-        assert_eq!(lease.read(&range).unwrap()[0], byte_at(100));
+        let bytes = lease.read(&range, Reader::Search).unwrap();
+        assert_eq!(bytes[0], byte_at(100));
         // Not fetched again, and cached again.
         let part = 120..130;
         let again = rig.split.acquire(vec![part], &traffic).await.unwrap();
@@ -327,5 +379,101 @@ fn a_dropped_cache_frees_its_extents() {
             tokio::task::yield_now().await;
         }
         assert!(extents.iter().all(|extent| extent.strong_count() == 0));
+    });
+}
+
+#[test]
+fn what_a_search_reads_is_used_once_and_what_none_reads_is_wasted_when_it_goes() {
+    block_on(async {
+        let rig = Rig::new(0, 1 << 20, 1 << 20).await;
+        let (read, unread) = (100..200, 300..350);
+        let lease = rig.lease(read.clone(), Some(0)).await;
+        let other = rig.lease(unread.clone(), Some(0)).await;
+        for _ in 0..3 {
+            // Who looks for what a search will read uses nothing.
+            other.read(&unread, Reader::Other).unwrap();
+            assert_eq!(rig.usage(Some(0)).2, 0);
+        }
+        assert_eq!(rig.usage(Some(0)), (150, 0, 0));
+        for _ in 0..3 {
+            lease.read(&(120..130), Reader::Search).unwrap();
+            assert_eq!(rig.usage(Some(0)), (150, 100, 0));
+        }
+        // Evicted and leased, it may still be read.
+        rig.cache.clear();
+        assert_eq!(rig.usage(Some(0)), (150, 100, 0));
+        drop((lease, other));
+        assert_eq!(rig.usage(Some(0)), (150, 100, 50));
+        assert_eq!(rig.usage(None), (150, 100, 50));
+        assert_eq!(rig.usage(Some(1)), (0, 0, 0));
+    });
+}
+
+#[test]
+fn who_comes_second_is_not_charged_for_what_is_there() {
+    block_on(async {
+        let rig = Rig::new(0, 1 << 20, 1 << 20).await;
+        drop(rig.lease(100..200, Some(0)).await);
+        let lease = rig.lease(100..250, Some(1)).await;
+        assert_eq!(
+            (rig.usage(Some(0)), rig.usage(Some(1))),
+            ((100, 0, 0), (50, 0, 0))
+        );
+        let search = rig.lease(240..300, None).await;
+        assert_eq!(rig.usage(None), (200, 0, 0));
+        drop((lease, search));
+    });
+}
+
+#[test]
+fn a_joined_extent_carries_on_the_fates_of_its_parts() {
+    block_on(async {
+        for is_read in [true, false] {
+            let rig = Rig::new(0, 1 << 20, 1 << 20).await;
+            let first = rig.lease(0..100, Some(0)).await;
+            first.read(&(0..10), Reader::Search).unwrap();
+            drop((first, rig.lease(100..200, Some(1)).await));
+            let joined = rig.lease(50..150, None).await;
+            // The parts have left the cache, and their bytes have not left memory.
+            assert_eq!(rig.cache.cached_extents(), 1);
+            assert_eq!(rig.usage(None), (200, 100, 0));
+            if is_read {
+                joined.read(&(90..110), Reader::Search).unwrap();
+                assert_eq!(rig.usage(Some(1)), (100, 100, 0));
+            }
+            drop(joined);
+            rig.cache.clear();
+            assert_eq!(rig.usage(Some(0)), (100, 100, 0));
+            let rest = if is_read {
+                (100, 100, 0)
+            } else {
+                (100, 0, 100)
+            };
+            assert_eq!(rig.usage(Some(1)), rest);
+        }
+    });
+}
+
+#[test]
+fn what_opening_reads_is_never_wasted_and_used_by_a_search() {
+    block_on(async {
+        let rig = Rig::new(0, 1 << 20, 1 << 20).await;
+        let traffic = TrafficCounter::default().for_origin(Some(&rig.origins[0]));
+        rig.split
+            .read(0..10, Reader::Opening, &traffic)
+            .await
+            .unwrap();
+        rig.split
+            .read(20..50, Reader::Opening, &traffic)
+            .await
+            .unwrap();
+        rig.split.insert(60, vec![0; 5], &traffic);
+        assert_eq!(rig.usage(Some(0)), (45, 0, 0));
+        rig.split
+            .read(20..21, Reader::Search, &traffic)
+            .await
+            .unwrap();
+        rig.cache.clear();
+        assert_eq!(rig.usage(Some(0)), (45, 30, 0));
     });
 }

@@ -12,7 +12,7 @@ use tantivy::directory::{FileHandle, OwnedBytes};
 
 use super::scope::{Mode, SCOPE};
 use super::{LateReads, OnMiss, ReadScope};
-use crate::cache::SplitExtents;
+use crate::cache::{Reader, SplitExtents};
 use crate::error::{Error, ErrorKind, Result};
 use crate::split::{FileGuard, HotBytes, HotFile};
 
@@ -143,21 +143,22 @@ impl SplitFile {
 
     fn read_in(&self, scope: &ReadScope, range: Range<u64>) -> io::Result<OwnedBytes> {
         let extents = &self.split.extents;
+        let reader = scope.reader();
         if let Some(reads) = &scope.reads {
             reads.record(extents.id(), &range);
         }
         if let Some(bytes) = scope
             .lease(extents.id())
-            .and_then(|lease| lease.read(&range))
+            .and_then(|lease| lease.read(&range, reader))
         {
             return Ok(bytes);
         }
         match &scope.mode {
-            Mode::Probe(probe) => {
+            Mode::Probe { probe, .. } => {
                 if probe.reads_cache()
                     && let Some(extent) = extents.recall(&range)
                 {
-                    return Ok(extent.slice(&range));
+                    return Ok(extent.read(&range, reader));
                 }
                 if let Some(listed) = probe.listed().as_mut() {
                     let len = (range.end - range.start) as usize;
@@ -173,7 +174,7 @@ impl SplitFile {
             Mode::Search { on_miss, late } => {
                 // In memory though not leased: no I/O, so not late.
                 if let Some(extent) = extents.lookup(&range) {
-                    return Ok(extent.slice(&range));
+                    return Ok(extent.read(&range, reader));
                 }
                 late.note(extents.id(), &range);
                 metrics::counter!("forewarm_late_reads_total").increment(1);
@@ -198,7 +199,7 @@ impl SplitFile {
 
     fn read_unscoped(&self, range: Range<u64>) -> io::Result<OwnedBytes> {
         match self.split.extents.lookup(&range) {
-            Some(extent) => Ok(extent.slice(&range)),
+            Some(extent) => Ok(extent.read(&range, Reader::Other)),
             None => Err(io::Error::new(
                 io::ErrorKind::WouldBlock,
                 Error::new(
@@ -217,7 +218,7 @@ impl SplitFile {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
         let deadline = extents.patience();
         extents.runtime().clone().spawn(async move {
-            let _ = send.send(extents.read(wanted, &traffic).await);
+            let _ = send.send(extents.read(wanted, Reader::Search, &traffic).await);
         });
         // The fetch has its own deadline; this one is for a runtime that makes no progress.
         receive

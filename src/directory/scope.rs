@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{LateReads, Probe, Reads};
-use crate::cache::Lease;
+use crate::cache::{Lease, Reader};
 
 /// What a search does when it reads bytes that were not warmed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -21,7 +21,11 @@ pub enum OnMiss {
 
 #[derive(Clone)]
 pub(super) enum Mode {
-    Probe(Arc<Probe>),
+    Probe {
+        probe: Arc<Probe>,
+        /// Whose reads they are.
+        reader: Reader,
+    },
     Search {
         on_miss: OnMiss,
         late: Arc<LateReads>,
@@ -43,9 +47,14 @@ thread_local! {
 }
 
 impl ReadScope {
-    /// A scope in which misses are recorded in `probe`; `lease` holds what came so far.
-    pub(crate) fn probe(probe: Arc<Probe>, leases: Vec<(u64, Arc<Lease>)>) -> Arc<Self> {
-        Self::new(leases, Mode::Probe(probe), None)
+    /// A scope in which misses are recorded in `probe`, and `reader` reads what came so far from
+    /// `leases`.
+    pub(crate) fn probe(
+        probe: Arc<Probe>,
+        leases: Vec<(u64, Arc<Lease>)>,
+        reader: Reader,
+    ) -> Arc<Self> {
+        Self::new(leases, Mode::Probe { probe, reader }, None)
     }
 
     /// A scope that reads from `leases` and counts what they miss in `late`.
@@ -76,11 +85,13 @@ impl ReadScope {
         }
     }
 
-    /// A scope with the same leases, in which misses are recorded in `probe`.
+    /// A scope with the same leases and for the same reader, in which misses are recorded in
+    /// `probe`.
     pub(crate) fn probing(&self, probe: Arc<Probe>) -> Arc<Self> {
+        let reader = self.reader();
         Arc::new(Self {
             leases: Arc::clone(&self.leases),
-            mode: Mode::Probe(probe),
+            mode: Mode::Probe { probe, reader },
             reads: None,
         })
     }
@@ -88,6 +99,14 @@ impl ReadScope {
     /// A scope of the same kind in which nothing is leased and no read recorded.
     pub(crate) fn without_leases(&self) -> Arc<Self> {
         Self::new(Vec::new(), self.mode.clone(), None)
+    }
+
+    /// Who reads in it.
+    pub(super) fn reader(&self) -> Reader {
+        match self.mode {
+            Mode::Probe { reader, .. } => reader,
+            Mode::Search { .. } => Reader::Search,
+        }
     }
 
     /// How many splits it leases something of.

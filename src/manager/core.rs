@@ -188,7 +188,9 @@ impl EndJob {
     async fn warm(&self, target: usize) {
         let (core, job) = (&self.core, &self.job);
         let Target { split, request } = &job.targets[target];
-        let Some(warmup) = job.begin(target, || core.warmer.warm(split, request)) else {
+        let origin = core.counters.origin(&job.source);
+        let warm = || core.warmer.warm_for(split, request, &origin);
+        let Some(warmup) = job.begin(target, warm) else {
             return;
         };
         // The warmup has deadlines of its own.

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::store::Traffic;
+use crate::store::{Origin, Traffic, Use};
 use crate::warmup::{Outcome, Statistics, Warmth};
 
 /// Upper bounds of the buckets that waits of joins are counted in, in milliseconds; one more is
@@ -46,6 +46,8 @@ pub struct SourceStatistics {
     pub gets: u64,
     /// Bytes fetched for them.
     pub bytes: u64,
+    /// What became of the bytes that they brought into memory.
+    pub usage: Use,
 }
 
 /// How many joins waited for how long.
@@ -66,13 +68,41 @@ pub(super) struct Counters(Mutex<Counts>);
 #[derive(Clone, Default)]
 struct Counts {
     ended_jobs: BTreeMap<&'static str, u64>,
-    sources: BTreeMap<String, SourceStatistics>,
+    sources: BTreeMap<String, Source>,
     joins: BTreeMap<&'static str, u64>,
     waits: [u64; WAIT_BOUNDS_MS.len() + 1],
     classified: BTreeMap<&'static str, u64>,
 }
 
+#[derive(Clone, Default)]
+struct Source {
+    /// All but the usage.
+    counted: SourceStatistics,
+    origin: Arc<Origin>,
+}
+
+impl Source {
+    fn snapshot(self) -> SourceStatistics {
+        SourceStatistics {
+            usage: self.origin.usage(),
+            ..self.counted
+        }
+    }
+}
+
+impl Counts {
+    fn source(&mut self, name: &str) -> &mut Source {
+        self.sources.entry(name.to_owned()).or_default()
+    }
+}
+
 impl Counters {
+    /// With what the warmups of `source` count what becomes of their bytes. After a
+    /// [reset](Self::reset) it is another one.
+    pub(super) fn origin(&self, source: &str) -> Arc<Origin> {
+        Arc::clone(&self.lock().source(source).origin)
+    }
+
     pub(super) fn count_job(&self, state: &'static str) {
         metrics::counter!("forewarm_jobs_total", "state" => state).increment(1);
         *self.lock().ended_jobs.entry(state).or_default() += 1;
@@ -80,7 +110,7 @@ impl Counters {
 
     pub(super) fn count_warmup(&self, source: &str, outcome: &Outcome, traffic: Traffic) {
         let mut counts = self.lock();
-        let source = counts.sources.entry(source.to_owned()).or_default();
+        let source = &mut counts.source(source).counted;
         source.gets += traffic.gets;
         source.bytes += traffic.bytes;
         match outcome {
@@ -131,7 +161,10 @@ impl Counters {
             enabled,
             running_jobs,
             ended_jobs,
-            sources,
+            sources: sources
+                .into_iter()
+                .map(|(name, source)| (name, source.snapshot()))
+                .collect(),
             joins,
             join_waits: waits
                 .map(|(up_to_ms, joins)| WaitBucket { up_to_ms, joins })

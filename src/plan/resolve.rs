@@ -10,7 +10,7 @@ use super::known::KnownPlans;
 use super::probe::Prober;
 use super::progress::{Findings, Item, Progress};
 use crate::Traffic;
-use crate::cache::{Lease, LeaseBuilder};
+use crate::cache::{Lease, LeaseBuilder, Reader};
 use crate::directory::{Misses, Probe, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::ExpansionSettings;
@@ -198,7 +198,8 @@ fn pass(
     limits: &ExpansionSettings,
 ) -> Result<Vec<Probed>> {
     let probe = Arc::new(Probe::default());
-    let scope = ReadScope::probe(Arc::clone(&probe), [(split.id(), lease)].into());
+    let leases = [(split.id(), lease)].into();
+    let scope = ReadScope::probe(Arc::clone(&probe), leases, Reader::Other);
     let prober = Prober {
         split,
         probe: &probe,

@@ -16,7 +16,7 @@ use super::columns::SegmentColumns;
 use super::highlight::Highlighter;
 use super::reading::Reading;
 use super::stored::StoredFields;
-use crate::cache::LeaseBuilder;
+use crate::cache::{LeaseBuilder, Reader};
 use crate::directory::{Probe, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{FetchField, SearchRequest, SourceFilter, bind_highlights};
@@ -201,7 +201,8 @@ impl Documents {
                     let probe = Arc::new(Probe::default());
                     let lease = Arc::new(missing.held.build());
                     let id = missing.wanted.split.id();
-                    let scope = ReadScope::probe(Arc::clone(&probe), [(id, lease)].into());
+                    let leases = [(id, lease)].into();
+                    let scope = ReadScope::probe(Arc::clone(&probe), leases, Reader::Search);
                     let found = missing.attempt(&probe, scope)?;
                     Ok((found, missing))
                 });

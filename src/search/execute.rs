@@ -176,7 +176,7 @@ impl Warmer {
             .map(|split| match options.warming {
                 Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
                 Warming::Off => None,
-                Warming::Start => Some(self.warm_work(split, work)),
+                Warming::Start => Some(self.warm_work(split, work, None)),
             })
             .collect();
         let mut seen = Seen::new(splits.len());

@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::readers::{broken, open_readers};
 use super::split::Readers;
 use super::{FileFooter, Footer, FooterParse, HotBytes, Split, SplitAddress};
-use crate::cache::{ExtentCache, LeaseBuilder};
+use crate::cache::{ExtentCache, LeaseBuilder, Reader};
 use crate::directory::{Probe, ReadScope, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool;
@@ -162,7 +162,9 @@ impl Opener {
             let extents = self.cache.split(object);
             let what = address.path().as_ref();
             self.check_fits(footer.end.saturating_sub(footer.start), what)?;
-            let bytes = extents.read(footer.clone(), traffic).await?;
+            let bytes = extents
+                .read(footer.clone(), Reader::Opening, traffic)
+                .await?;
             let footer = Footer::parse_exact(bytes, footer, what)?;
             // An open split outlives the extent that brought its footer.
             let hot = OwnedBytes::new(footer.hot.to_vec());
@@ -198,7 +200,7 @@ impl Opener {
         if tail.start < footer.footer_range.start {
             let body = (footer.footer_range.start - tail.start) as usize;
             let extents = self.cache.split(&object);
-            extents.insert(tail.start, tail.bytes[..body].to_vec());
+            extents.insert(tail.start, tail.bytes[..body].to_vec(), traffic);
         }
         let opening = Opening {
             address,
@@ -346,8 +348,8 @@ impl Opener {
         for _ in 0..MAX_OPEN_ROUNDS {
             let probe = Arc::new(Probe::default());
             let lease = Arc::new(builder.build());
-            let scope =
-                ReadScope::probe(Arc::clone(&probe), [(files.extents().id(), lease)].into());
+            let leases = [(files.extents().id(), lease)].into();
+            let scope = ReadScope::probe(Arc::clone(&probe), leases, Reader::Opening);
             let attempt = Arc::clone(files);
             let tokenizers = self.tokenizers.clone();
             let open = move || scope.enter(|| open_readers(&attempt, tokenizers));
@@ -365,10 +367,10 @@ impl Opener {
             if acquired.waited {
                 traffic.count_round();
             }
-            acquired
-                .extents
-                .into_iter()
-                .for_each(|extent| builder.add(extent));
+            for extent in acquired.extents {
+                extent.read_by(Reader::Opening);
+                builder.add(extent);
+            }
         }
         Err(Error::corrupt(format!(
             "{}: opening still misses bytes after {MAX_OPEN_ROUNDS} rounds",

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::origin::Origin;
 use super::request::{Priority, Request, Urgency};
 use super::trace::{GetTrace, Trace};
 
@@ -57,6 +58,7 @@ pub(crate) struct TrafficCounter {
     counts: Arc<Counts>,
     request: Request,
     urgency: Arc<Urgency>,
+    origin: Option<Arc<Origin>>,
     trace: Option<Arc<Trace>>,
     /// GETs that wait for their turn, and that are under way, of the whole work.
     queued: Arc<AtomicU64>,
@@ -79,6 +81,7 @@ impl TrafficCounter {
             counts: Arc::default(),
             request: request.clone(),
             urgency: Urgency::new(priority),
+            origin: None,
             trace: None,
             queued: Arc::default(),
             under_way: Arc::default(),
@@ -91,6 +94,19 @@ impl TrafficCounter {
             trace: Some(Arc::new(Trace::new())),
             ..self
         }
+    }
+
+    /// The same counter, of work that is done for `origin`, or for a search of its own.
+    pub(crate) fn for_origin(self, origin: Option<&Arc<Origin>>) -> Self {
+        Self {
+            origin: origin.cloned(),
+            ..self
+        }
+    }
+
+    /// For whom it is, unless a search wants it for itself.
+    pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
+        self.origin.as_ref()
     }
 
     /// A counter that begins at zero, for a part of the same work: it shares the trace.

@@ -33,6 +33,11 @@ pub struct Statistics {
     pub leased_bytes: u64,
     /// Bytes cached, leased or in flight, each counted once.
     pub resident_bytes: u64,
+    /// Bytes brought into memory, ahead of searches or by them, that searches have read; see
+    /// [`Use`](crate::Use).
+    pub used_bytes: u64,
+    /// Bytes brought into memory that left it before any search has read them.
+    pub wasted_bytes: u64,
     /// Number of terms and patterns that segments are known not to hold, about.
     pub absences: u64,
     /// Number of plans that are known.

@@ -25,7 +25,7 @@ use crate::filter::{Fingerprint, PastLimit, SearchRequest};
 use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
-use crate::store::{Priority, TrafficCounter};
+use crate::store::{Origin, Priority, TrafficCounter};
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
 /// pool that computes. Clones are cheap and share everything.
@@ -96,7 +96,7 @@ impl Warmer {
     ///
     /// See [`Warmup`]: dropping the last handle of an unfinished warmup gives it up.
     pub fn warm(&self, split: &SplitAddress, request: &SearchRequest) -> Warmup {
-        self.warm_work(split, &Work::of_request(request)).0
+        self.warm_work(split, &Work::of_request(request), None).0
     }
 
     /// [`warm`](Self::warm) for several splits.
@@ -104,12 +104,30 @@ impl Warmer {
         let work = Work::of_request(request);
         splits
             .iter()
-            .map(|split| self.warm_work(split, &work).0)
+            .map(|split| self.warm_work(split, &work, None).0)
             .collect()
     }
 
-    /// Answers with the warmup, and whether it was started now.
-    pub(crate) fn warm_work(&self, split: &SplitAddress, work: &Work) -> (Warmup, bool) {
+    /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
+    /// warmup fetches; one that runs or has finished keeps the origin it was started for.
+    pub(crate) fn warm_for(
+        &self,
+        split: &SplitAddress,
+        request: &SearchRequest,
+        origin: &Arc<Origin>,
+    ) -> Warmup {
+        self.warm_work(split, &Work::of_request(request), Some(origin))
+            .0
+    }
+
+    /// Answers with the warmup, and whether it was started now. Without `origin` a search wants it
+    /// for itself.
+    pub(crate) fn warm_work(
+        &self,
+        split: &SplitAddress,
+        work: &Work,
+        origin: Option<&Arc<Origin>>,
+    ) -> (Warmup, bool) {
         let key = WarmupKey {
             path: split.path().clone(),
             fingerprint: work.fingerprint(),
@@ -125,7 +143,8 @@ impl Warmer {
                 rounds = tracing::field::Empty, outcome = tracing::field::Empty
             );
             // Until somebody joins.
-            let mut traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
+            let traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
+            let mut traffic = traffic.for_origin(origin);
             if self.settings().trace {
                 traffic = traffic.traced();
             }
@@ -230,6 +249,7 @@ impl Warmer {
         let (plans, plan_bytes) = self.inner.planner.plans.usage();
         let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
         let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
+        let usage = cache.usage();
         let estimate = cache.fetcher().estimate();
         Statistics {
             gets,
@@ -244,6 +264,8 @@ impl Warmer {
             capacity_bytes: cache.capacity_bytes(),
             leased_bytes: cache.leased_bytes(),
             resident_bytes: cache.resident_bytes(),
+            used_bytes: usage.used_bytes,
+            wasted_bytes: usage.wasted_bytes,
             absences: self.inner.planner.absences.len(),
             plans,
             plan_bytes,
