@@ -11,9 +11,8 @@
 //! asked once, too) and of which of the splits that are there when it looks. It does not know
 //! which splits will come.
 //!
-//! A search is warm when, the moment it begins, all that it reads is in memory. A warmup is wasted
-//! unless a search of its request in its split finds it warm; that another request read the same bytes
-//! does not count for it.
+//! A search is warm when, the moment it begins, all that it reads is in memory. What was fetched
+//! ahead and no search has read by the end of the day is wasted, evicted or not.
 //!
 //! Time is tokio's, paused: what takes time is the simulated store alone. Everything of one way runs on
 //! one thread, so that time never passes while somebody computes.
@@ -29,14 +28,15 @@ mod common {
     pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 }
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use common::Outcome;
 use common::day::{DAY, Days, HOUR, What, path};
 use forewarm::{
-    CacheSettings, Fingerprint, HeatSettings, JobId, Manager, ManagerSettings, PredictiveSettings, SearchOptions,
+    CacheSettings, HeatSettings, Manager, ManagerSettings, PredictiveSettings, SearchOptions,
     SearchRequest, SimulatedSettings, SimulatedStore, SplitAddress, Trigger, TriggerContext,
     TriggerSettings, Wanted, Warmer, WarmerSettings, Warmth,
 };
@@ -50,17 +50,24 @@ const PRELOADED: usize = 500;
 const INTERVAL: Duration = Duration::from_secs(60);
 const BYTES_PER_HOUR: u64 = 64 << 20;
 const GETS_PER_HOUR: u64 = 20_000;
+/// That it is yesterday no more.
+const TODAY: u64 = u64::MAX;
 /// What is to be reached.
 const GAIN: f64 = 0.8;
 const WASTE: f64 = 0.3;
 
 fn main() -> Outcome<()> {
     let is_test = std::env::args().any(|argument| argument == "--test");
-    let number = |name: &str, default: usize| match std::env::var(name) {
-        Ok(text) => text.parse(),
-        Err(_) => Ok(default),
+    let number = |name: &str, default: usize| -> Outcome<usize> {
+        match std::env::var(name) {
+            Ok(text) => Ok(text.parse()?),
+            Err(_) => Ok(default),
+        }
     };
-    let searches = number("FOREWARM_DAY_SEARCHES", if is_test { 4_000 } else { SEARCHES })?;
+    let searches = number(
+        "FOREWARM_DAY_SEARCHES",
+        if is_test { 4_000 } else { SEARCHES },
+    )?;
     let seed = number("FOREWARM_DAY_SEED", SEED as usize)? as u64;
     let chosen = std::env::var("FOREWARM_DAY_WAYS").unwrap_or_else(|_| "npPo".into());
     let days = Arc::new(Days::new(seed, searches)?);
@@ -77,7 +84,9 @@ fn main() -> Outcome<()> {
         ('P', Way::Predictive),
         ('o', Way::Oracle),
     ];
-    let ways = ways.into_iter().filter(|(letter, _)| chosen.contains(*letter));
+    let ways = ways
+        .into_iter()
+        .filter(|(letter, _)| chosen.contains(*letter));
     let threads: Vec<_> = ways
         .map(|(_, way)| {
             let (days, store) = (Arc::clone(&days), Arc::clone(&store));
@@ -113,11 +122,9 @@ struct Tally {
     bytes: u64,
     late_reads: u64,
     latencies: Vec<Duration>,
-    /// What was warmed and not searched since, in bytes.
-    open: HashMap<(String, Fingerprint), u64>,
-    used: u64,
+    /// Bytes fetched ahead, and those of them that no search read.
+    ahead: u64,
     wasted: u64,
-    seen: Option<JobId>,
     status: String,
     took: Duration,
 }
@@ -128,6 +135,8 @@ struct Run {
     days: Arc<Days>,
     tally: Arc<Mutex<Tally>>,
     start: Instant,
+    /// What time it is while yesterday's log is read.
+    yesterday: Arc<AtomicU64>,
 }
 
 fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
@@ -181,10 +190,16 @@ impl Run {
         let settings = ManagerSettings::default()
             .with_heat(HeatSettings::default())
             .with_predictive((way == Way::Predictive).then_some(predictive));
-        let epoch = UNIX_EPOCH + DAY * 20_000;
-        let mut builder = Manager::builder(warmer)
-            .settings(settings)
-            .clock(move || epoch + start.elapsed());
+        let yesterday = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&yesterday);
+        let clock = move || {
+            let first = UNIX_EPOCH + DAY * 20_000;
+            match read.load(Ordering::Relaxed) {
+                TODAY => first + DAY + start.elapsed(),
+                millis => first + Duration::from_millis(millis),
+            }
+        };
+        let mut builder = Manager::builder(warmer).settings(settings).clock(clock);
         if way == Way::Oracle {
             builder = builder.trigger(Oracle {
                 days: Arc::clone(&days),
@@ -197,6 +212,7 @@ impl Run {
             days,
             tally: Arc::default(),
             start,
+            yesterday,
         })
     }
 
@@ -207,9 +223,15 @@ impl Run {
         let mut searches = tokio::task::JoinSet::new();
         let mut is_today = false;
         for event in &days.events {
-            sleep_until(self.start + event.at).await;
+            if let Some(at) = event.at.checked_sub(DAY) {
+                sleep_until(self.start + at).await;
+            } else {
+                let at = event.at.as_millis() as u64;
+                self.yesterday.store(at, Ordering::Relaxed);
+            }
             if event.at >= DAY && !is_today {
                 is_today = true;
+                self.yesterday.store(TODAY, Ordering::Relaxed);
                 if way == Way::Preload {
                     self.preload(&asked, &newest).await;
                 }
@@ -247,7 +269,11 @@ impl Run {
     fn end(self) -> Outcome<Tally> {
         let statistics = self.manager.warmer().statistics();
         let mut tally = std::mem::take(&mut *self.tally.lock().expect("no panic"));
-        tally.wasted += tally.open.drain().map(|(_, bytes)| bytes).sum::<u64>();
+        for source in self.manager.snapshot().sources.values() {
+            let usage = source.usage;
+            tally.ahead += usage.fetched_bytes;
+            tally.wasted += usage.fetched_bytes - usage.used_bytes;
+        }
         (tally.gets, tally.bytes) = (statistics.gets, statistics.bytes);
         if let Some(trigger) = self.manager.triggers().first() {
             tally.status = serde_json::to_string(&trigger.status())?;
@@ -275,50 +301,24 @@ impl Run {
         splits: Vec<SplitAddress>,
         request: &SearchRequest,
     ) -> impl Future<Output = Outcome<()>> + Send + 'static {
-        self.look_at_jobs();
-        let (manager, tally, request) = (self.manager.clone(), Arc::clone(&self.tally), request.clone());
+        let (manager, tally, request) = (
+            self.manager.clone(),
+            Arc::clone(&self.tally),
+            request.clone(),
+        );
         async move {
             let began = Instant::now();
             let warmth = manager.warmer().classify(&splits, &request);
             let is_warm = |it: &Warmth| matches!(it, Warmth::Cached | Warmth::ProvablyEmpty);
-            let mut found = tally.lock().expect("no panic");
-            found.searches += 1;
-            found.warm += u64::from(warmth.iter().all(is_warm));
-            for (split, warmth) in splits.iter().zip(&warmth) {
-                let key = (split.path().to_string(), request.fingerprint());
-                let bytes = found.open.remove(&key).unwrap_or(0);
-                match is_warm(warmth) {
-                    true => found.used += bytes,
-                    false => found.wasted += bytes,
-                }
-            }
-            drop(found);
+            let is_all_warm = warmth.iter().all(is_warm);
             let options = SearchOptions::default();
             let response = manager.search(&splits, &request, &options).await?;
             let mut found = tally.lock().expect("no panic");
+            found.searches += 1;
+            found.warm += u64::from(is_all_warm);
             found.late_reads += response.report.late_reads;
             found.latencies.push(began.elapsed());
             Ok(())
-        }
-    }
-
-    /// Takes note of what was warmed since it was last looked.
-    fn look_at_jobs(&self) {
-        let Some(trigger) = self.manager.triggers().into_iter().next() else {
-            return;
-        };
-        let mut tally = self.tally.lock().expect("no panic");
-        let seen = tally.seen;
-        for job in self.manager.jobs_since(seen) {
-            let _ = &trigger;
-            if !job.state.is_finished() {
-                break;
-            }
-            tally.seen = Some(job.id);
-            for item in job.items {
-                let before = tally.open.insert((item.split, item.fingerprint), item.traffic.bytes);
-                tally.wasted += before.unwrap_or(0);
-            }
         }
     }
 }
@@ -362,29 +362,35 @@ impl Trigger for Oracle {
     }
 
     async fn wanted(&self, context: &TriggerContext) -> forewarm::Result<Vec<Wanted>> {
-        let now = self.start.elapsed();
+        let now = DAY + self.start.elapsed();
         let mut newest: HashMap<String, Vec<SplitAddress>> = HashMap::new();
         for split in context.splits().iter() {
             let folder = split.path().as_ref().split('/').next().unwrap_or_default();
-            newest.entry(folder.to_owned()).or_default().push(split.clone());
+            newest
+                .entry(folder.to_owned())
+                .or_default()
+                .push(split.clone());
         }
         let first = self.days.events.partition_point(|event| event.at < now);
+        // A little more, for its own warmups take a moment.
+        let end = now + INTERVAL + Duration::from_secs(1);
+        let last = self.days.events.partition_point(|event| event.at < end);
+        let coming = self.days.events[first..last].iter();
+        let coming = coming.filter_map(|event| match event.what {
+            What::Search { request, window } => Some((event.tenant, request, window)),
+            What::Split(_) => None,
+        });
+        let mut asks: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
+        coming.for_each(|what| *asks.entry(what).or_default() += 1.0);
         let mut wanted = Vec::new();
-        for event in &self.days.events[first..] {
-            // A little more, for its own warmups take a moment.
-            if event.at > now + INTERVAL + Duration::from_secs(1) {
-                break;
-            }
-            let What::Search { request, window } = event.what else {
-                continue;
-            };
-            let request = &self.days.requests[request];
-            let splits = &newest[&format!("tenant-{:02}", event.tenant)];
+        for ((tenant, request, window), asks) in asks {
+            let request = Arc::new(self.days.requests[request].clone());
+            let splits = &newest[&format!("tenant-{:02}", tenant)];
             let splits = &splits[splits.len().saturating_sub(window)..];
-            let warmth = context.warmer().classify(splits, request);
+            let warmth = context.warmer().classify(splits, &request);
             for (split, warmth) in splits.iter().zip(warmth) {
                 if !matches!(warmth, Warmth::Cached | Warmth::ProvablyEmpty) {
-                    wanted.push(Wanted::new(split.clone(), request.clone()));
+                    wanted.push(Wanted::new(split.clone(), request.clone()).with_asks(asks));
                 }
             }
         }
@@ -398,7 +404,7 @@ impl Tally {
     }
 
     fn waste(&self) -> f64 {
-        self.wasted as f64 / (self.used + self.wasted).max(1) as f64
+        self.wasted as f64 / self.ahead.max(1) as f64
     }
 
     fn print(&self, way: Way) {
@@ -415,7 +421,7 @@ impl Tally {
             self.share() * 100.0,
             self.gets,
             self.bytes as f64 / 1_048_576.0,
-            (self.used + self.wasted) as f64 / 1_048_576.0,
+            self.ahead as f64 / 1_048_576.0,
             self.waste() * 100.0,
             quantile(0.5),
             quantile(0.9),

@@ -29,6 +29,8 @@ mod opaque;
 mod plan_store;
 #[path = "contracts/plans.rs"]
 mod plans;
+#[path = "contracts/predictive.rs"]
+mod predictive;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/soak.rs"]

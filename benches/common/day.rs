@@ -121,7 +121,8 @@ impl Days {
 
     /// How many searches the second day has.
     pub fn searches(&self) -> usize {
-        let is_search = |event: &&Event| event.at >= DAY && matches!(event.what, What::Search { .. });
+        let is_search =
+            |event: &&Event| event.at >= DAY && matches!(event.what, What::Search { .. });
         self.events.iter().filter(is_search).count()
     }
 }
@@ -189,7 +190,10 @@ impl Generator {
             tenant.board[rank] = self.asked()?;
         }
         for _ in 0..SWAPPED {
-            let (one, other) = (self.rng.random_range(0..BOARD), self.rng.random_range(0..BOARD));
+            let (one, other) = (
+                self.rng.random_range(0..BOARD),
+                self.rng.random_range(0..BOARD),
+            );
             tenant.board.swap(one, other);
         }
         Ok(())
@@ -198,7 +202,8 @@ impl Generator {
     /// What a tenant asks in an hour since the first day began.
     fn hour(&mut self, tenant: &Tenant, hour: u32, rate: f64) -> Outcome<()> {
         let expected = rate * tenant.size * tenant.busy(hour);
-        let searches = expected.floor() as usize + usize::from(self.rng.random_bool(expected.fract()));
+        let searches =
+            expected.floor() as usize + usize::from(self.rng.random_bool(expected.fract()));
         for _ in 0..searches {
             let asked = match self.rng.random_bool(ONCE) {
                 true => self.asked()?,

@@ -51,6 +51,13 @@ impl Births {
         self.folders.get(folder)?.values().next_back()
     }
 
+    /// How many splits of its folder are newer, by path.
+    pub(super) fn newer(&self) -> HashMap<&Path, usize> {
+        let folders = self.folders.values();
+        let ranked = folders.flat_map(|splits| splits.values().rev().enumerate());
+        ranked.map(|(newer, split)| (split.path(), newer)).collect()
+    }
+
     /// The splits of a folder that came after `then`, the newest first.
     pub(super) fn since(&self, folder: &str, then: u64) -> impl Iterator<Item = &SplitAddress> {
         let splits = self.folders.get(folder).into_iter().flatten().rev();
@@ -90,6 +97,7 @@ mod tests {
         assert_eq!(since(&births, 9), ["a/00", "a/1", "a/0"]);
         births.exchange(&[], &["a/00".into(), "a/x".into()], 30);
         assert_eq!(births.newest("a").unwrap().path().as_ref(), "a/1");
+        assert_eq!(births.newer()[&Path::from("a/0")], 1);
         assert_eq!(births.newest("").map(SplitAddress::path), None);
         assert!(births.is_served(&"b/9".into()) && !births.is_served(&"a/00".into()));
     }

@@ -187,9 +187,13 @@ impl EndJob {
 
     async fn warm(&self, target: usize) {
         let (core, job) = (&self.core, &self.job);
-        let Target { split, request } = &job.targets[target];
+        let Target {
+            split,
+            request,
+            asks,
+        } = &job.targets[target];
         let origin = core.counters.origin(&job.source);
-        let warm = || core.warmer.warm_for(split, request, &origin);
+        let warm = || core.warmer.warm_for(split, request, &origin, *asks);
         let Some(warmup) = job.begin(target, warm) else {
             return;
         };

@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use object_store::path::Path;
 
 use super::births::Births;
-use super::habit::Ahead;
 use super::heat::Heat;
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
@@ -38,40 +36,38 @@ impl Heat {
     /// How often requests are expected to be asked of splits, in no order: of those that they were
     /// asked of lately, and of those that came after that.
     pub(super) fn forecasts(&self, births: &Births, now: u64) -> Vec<Forecast> {
-        let ahead = Ahead {
-            now,
-            watched: now.saturating_sub(self.since.load(Ordering::Relaxed)),
-            half_life: self.half_life,
-        };
         let mut forecasts = Vec::new();
         let mut known = HashSet::new();
+        let newer = births.newer();
         for (key, pair) in &self.pairs {
             if !births.is_served(&key.split) {
                 continue;
             }
-            let outlook = pair.habit().outlook(ahead);
+            let outlook = pair.habit().outlook(now, self.half_life);
             let share = pair.share_after(outlook.so_far);
+            // Where nobody tells what is served, nothing is newer than anything.
+            let newer = newer.get(&key.split).copied().unwrap_or(0);
             forecasts.push(Forecast {
                 split: pair.split.clone(),
                 request: Arc::clone(&pair.asked.request),
                 identity: key.request,
-                expected: outlook.searches * share,
+                expected: outlook.of(newer, share),
                 searches: outlook.so_far,
                 is_new: false,
             });
             known.insert((key.split.clone(), key.request));
         }
         for (_, habit) in &self.habits {
-            let outlook = habit.outlook(ahead);
-            let expected = outlook.searches * outlook.newest;
+            let outlook = habit.outlook(now, self.half_life);
             let identity = habit.asked.identity;
             let new = births.since(&habit.folder, outlook.last);
+            let new = new.take(outlook.depth);
             let new = new.filter(|split| !known.contains(&(split.path().clone(), identity)));
             forecasts.extend(new.map(|split| Forecast {
                 split: split.clone(),
                 request: Arc::clone(&habit.asked.request),
                 identity,
-                expected,
+                expected: outlook.searches * outlook.newest,
                 searches: outlook.so_far,
                 is_new: true,
             }));

@@ -26,8 +26,10 @@ struct State {
     heat: Decayed,
     daily: Daily,
     searches: u64,
-    /// How likely a search asks the split that is the newest then.
+    /// How likely a search asks the newest splits.
     newest: Share,
+    /// How many the last one asked that did.
+    depth: usize,
 }
 
 /// How likely the next search asks a split.
@@ -41,25 +43,16 @@ pub(super) struct Share {
 /// What is to be expected of a habit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outlook {
-    /// Searches in the time that is looked ahead.
+    /// Searches in the next half-life.
     pub(super) searches: f64,
     /// Searches so far, by which shares are told.
     pub(super) so_far: u64,
-    /// How likely one of them asks the split that is the newest then.
+    /// How likely one of them asks the splits that are the newest then.
     pub(super) newest: f64,
+    /// How many of the newest.
+    pub(super) depth: usize,
     /// When the last one was, in milliseconds since 1970.
     pub(super) last: u64,
-}
-
-/// From when to when, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ahead {
-    /// Now, since 1970.
-    pub(super) now: u64,
-    /// How long it has been watched what is asked.
-    pub(super) watched: u64,
-    /// After how long an access counts half: also how long to look ahead.
-    pub(super) half_life: Duration,
 }
 
 impl Share {
@@ -85,16 +78,17 @@ impl Share {
     }
 }
 
-impl Ahead {
-    /// How many accesses to expect by a sum of them.
-    fn expected(self, heat: Decayed) -> f64 {
-        let sum = heat.at(self.now, self.half_life);
-        // A steady rate r comes to a sum of r × half-life ÷ ln 2, of which a part is there when it
-        // has been watched for less long.
-        let half_lives = self.watched as f64 / self.half_life.as_millis().max(1) as f64;
-        // At least a quarter: a single access right after the start is no flood.
-        let seen = 1.0 - (-half_lives.max(0.25)).exp2();
-        sum * std::f64::consts::LN_2 / seen
+impl Outlook {
+    /// How often a split is expected to be asked that has so many newer ones in its folder, and that
+    /// searches ask by that share as far as they tell.
+    pub(super) fn of(&self, newer: usize, share: f64) -> f64 {
+        // Where searches ask the newest, one that has been left behind waits in vain for the next
+        // search to tell.
+        let stays = match newer < self.depth {
+            true => 1.0,
+            false => 1.0 - self.newest,
+        };
+        self.searches * share * stays
     }
 }
 
@@ -107,8 +101,15 @@ impl Habit {
         })
     }
 
-    /// Takes note of a search; answers with its number.
-    pub(super) fn note(&self, asks_newest: bool, now: u64, half_life: Duration) -> u64 {
+    /// Takes note of a search of so many splits, the newest among them or not; answers with its
+    /// number.
+    pub(super) fn note(
+        &self,
+        splits: usize,
+        asks_newest: bool,
+        now: u64,
+        half_life: Duration,
+    ) -> u64 {
         let mut state = self.lock();
         state.heat.add(1.0, now, half_life);
         state.daily.note(now);
@@ -116,6 +117,7 @@ impl Habit {
         let search = state.searches;
         if asks_newest {
             state.newest.note(search);
+            state.depth = splits;
         } else if state.newest.at == 0 {
             // From now on it is not to be taken for certain.
             state.newest = Share {
@@ -132,18 +134,22 @@ impl Habit {
         let mut state = self.lock();
         state.heat = heat;
         state.newest = Share::known(0.5);
+        state.depth = 1;
     }
 
-    /// What to expect of it.
-    pub(super) fn outlook(&self, ahead: Ahead) -> Outlook {
-        let horizon = u64::try_from(ahead.half_life.as_millis()).unwrap_or(u64::MAX);
+    /// What to expect of it in the half-life that begins at `now`.
+    pub(super) fn outlook(&self, now: u64, half_life: Duration) -> Outlook {
+        let horizon = u64::try_from(half_life.as_millis()).unwrap_or(u64::MAX);
         let mut state = self.lock();
-        let usual = state.daily.expected(ahead.now, horizon);
+        let usual = state.daily.expected(now, horizon);
+        // A steady rate comes to a sum of what is asked in a half-life, ÷ ln 2.
+        let lately = state.heat.at(now, half_life) * std::f64::consts::LN_2;
         Outlook {
-            // What comes each day at this hour need not have come today.
-            searches: ahead.expected(state.heat).max(usual),
+            // What comes each day at this hour need not have come today yet.
+            searches: lately.max(usual),
             so_far: state.searches,
             newest: state.newest.after(state.searches),
+            depth: state.depth,
             last: state.heat.moment(),
         }
     }

@@ -5,7 +5,6 @@
 //! whose count-min sketch of past accesses lets the frequent stay.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,8 +30,6 @@ pub(super) struct Heat {
     requests: Cache<Fingerprint, Arc<Asked>>,
     pub(super) habits: Cache<HabitKey, Arc<Habit>>,
     pub(super) pairs: Cache<PairKey, Arc<Pair>>,
-    /// When the first search was noted, in milliseconds since 1970.
-    pub(super) since: AtomicU64,
 }
 
 /// A whole request, and a folder of splits.
@@ -151,7 +148,6 @@ impl Heat {
             requests,
             habits,
             pairs,
-            since: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -168,7 +164,6 @@ impl Heat {
         let Some(asked) = self.asked(request) else {
             return;
         };
-        self.since.fetch_min(now, Ordering::Relaxed);
         asked.heat().add(1.0, now, self.half_life);
         let mut folders: BTreeMap<&str, Vec<&SplitAddress>> = BTreeMap::new();
         for split in splits {
@@ -180,7 +175,7 @@ impl Heat {
             let newest = newest(folder);
             let is_newest = |split: &&SplitAddress| Some(split.path()) == newest.as_ref();
             let asks_newest = splits.iter().any(is_newest);
-            let search = habit.note(asks_newest, now, self.half_life);
+            let search = habit.note(splits.len(), asks_newest, now, self.half_life);
             for split in splits {
                 let pair = self.pair(split, &habit);
                 let mut state = pair.lock();
@@ -203,7 +198,6 @@ impl Heat {
             let Some(asked) = self.asked(&one.request) else {
                 continue;
             };
-            self.since.fetch_min(one.last_asked, Ordering::Relaxed);
             let heat = Decayed::new(one.heat, one.last_asked);
             let folder = folder_of(one.split.path());
             let habit = self.habit(folder, &asked);

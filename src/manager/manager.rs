@@ -227,6 +227,7 @@ impl Manager {
         let targets = splits.iter().map(|split| Target {
             split: split.clone(),
             request: Arc::clone(&request),
+            asks: 1,
         });
         let core = &self.inner.core;
         core.start(Order {

@@ -1,5 +1,6 @@
 //! What warming a split would cost, told from memory alone.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::warmer::Warmer;
 use super::work::Work;
 use crate::filter::SearchRequest;
-use crate::plan::is_proven_empty;
+use crate::plan::{Component, is_proven_empty};
 use crate::split::{Split, SplitAddress};
 use crate::store::{Batch, ObjectHandle, Traffic};
 
@@ -50,7 +51,40 @@ impl Warmth {
     }
 }
 
+/// What a request reads in a split, by component.
+#[derive(Debug, Default)]
+pub(crate) struct PlannedReads {
+    /// All of it.
+    pub(crate) all: Vec<(Component, Range<u64>)>,
+    /// What of it is not in memory.
+    pub(crate) missing: Vec<(Component, Range<u64>)>,
+}
+
 impl Warmer {
+    /// Tells what a request reads in a split, from memory alone; nothing unless the split is open
+    /// and a plan known.
+    pub(crate) fn planned_reads(
+        &self,
+        address: &SplitAddress,
+        request: &SearchRequest,
+    ) -> Option<PlannedReads> {
+        let split = self.inner.opener.opened(address.path()).now_or_never()??;
+        let work = Work::of_request(request);
+        let planned = work.planned(&self.settings().expansion)?;
+        let entry = self.inner.planner.plans.find(address.path(), planned)?;
+        let plan = entry.plan();
+        if *split.object().version() != plan.version {
+            return None;
+        }
+        let ranges = plan.ranges(work.identity(), true);
+        let missing = split.files().extents().missing(ranges.clone());
+        let missing = missing.into_iter().flat_map(|batch| batch.parts);
+        Some(PlannedReads {
+            all: split.by_component(ranges),
+            missing: split.by_component(missing),
+        })
+    }
+
     /// Tells how warm each of `splits` is for a request, in their order, from plans, extents and
     /// proven absences alone: nothing is fetched, and nothing waited for.
     ///

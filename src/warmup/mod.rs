@@ -18,6 +18,7 @@ mod whole;
 mod work;
 
 pub use builder::WarmerBuilder;
+pub(crate) use classify::PlannedReads;
 pub use classify::Warmth;
 pub use outcome::Outcome;
 pub use plans::PlanLoad;

@@ -109,15 +109,17 @@ impl Warmer {
     }
 
     /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
-    /// warmup fetches; one that runs or has finished keeps the origin it was started for.
+    /// warmup fetches, and which expects them to be wanted `asks` times; one that runs or has finished
+    /// keeps the origin it was started for.
     pub(crate) fn warm_for(
         &self,
         split: &SplitAddress,
         request: &SearchRequest,
         origin: &Arc<Origin>,
+        asks: u32,
     ) -> Warmup {
-        self.warm_work(split, &Work::of_request(request), Some(origin))
-            .0
+        let work = Work::of_request(request);
+        self.warm_work(split, &work, Some((origin, asks))).0
     }
 
     /// Answers with the warmup, and whether it was started now. Without `origin` a search wants it
@@ -126,7 +128,7 @@ impl Warmer {
         &self,
         split: &SplitAddress,
         work: &Work,
-        origin: Option<&Arc<Origin>>,
+        origin: Option<(&Arc<Origin>, u32)>,
     ) -> (Warmup, bool) {
         let key = WarmupKey {
             path: split.path().clone(),
@@ -144,7 +146,8 @@ impl Warmer {
             );
             // Until somebody joins.
             let traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
-            let mut traffic = traffic.for_origin(origin);
+            let (origin, asks) = origin.unzip();
+            let mut traffic = traffic.for_origin(origin).expecting(asks.unwrap_or(1));
             if self.settings().trace {
                 traffic = traffic.traced();
             }

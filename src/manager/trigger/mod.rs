@@ -1,6 +1,7 @@
 //! What warms without being asked: triggers of ours and of the caller's.
 
 mod allowance;
+mod components;
 mod context;
 mod handle;
 mod post;
@@ -38,6 +39,9 @@ pub struct Wanted {
     pub split: SplitAddress,
     /// What for.
     pub request: Arc<SearchRequest>,
+    /// How often it is expected to be asked while it is in memory: where memory is full, what is
+    /// warmed takes the place of what is wanted less often. Default 1.
+    pub asks: f64,
 }
 
 impl Wanted {
@@ -46,7 +50,14 @@ impl Wanted {
         Self {
             split,
             request: request.into(),
+            asks: 1.0,
         }
+    }
+
+    /// Sets [`asks`](Self::asks).
+    pub fn with_asks(mut self, asks: f64) -> Self {
+        self.asks = asks;
+        self
     }
 }
 

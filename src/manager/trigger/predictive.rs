@@ -10,12 +10,14 @@ use object_store::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::components::{ComponentHeat, Density};
 use super::predictive_settings::PredictiveSettings;
 use super::settings::TriggerSettings;
 use super::{Trigger, TriggerContext, Wanted};
 use crate::error::Result;
 use crate::filter::Fingerprint;
 use crate::manager::forecast::Forecast;
+use crate::plan::Component;
 use crate::split::SplitAddress;
 use crate::store::Traffic;
 use crate::warmup::{Warmer, Warmth};
@@ -24,6 +26,9 @@ use crate::warmup::{Warmer, Warmth};
 const ROUNDS: u64 = 3;
 /// Bytes of a warmup that no plan tells of, where none tells of any other.
 const BYTES: u64 = 64 << 10;
+/// The least part of `proactive` that a request must be expected itself, however often others read
+/// what it lacks.
+const OWN_SHARE: f64 = 0.5;
 /// How often the pause doubles after which a pair is listed again that did not stay warm.
 const MAX_DOUBLINGS: u32 = 8;
 
@@ -53,7 +58,7 @@ struct Tried {
 }
 
 /// What the last look found, for the trigger's status.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Look {
     /// Pairs whose expectation was above the threshold.
     considered: usize,
@@ -69,6 +74,9 @@ struct Look {
     new: usize,
     /// Asks that are expected of all that was listed.
     expected: f64,
+    /// How often components are read, over the splits that were looked at for `proactive`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    components: BTreeMap<Component, Density>,
 }
 
 /// A pair that is not warm.
@@ -76,6 +84,8 @@ struct Candidate {
     forecast: Forecast,
     /// What warming it would send, when a plan tells.
     cost: Option<Traffic>,
+    /// How often an average byte of what it lacks is expected to be read, in asks.
+    worth: f64,
     score: f64,
 }
 
@@ -93,41 +103,30 @@ impl Predictive {
         }
     }
 
-    /// What is expected most and above the threshold.
-    fn expected(&self, context: &TriggerContext, now: u64) -> Vec<Forecast> {
-        let PredictiveSettings {
-            predictive,
-            proactive,
-            max_pairs,
-            ..
-        } = self.settings;
+    /// What is expected most and at least so often.
+    fn expected(&self, context: &TriggerContext, least: f64, now: u64) -> Vec<Forecast> {
         let core = &context.core;
-        let least = if core.is_quiet() {
-            proactive
-        } else {
-            predictive
-        };
         let mut expected = core.heat.forecasts(&core.catalog.births(), now);
         expected.retain(|forecast| forecast.expected >= least);
         expected.sort_by(|a, b| {
             let by_name = || a.key().cmp(&b.key());
             b.expected.total_cmp(&a.expected).then_with(by_name)
         });
-        expected.truncate(max_pairs);
+        expected.truncate(self.settings.max_pairs);
         expected
     }
 
     /// Of these pairs, those that are not warm and were not listed in vain lately.
     fn candidates(
         &self,
-        expected: Vec<Forecast>,
+        expected: &[Forecast],
         context: &TriggerContext,
         now: u64,
         look: &mut Look,
     ) -> Vec<Candidate> {
         let interval = context.settings().interval;
         look.considered = expected.len();
-        let mut by_request: BTreeMap<Fingerprint, Vec<Forecast>> = BTreeMap::new();
+        let mut by_request: BTreeMap<Fingerprint, Vec<&Forecast>> = BTreeMap::new();
         for forecast in expected {
             by_request
                 .entry(forecast.identity)
@@ -150,18 +149,68 @@ impl Predictive {
                     Warmth::Cold(cost) => cost,
                 };
                 let tried = state.tried.get(&forecast.key());
-                if tried.is_some_and(|tried| tried.holds_back(&forecast, interval, now)) {
+                if tried.is_some_and(|tried| tried.holds_back(forecast, interval, now)) {
                     look.held_back += 1;
                     continue;
                 }
                 candidates.push(Candidate {
-                    forecast,
+                    worth: forecast.expected,
+                    forecast: forecast.clone(),
                     cost,
                     score: 0.0,
                 });
             }
         }
         candidates
+    }
+
+    /// Of what is expected too seldom for `predictive`, leaves what is worth fetching while nobody
+    /// waits for anything: because it is expected often enough for that, or because what it lacks
+    /// lies in components that others read as well.
+    fn weigh_idle(
+        &self,
+        candidates: &mut Vec<Candidate>,
+        expected: &[Forecast],
+        warmer: &Warmer,
+        look: &mut Look,
+    ) {
+        let PredictiveSettings {
+            predictive,
+            proactive,
+            ..
+        } = self.settings;
+        let is_idle = |one: &Candidate| one.forecast.expected < predictive;
+        let idle = candidates.iter().filter(|one| is_idle(one));
+        let mut heats: HashMap<Path, ComponentHeat> = idle
+            .map(|one| (one.forecast.split.path().clone(), ComponentHeat::default()))
+            .collect();
+        for forecast in expected {
+            if let Some(heat) = heats.get_mut(forecast.split.path())
+                && let Some(reads) = warmer.planned_reads(&forecast.split, &forecast.request)
+            {
+                heat.add(&reads, forecast.expected);
+            }
+        }
+        let densities: HashMap<Path, BTreeMap<Component, Density>> = heats
+            .into_iter()
+            .map(|(path, heat)| (path, heat.densities()))
+            .collect();
+        for (component, density) in densities.values().flatten() {
+            let sum = look.components.entry(*component).or_default();
+            *sum = sum.add(*density);
+        }
+        candidates.retain_mut(|one| {
+            if !is_idle(one) {
+                return true;
+            }
+            let Forecast { split, request, .. } = &one.forecast;
+            if let Some(densities) = densities.get(split.path())
+                && let Some(reads) = warmer.planned_reads(split, request)
+            {
+                one.worth = one.worth.max(Density::of_missing(densities, &reads));
+            }
+            one.worth >= proactive
+        });
     }
 
     /// Remembers what is listed.
@@ -211,10 +260,23 @@ impl Trigger for Predictive {
     async fn wanted(&self, context: &TriggerContext) -> Result<Vec<Wanted>> {
         let now = context.core.clock.millis();
         let mut look = Look::default();
-        let expected = self.expected(context, now);
-        let mut listed = self.candidates(expected, context, now, &mut look);
+        let PredictiveSettings {
+            predictive,
+            proactive,
+            ..
+        } = self.settings;
+        let is_quiet = context.core.is_quiet();
+        let least = match is_quiet {
+            true => proactive * OWN_SHARE,
+            false => predictive,
+        };
+        let expected = self.expected(context, least, now);
+        let mut listed = self.candidates(&expected, context, now, &mut look);
+        if is_quiet {
+            self.weigh_idle(&mut listed, &expected, context.warmer(), &mut look);
+        }
         Prices::of(context.warmer()).score(&mut listed);
-        let is_predicted = |one: &Candidate| one.forecast.expected >= self.settings.predictive;
+        let is_predicted = |one: &Candidate| one.forecast.expected >= predictive;
         listed.sort_by(|a, b| {
             let by_name = || a.forecast.key().cmp(&b.forecast.key());
             let by_kind = is_predicted(b).cmp(&is_predicted(a));
@@ -228,14 +290,14 @@ impl Trigger for Predictive {
         look.new = listed.iter().filter(|one| one.forecast.is_new).count();
         look.expected = listed.iter().map(|one| one.forecast.expected).sum();
         self.note(&listed, look, context.core.settings().heat.half_life, now);
-        let wanted = listed
-            .into_iter()
-            .map(|Candidate { forecast, .. }| Wanted::new(forecast.split, forecast.request));
+        let wanted = listed.into_iter().map(|Candidate { forecast, .. }| {
+            Wanted::new(forecast.split, forecast.request).with_asks(forecast.expected)
+        });
         Ok(wanted.collect())
     }
 
     fn details(&self) -> Value {
-        serde_json::to_value(self.lock().look).unwrap_or_default()
+        serde_json::to_value(&self.lock().look).unwrap_or_default()
     }
 }
 
@@ -271,7 +333,7 @@ impl Prices {
                 Some(cost) => (cost.gets, cost.bytes, cost.rounds),
                 None => (ROUNDS, mean, ROUNDS),
             };
-            let likely = 1.0 - (-one.forecast.expected).exp();
+            let likely = 1.0 - (-one.worth).exp();
             let bytes = bytes as f64 * self.byte;
             let spared = rounds as f64 * self.round + bytes;
             let spent = gets as f64 * self.round + bytes;

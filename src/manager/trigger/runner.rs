@@ -99,6 +99,8 @@ impl Runner {
     async fn tick(&self) -> Result<TickReport> {
         let Self { context } = self;
         let trigger = &context.post.trigger;
+        let usage = context.core.counters.origin(context.post.name()).usage();
+        context.post.judge(usage.used_bytes, usage.wasted_bytes);
         let mut wanted = trigger.wanted(context).await?;
         let mut report = TickReport {
             wanted: wanted.len() as u64,
@@ -151,6 +153,8 @@ impl Runner {
             targets.push(Target {
                 split: wanted.split.clone(),
                 request: Arc::clone(&wanted.request),
+                // A count of some dozens at most: what does not fit is many.
+                asks: wanted.asks.round() as u32,
             });
         }
         report.leave_out("budget", batch.len() - targets.len());
