@@ -10,6 +10,9 @@
 //! request, against the time that their GETs take at the least, GETs ÷ concurrency × time to first
 //! byte; first without plans, then with the plans of the first, by a warmer that has nothing open.
 //!
+//! Last, over such a store again: pages by date, of splits whose bounds are known, searched at once
+//! and progressively, by warmers that have nothing.
+//!
 //! `FOREWARM_BENCH_SPLITS` sets the number of splits, `FOREWARM_BENCH_PAIRS` that of pairs.
 
 #[path = "common/memory.rs"]
@@ -20,8 +23,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forewarm::{
-    Clause, OnMiss, PackSettings, ResidentSplits, SearchRequest, SimulatedSettings, SimulatedStore,
-    Sort, SourceFilter, SplitAddress, Warmer, WarmerSettings, pack,
+    Clause, OnMiss, PackSettings, ResidentSplits, SearchOptions, SearchRequest, SimulatedSettings,
+    SimulatedStore, Sort, SourceFilter, SplitAddress, TrackTotalHits, Warmer, WarmerSettings, pack,
 };
 use object_store::memory::InMemory;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -53,7 +56,8 @@ fn main() -> Outcome<()> {
         pool.current_num_threads()
     );
     runtime.block_on(fan_out(&store, &splits, &pool, pairs))?;
-    runtime.block_on(warm_all(&store, &splits, &pool))
+    runtime.block_on(warm_all(&store, &splits, &pool))?;
+    runtime.block_on(newest(&store, &splits, &pool))
 }
 
 /// Splits of the same schema.
@@ -76,8 +80,7 @@ async fn corpus(count: usize) -> Outcome<(Arc<InMemory>, Vec<SplitAddress>)> {
             let words = (number % 7, number % 13, number % 101);
             document.add_text(body, format!("a{} b{} c{} all", words.0, words.1, words.2));
             document.add_text(level, ["info", "warn", "error"][(number % 3) as usize]);
-            let seconds = 1_700_000_000 + number as i64;
-            document.add_date(at, DateTime::from_timestamp_secs(seconds));
+            document.add_date(at, date(number));
             document.add_u64(size, number % 977);
             writer.add_document(document)?;
         }
@@ -86,9 +89,15 @@ async fn corpus(count: usize) -> Outcome<(Arc<InMemory>, Vec<SplitAddress>)> {
         pack(&directory, &PackSettings::default())?
             .upload(store.as_ref(), &path)
             .await?;
-        splits.push(SplitAddress::new(path));
+        let (first, last) = (date(split * DOCS), date(split * DOCS + DOCS - 1));
+        splits.push(SplitAddress::new(path).with_bounds("at", first, last)?);
     }
     Ok((store, splits))
+}
+
+/// When a document was written: one a second.
+fn date(number: u64) -> DateTime {
+    DateTime::from_timestamp_secs(1_700_000_000 + number as i64)
 }
 
 fn requests() -> Vec<(&'static str, SearchRequest)> {
@@ -197,6 +206,59 @@ async fn warm_all(
         let planned = build()?;
         planned.add_plans(first.plans().iter().map(|plan| plan.as_ref().clone()));
         warm_once(&format!("plan known   {name}"), &planned, splits, &request).await?;
+    }
+    Ok(())
+}
+
+async fn newest(
+    store: &Arc<InMemory>,
+    splits: &[SplitAddress],
+    pool: &Arc<ThreadPool>,
+) -> Outcome<()> {
+    let by_date = |clause: Clause| {
+        let request = SearchRequest::new(clause).sort([Sort::by("at").descending()]);
+        request.track_total_hits(TrackTotalHits::Not)
+    };
+    let all: Clause = Clause::match_all().into();
+    let oldest = Clause::range("at").lt(date(DOCS).into_timestamp_millis());
+    let counted = by_date(all.clone()).track_total_hits(TrackTotalHits::Exactly);
+    let requests = [
+        ("the newest ten", by_date(all)),
+        ("ten of the oldest split", by_date(oldest.into())),
+        ("the newest ten, and a count", counted),
+    ];
+    println!("\nby date, {FIRST_BYTE:?} to the first byte");
+    for tail in [0.0, SimulatedSettings::default().tail] {
+        let mut settings = SimulatedSettings::default();
+        (settings.first_byte, settings.tail) = (FIRST_BYTE, tail);
+        for (name, request) in &requests {
+            let mut answers = Vec::new();
+            for way in ["at once", "progressively"] {
+                let simulated = Arc::new(SimulatedStore::new(store.clone(), settings.clone()));
+                let warmer = Warmer::builder(simulated.clone())
+                    .settings(WarmerSettings::default().with_on_miss(OnMiss::Fail))
+                    .pool(Arc::clone(pool))
+                    .build()?;
+                let started = Instant::now();
+                let response = match way {
+                    "at once" => warmer.search(splits, request).await?,
+                    _ => {
+                        let options = SearchOptions::default();
+                        let search = warmer.search_progressively(splits, request, &options);
+                        search.await?
+                    }
+                };
+                let (took, report) = (micros(started) / 1e3, &response.report);
+                println!(
+                    "  {took:>7.1} ms, {:>5} GETs, {:>3} rounds, {:>5} splits given up, tail {tail:.2}  {way:<13}  {name}",
+                    simulated.requests(),
+                    report.rounds,
+                    report.given_up_splits,
+                );
+                answers.push(serde_json::to_value(&response.hits)?);
+            }
+            assert_eq!(answers[0], answers[1]);
+        }
     }
     Ok(())
 }

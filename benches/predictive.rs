@@ -12,7 +12,7 @@
 //! which splits will come.
 //!
 //! A search is warm when, the moment it begins, all that it reads is in memory. What was fetched
-//! ahead and no search has read by the end of the day is wasted, evicted or not.
+//! ahead is wasted when it leaves memory unread (see `forewarm::Use`), or is unread when the day ends.
 //!
 //! Time is tokio's, paused: what takes time is the simulated store alone. Everything of one way runs on
 //! one thread, so that time never passes while somebody computes.
@@ -38,7 +38,7 @@ use common::day::{DAY, Days, HOUR, What, path};
 use forewarm::{
     CacheSettings, HeatSettings, Manager, ManagerSettings, PredictiveSettings, SearchOptions,
     SearchRequest, SimulatedSettings, SimulatedStore, SplitAddress, Trigger, TriggerContext,
-    TriggerSettings, Wanted, Warmer, WarmerSettings, Warmth,
+    TriggerHandle, TriggerSettings, Wanted, Warmer, WarmerSettings, Warmth,
 };
 use object_store::memory::InMemory;
 use tokio::time::{Instant, sleep_until};
@@ -47,7 +47,7 @@ const SEARCHES: usize = 100_000;
 const SEED: u64 = 5;
 const CAPACITY: u64 = 3 << 20;
 const PRELOADED: usize = 500;
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(120);
 const BYTES_PER_HOUR: u64 = 64 << 20;
 const GETS_PER_HOUR: u64 = 20_000;
 /// That it is yesterday no more.
@@ -122,8 +122,9 @@ struct Tally {
     bytes: u64,
     late_reads: u64,
     latencies: Vec<Duration>,
-    /// Bytes fetched ahead, and those of them that no search read.
+    /// Bytes fetched ahead, and those of them that searches read, and that none did.
     ahead: u64,
+    used: u64,
     wasted: u64,
     status: String,
     took: Duration,
@@ -263,20 +264,25 @@ impl Run {
         while let Some(done) = searches.join_next().await {
             done??;
         }
-        self.end()
+        self.end().await
     }
 
-    fn end(self) -> Outcome<Tally> {
+    async fn end(self) -> Outcome<Tally> {
         let statistics = self.manager.warmer().statistics();
+        let status = self.manager.triggers().first().map(TriggerHandle::status);
+        // What is in memory and unread is read no more.
+        self.manager.shutdown(HOUR).await;
+        self.manager.warmer().clear().await;
         let mut tally = std::mem::take(&mut *self.tally.lock().expect("no panic"));
         for source in self.manager.snapshot().sources.values() {
             let usage = source.usage;
             tally.ahead += usage.fetched_bytes;
-            tally.wasted += usage.fetched_bytes - usage.used_bytes;
+            tally.used += usage.used_bytes;
+            tally.wasted += usage.wasted_bytes;
         }
         (tally.gets, tally.bytes) = (statistics.gets, statistics.bytes);
-        if let Some(trigger) = self.manager.triggers().first() {
-            tally.status = serde_json::to_string(&trigger.status())?;
+        if let Some(status) = status {
+            tally.status = serde_json::to_string(&status)?;
         }
         Ok(tally)
     }
@@ -404,7 +410,7 @@ impl Tally {
     }
 
     fn waste(&self) -> f64 {
-        self.wasted as f64 / self.ahead.max(1) as f64
+        self.wasted as f64 / (self.used + self.wasted).max(1) as f64
     }
 
     fn print(&self, way: Way) {

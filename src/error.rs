@@ -102,6 +102,24 @@ impl Error {
         }))
     }
 
+    /// A failure of what the caller has put in the place of something of ours: a store of plans or
+    /// of a hot set, a trigger. Its kind is [`ErrorKind::Store`].
+    ///
+    /// ```
+    /// use forewarm::{Error, ErrorKind};
+    ///
+    /// let refused = std::io::Error::other("connection refused");
+    /// let error = Error::external("the database cannot be reached", refused);
+    /// assert_eq!(error.kind(), ErrorKind::Store);
+    /// assert_eq!(error.chain(), "the database cannot be reached: connection refused");
+    /// ```
+    pub fn external(
+        message: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::with_source(ErrorKind::Store, message, source)
+    }
+
     pub(crate) fn corrupt(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Corrupt, message)
     }

@@ -52,6 +52,7 @@
 //! | open, warm, join, search | [`Warmer`] |
 //! | know which clause works on which field, and what it reads | [`clauses`] |
 //! | say what is searched | [`Clause`] (the Elasticsearch query DSL, or built in Rust), [`Filter`] (that, or any query of tantivy), [`SearchRequest`] (a whole `_search` body) |
+//! | search the newest of many splits first | [`Warmer::search_progressively`] |
 //! | collect anything else | [`Warmer::search_with`] and any collector of tantivy |
 //! | know the cost beforehand | [`Warmer::explain`] |
 //! | write splits | [`pack`], [`PackedSplit::upload`]; check them with [`verify`] |
@@ -68,33 +69,9 @@
 //!
 //! # Metrics
 //!
-//! Counted through the [`metrics`](https://docs.rs/metrics) facade; install a recorder to see
-//! them.
-//!
-//! | name | kind | unit | what |
-//! |---|---|---|---|
-//! | `forewarm_store_gets_total` | counter | requests | sent to the store, retries included |
-//! | `forewarm_store_bytes_total` | counter | bytes | of bodies received |
-//! | `forewarm_store_retries_total` | counter | requests | that were tried again |
-//! | `forewarm_store_hedges_total` | counter | requests | sent beside one that was slow to begin |
-//! | `forewarm_store_throttled_total` | counter | requests | that the store refused because it was asked too much |
-//! | `forewarm_splits_opened_total` | counter | splits | opened from the store |
-//! | `forewarm_warmups_total` | counter | warmups | started |
-//! | `forewarm_warmups_failed_total` | counter | warmups | failed |
-//! | `forewarm_warmup_seconds` | histogram | seconds | from start to ready, opening included |
-//! | `forewarm_plan_hits_total` | counter | warmups | that went by a plan that was known |
-//! | `forewarm_plan_misses_total` | counter | reads | that plans turned out to lack |
-//! | `forewarm_plan_store_dropped_total` | counter | rows | not kept, for want of room or because the store stayed away |
-//! | `forewarm_plan_store_failures_total` | counter | saves | that failed; they are tried again |
-//! | `forewarm_plan_store_loaded_total` | counter | rows | loaded |
-//! | `forewarm_plan_store_rejected_total` | counter | packs | passed over while loading |
-//! | `forewarm_plan_store_saved_total` | counter | rows | saved |
-//! | `forewarm_jobs_total` | counter | jobs | of managers that have ended, by `state` |
-//! | `forewarm_joins_total` | counter | joins | by `outcome` |
-//! | `forewarm_join_seconds` | histogram | seconds | that a search waited for its warmups |
-//! | `forewarm_searches_total` | counter | searches | by `outcome`, the worst of its splits |
-//! | `forewarm_search_seconds` | histogram | seconds | of searching and merging |
-//! | `forewarm_late_reads_total` | counter | reads | that searches made, or were refused, beyond what was warmed |
+//! Counted through the facade of the crate [`metrics`](https://docs.rs/metrics); install a recorder
+//! to see them, before the first warmer is built, so that it is told what they are.
+//! [All of them](crate::metrics).
 //!
 //! Spans `open`, `warm`, `join` and `search` (level info, through `tracing`) carry `split`,
 //! `fingerprint`, `gets`, `bytes`, `rounds` and `outcome` where they apply.
@@ -106,6 +83,7 @@
 mod cache;
 mod clock;
 mod directory;
+mod envelope;
 mod error;
 mod filter;
 mod manager;
@@ -114,7 +92,9 @@ mod plan;
 mod pool;
 mod search;
 mod split;
+mod staged;
 mod store;
+mod telemetry;
 mod warmup;
 
 #[cfg(doctest)]
@@ -128,6 +108,10 @@ pub mod design {}
 /// What each clause reads on each type of field, or why it cannot: `docs/clauses.md`.
 #[doc = include_str!("../docs/clauses.md")]
 pub mod clauses {}
+
+/// What is counted, by which names and in which units: `docs/metrics.md`.
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {}
 
 pub use cache::CacheSettings;
 pub use directory::OnMiss;
@@ -144,17 +128,22 @@ pub use filter::{
     ZeroTermsQuery,
 };
 pub use manager::{
-    Event, HeatSettings, HotPair, HotRequest, JobHandle, JobId, JobItem, JobState, JobStatus,
-    Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot, PredictiveSettings, ShutdownReport,
-    SourceStatistics, TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings,
-    TriggerState, TriggerStatus, WaitBucket, Wanted,
+    Event, EventBinding, EventsSettings, HeatSettings, HotPair, HotRequest, HotSetFile,
+    HotSetObject, HotSetSettings, HotSetState, HotSetStatus, HotSetStore, JobHandle, JobId,
+    JobItem, JobState, JobStatus, Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot,
+    PredictiveSettings, PreloadSettings, Readiness, ReadinessState, RefreshSettings, RequestBody,
+    ScheduleSettings, ScheduleStatus, ScheduledSettings, ShutdownReport, SourceStatistics, Tally,
+    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
+    TriggerStatus, WaitBucket, Wanted,
 };
 pub use plan::{
-    AbsenceEntry, ClauseExplanation, Component, ComponentCost, DirectoryPlans, Explanation,
-    ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore, PlanStoreSettings, SplitPlan,
+    AbsenceEntry, ClauseExplanation, Component, ComponentBytes, ComponentCost, ComponentReport,
+    DirectoryPlans, Explanation, ObjectPlans, PlanBatch, PlanEntry, PlanSource, PlanStore,
+    PlanStoreSettings, SplitPlan,
 };
 pub use search::{
-    Hit, Hits, ResidentSplits, SearchOptions, SearchReport, SearchResponse, Shards, Total, Warming,
+    Hit, Hits, ResidentSplits, SearchOptions, SearchProgress, SearchReport, SearchResponse, Shards,
+    Total, Warming,
 };
 pub use split::{
     FileLayout, FileOutcome, FileReport, PackSettings, PackedSplit, SegmentLayout, Split,
@@ -165,5 +154,6 @@ pub use store::{
     Use,
 };
 pub use warmup::{
-    Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder, WarmerSettings, Warmth, Warmup,
+    ComponentSelection, ComponentWarmup, Outcome, PlanLoad, Statistics, Warmer, WarmerBuilder,
+    WarmerSettings, Warmth, Warmup,
 };

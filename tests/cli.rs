@@ -6,6 +6,11 @@
 mod bench;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "cli/components.rs"]
+mod components;
+#[cfg(unix)]
+#[path = "cli/manage.rs"]
+mod manage;
 #[path = "cli/packing.rs"]
 mod packing;
 #[path = "cli/places.rs"]
@@ -479,7 +484,8 @@ fn an_interrupted_pack_leaves_nothing_behind() {
 #[test]
 fn the_help_teaches() {
     for command in [
-        "", "bench", "demo", "explain", "generate", "inspect", "pack", "search", "verify", "warm",
+        "", "bench", "demo", "explain", "generate", "inspect", "manage", "pack", "search",
+        "verify", "warm",
     ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()

@@ -6,6 +6,12 @@ mod bounded;
 mod cancellation;
 #[path = "contracts/classify.rs"]
 mod classify;
+#[path = "contracts/component_ends.rs"]
+mod component_ends;
+#[path = "contracts/components.rs"]
+mod components;
+#[path = "contracts/days.rs"]
+mod days;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]
@@ -14,6 +20,10 @@ mod fixture;
 mod hostile;
 #[path = "contracts/hostile_requests.rs"]
 mod hostile_requests;
+#[path = "contracts/hot_set.rs"]
+mod hot_set;
+#[path = "contracts/killed.rs"]
+mod killed;
 #[path = "contracts/lifecycle.rs"]
 mod lifecycle;
 #[path = "contracts/limits.rs"]
@@ -31,14 +41,24 @@ mod plan_store;
 mod plans;
 #[path = "contracts/predictive.rs"]
 mod predictive;
+#[path = "contracts/preload.rs"]
+mod preload;
+#[path = "contracts/progressive.rs"]
+mod progressive;
+#[path = "contracts/refresh.rs"]
+mod refresh;
 #[path = "contracts/rounds.rs"]
 mod rounds;
+#[path = "contracts/shop.rs"]
+mod shop;
 #[path = "contracts/soak.rs"]
 mod soak;
 #[path = "contracts/test_store.rs"]
 mod test_store;
 #[path = "contracts/traces.rs"]
 mod traces;
+#[path = "contracts/triggers.rs"]
+mod triggers;
 #[path = "contracts/usage.rs"]
 mod usage;
 #[path = "contracts/warmth.rs"]

@@ -32,6 +32,8 @@ mod paging;
 #[cfg(feature = "sstable")]
 #[path = "grid/precision.rs"]
 mod precision;
+#[path = "grid/progressive.rs"]
+mod progressive;
 #[path = "grid/queries.rs"]
 mod queries;
 #[path = "grid/random.rs"]

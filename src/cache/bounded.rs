@@ -8,11 +8,12 @@ use super::budget::{Budget, Reservation};
 use super::extent::Extent;
 use super::extents::SplitExtents;
 use super::fate::Fate;
+use super::lookups::{Looked, Lookups};
 use super::settings::CacheSettings;
 use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Fetcher, ObjectHandle, Origin, Use};
+use crate::store::{Fetcher, ObjectHandle, Origin, Tally, Use};
 
 /// Look-ups of one key that moka tells apart: its counters have four bits.
 const MAX_COUNT: u32 = 15;
@@ -30,7 +31,8 @@ struct Inner {
     leased: Arc<AtomicU64>,
     next_id: AtomicU64,
     /// What became of all that was fetched, for whomever.
-    all: Arc<Origin>,
+    all: Arc<Tally>,
+    lookups: Lookups,
     shelves: Arc<Shelves>,
     fetcher: Arc<Fetcher>,
     runtime: Handle,
@@ -51,6 +53,7 @@ impl ExtentCache {
             leased: Arc::default(),
             next_id: AtomicU64::new(1),
             all: Arc::default(),
+            lookups: Lookups::default(),
             shelves: Arc::default(),
             fetcher,
             runtime,
@@ -104,6 +107,11 @@ impl ExtentCache {
         self.0.all.usage()
     }
 
+    /// How much of what was wanted ahead of searches was in memory, so far.
+    pub(crate) fn looked(&self) -> Looked {
+        self.0.lookups.snapshot()
+    }
+
     pub(crate) fn capacity_bytes(&self) -> u64 {
         self.0.capacity
     }
@@ -140,13 +148,14 @@ impl ExtentCache {
         &self.0.runtime
     }
 
-    /// Holds an extent for as long as there is room, and nothing is wanted more often: it is wanted
-    /// now, or was fetched ahead for so many who will ask for it.
+    /// Holds an extent for as long as there is room, and nothing is wanted more often than this, which
+    /// was fetched ahead for so many who will ask for it. A search tells itself what it
+    /// [reads](Self::touch).
     pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>, asks: u32) {
         let key = (split, extent.range().start);
         // moka counts look-ups, hits or not, and admits what was looked up more often than what
         // has to go for it; what was never looked up never gets into a full cache.
-        for _ in 0..asks.clamp(1, MAX_COUNT) {
+        for _ in 0..asks.min(MAX_COUNT) {
             self.0.moka.get(&key);
         }
         let slot = Slot::new(Arc::clone(extent), extent.weight());
@@ -167,6 +176,10 @@ impl ExtentCache {
     /// Lets go of an extent that another has taken the place of.
     pub(super) fn discard(&self, split: u64, start: u64) {
         self.0.moka.invalidate(&(split, start));
+    }
+
+    pub(super) fn lookups(&self) -> &Lookups {
+        &self.0.lookups
     }
 
     /// The fate of bytes that have just come for `origin`.

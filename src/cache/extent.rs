@@ -81,6 +81,11 @@ impl Extent {
         }
     }
 
+    /// Whether a search has read from it.
+    pub(super) fn is_used(&self) -> bool {
+        self.is_used.load(Ordering::Relaxed)
+    }
+
     /// What becomes of its bytes, as far as that is open.
     pub(super) fn undecided(&self) -> impl Iterator<Item = &Arc<Fate>> {
         self.fates.iter().filter(|fate| !fate.is_used())

@@ -10,9 +10,10 @@ use tokio::runtime::Handle;
 use super::bounded::ExtentCache;
 use super::budget::Reservation;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
-use super::fate::{Fate, Reader};
+use super::fate::Reader;
 use super::flight::{Flight, Pilot};
-use super::lease::LeaseBuilder;
+use super::lease::{Lease, LeaseBuilder};
+use super::lookups::{Looked, Lookups};
 use super::shelf::{Shelf, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Batch, ObjectHandle, TrafficCounter, gaps, normalise};
@@ -28,9 +29,9 @@ const WASTE_ONE_IN: u64 = 4;
 
 /// The extents of one split object in one version, and the means to fetch more of them.
 pub(crate) struct SplitExtents {
-    shelf: Arc<Shelf>,
+    pub(super) shelf: Arc<Shelf>,
     object: ObjectHandle,
-    cache: ExtentCache,
+    pub(super) cache: ExtentCache,
 }
 
 /// What a look at the map found for some ranges.
@@ -40,7 +41,7 @@ struct Found {
     flights: Vec<Arc<Flight>>,
     /// Looked at and not wanted; kept only so as not to be dropped under the map's lock.
     bystanders: Vec<Arc<Flight>>,
-    pilots: Vec<Pilot>,
+    looked: Looked,
 }
 
 impl SplitExtents {
@@ -83,7 +84,7 @@ impl SplitExtents {
         reader: Reader,
         traffic: &TrafficCounter,
     ) -> Result<OwnedBytes> {
-        match self.acquire(vec![range.clone()], traffic).await {
+        match self.bring(vec![range.clone()], traffic, None).await {
             Ok(Acquired { extents, .. }) => match extents.first() {
                 Some(extent) => Ok(extent.read(&range, reader)),
                 None => Ok(OwnedBytes::empty()),
@@ -115,6 +116,13 @@ impl SplitExtents {
         let extent = self.lookup(range)?;
         self.cache.touch(self.id(), &extent);
         Some(extent)
+    }
+
+    /// Tells the cache what searches have read from `lease`, of which it sees nothing by itself.
+    pub(crate) fn touch(&self, lease: &Lease) {
+        for extent in lease.used() {
+            self.cache.touch(self.id(), extent);
+        }
     }
 
     /// Extents such that each of `wanted` lies inside one of them, when they are all in memory.
@@ -181,7 +189,7 @@ impl SplitExtents {
 
     /// Brings `ranges` into memory and returns extents such that each range lies inside one of
     /// them: from the cache, from fetches under way, and by GETs of the gaps only. Answers with
-    /// whether any GET was sent by this call or waited for.
+    /// whether any GET was sent by this call or waited for, and counts how much was in memory.
     ///
     /// # Errors
     ///
@@ -195,49 +203,59 @@ impl SplitExtents {
         ranges: Vec<Range<u64>>,
         traffic: &TrafficCounter,
     ) -> Result<Acquired> {
+        let lookups = self.cache.lookups();
+        self.bring(ranges, traffic, Some(lookups)).await
+    }
+
+    /// [`acquire`](Self::acquire) of what opening the split reads. It is not counted: a warmup that
+    /// knows beforehand what opening reads asks for it, too.
+    pub(crate) async fn acquire_to_open(
+        self: &Arc<Self>,
+        ranges: Vec<Range<u64>>,
+        traffic: &TrafficCounter,
+    ) -> Result<Acquired> {
+        let acquired = self.bring(ranges, traffic, None).await?;
+        for extent in &acquired.extents {
+            extent.read_by(Reader::Opening);
+        }
+        Ok(acquired)
+    }
+
+    async fn bring(
+        self: &Arc<Self>,
+        ranges: Vec<Range<u64>>,
+        traffic: &TrafficCounter,
+        lookups: Option<&Lookups>,
+    ) -> Result<Acquired> {
+        let count = |looked: Looked| {
+            if let Some(lookups) = lookups {
+                lookups.count(looked);
+            }
+        };
         let wanted = normalise(ranges);
         if let Some(extents) = self.cached(&wanted) {
+            count(Looked::all(&wanted));
             let waited = false;
             return Ok(Acquired { extents, waited });
         }
         let mut held = LeaseBuilder::default();
         let mut waited = false;
-        for _ in 0..MAX_PASSES {
-            let mut found = Found::default();
-            {
-                let mut state = self.shelf.lock();
-                for batch in self.plan(&mut state, &wanted, &mut found) {
-                    let (flight, pilot) =
-                        Flight::new(Arc::clone(&self.shelf), batch, traffic.urgency());
-                    state
-                        .flights
-                        .insert(flight.range().start, Arc::downgrade(&flight));
-                    found.flights.push(flight);
-                    found.pilots.push(pilot);
-                }
-            }
+        for pass in 0..MAX_PASSES {
             let Found {
                 extents,
                 flights,
-                pilots,
+                looked,
                 ..
-            } = found;
-            for flight in &flights {
-                flight.wait_with(traffic.urgency());
-            }
-            for pilot in pilots {
-                let counter = traffic.with_urgency(Arc::clone(&pilot.urgency));
-                let task = Arc::clone(self).fly(pilot, counter);
-                self.cache.runtime().spawn(task);
+            } = self.begin(&wanted, traffic);
+            if pass == 0 {
+                count(looked);
             }
             for extent in extents {
                 held.add(extent);
             }
             if flights.is_empty() {
-                return Ok(Acquired {
-                    extents: self.joined(&wanted, &held)?,
-                    waited,
-                });
+                let extents = self.joined(&wanted, &held)?;
+                return Ok(Acquired { extents, waited });
             }
             waited = true;
             for landed in try_join_all(flights.iter().map(|flight| flight.wait())).await? {
@@ -247,10 +265,8 @@ impl SplitExtents {
             }
             let present = normalise(held.extents().map(|e| e.range().clone()).collect());
             if wanted.iter().all(|range| contains(&present, range)) {
-                return Ok(Acquired {
-                    extents: self.joined(&wanted, &held)?,
-                    waited,
-                });
+                let extents = self.joined(&wanted, &held)?;
+                return Ok(Acquired { extents, waited });
             }
         }
         Err(Error::new(
@@ -262,6 +278,30 @@ impl SplitExtents {
         ))
     }
 
+    /// Looks up `wanted`, and begins to fetch what is neither in memory nor on its way.
+    fn begin(self: &Arc<Self>, wanted: &[Range<u64>], traffic: &TrafficCounter) -> Found {
+        let mut found = Found::default();
+        let mut pilots = Vec::new();
+        let mut state = self.shelf.lock();
+        for batch in self.plan(&mut state, wanted, &mut found) {
+            let (flight, pilot) = Flight::new(Arc::clone(&self.shelf), batch, traffic.urgency());
+            let start = flight.range().start;
+            state.flights.insert(start, Arc::downgrade(&flight));
+            found.flights.push(flight);
+            pilots.push(pilot);
+        }
+        drop(state);
+        for flight in &found.flights {
+            flight.wait_with(traffic.urgency());
+        }
+        for pilot in pilots {
+            let counter = traffic.with_urgency(Arc::clone(&pilot.urgency));
+            let task = Arc::clone(self).fly(pilot, counter);
+            self.cache.runtime().spawn(task);
+        }
+        found
+    }
+
     /// Looks up what covers `wanted` and returns GETs for the rest.
     fn plan(&self, state: &mut State, wanted: &[Range<u64>], found: &mut Found) -> Vec<Batch> {
         let mut missing = Vec::new();
@@ -271,6 +311,8 @@ impl SplitExtents {
                 present.push(extent.range().clone());
                 found.extents.push(extent);
             }
+            let mut present = normalise(present);
+            found.looked.add(range, &present);
             for flight in around(&state.flights, range) {
                 present.push(flight.range().clone());
                 let overlaps = range.start < flight.range().end;
@@ -362,7 +404,7 @@ impl SplitExtents {
 
     /// Makes an extent that is expected to be wanted so often known to the map and to the cache, in
     /// the place of those inside it.
-    fn publish(&self, extent: &Arc<Extent>, asks: u32) {
+    pub(super) fn publish(&self, extent: &Arc<Extent>, asks: u32) {
         let placed = self.shelf.place(extent);
         for inside in &placed.inside {
             self.cache.discard(self.id(), inside.range().start);
@@ -370,59 +412,6 @@ impl SplitExtents {
         if placed.is_known {
             self.cache.keep(self.id(), extent, asks);
         }
-    }
-
-    /// Each wanted range inside one extent: those that span several are copied into one, which
-    /// takes the place of its parts in the cache, and whose fate is what is undecided of theirs.
-    fn joined(
-        self: &Arc<Self>,
-        wanted: &[Range<u64>],
-        held: &LeaseBuilder,
-    ) -> Result<Vec<Arc<Extent>>> {
-        let mut extents = Vec::new();
-        for range in wanted {
-            let parts = held.around(range);
-            if let Some(one) = parts.iter().find(|extent| extent.covers(range)) {
-                self.cache.touch(self.id(), one);
-                extents.push(Arc::clone(one));
-                continue;
-            }
-            extents.push(self.join(&parts)?);
-        }
-        Ok(extents)
-    }
-
-    fn join(self: &Arc<Self>, parts: &[&Arc<Extent>]) -> Result<Arc<Extent>> {
-        let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "no extent holds a range just acquired",
-            ));
-        };
-        let union = first.range().start..last.range().end;
-        let reservation = self.cache.reserve(weight_of(&union))?;
-        let mut bytes = Vec::with_capacity((union.end - union.start) as usize);
-        for part in parts {
-            let at = union.start + bytes.len() as u64;
-            let from = at.max(part.range().start);
-            if from > at {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    "extents of a range do not touch",
-                ));
-            }
-            if from < part.range().end {
-                bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
-            }
-        }
-        let undecided = parts.iter().flat_map(|part| part.undecided());
-        let mut fates: Vec<Arc<Fate>> = undecided.cloned().collect();
-        fates.sort_unstable_by_key(Arc::as_ptr);
-        fates.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        let shelf = Arc::clone(&self.shelf);
-        let extent = Extent::new(shelf, union.start, bytes, reservation, fates);
-        self.publish(&extent, 1);
-        Ok(extent)
     }
 }
 
@@ -454,6 +443,6 @@ fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
         .is_some_and(|held| range.end <= held.end)
 }
 
-fn weight_of(range: &Range<u64>) -> u64 {
+pub(super) fn weight_of(range: &Range<u64>) -> u64 {
     (range.end - range.start) + EXTENT_OVERHEAD_BYTES
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::store::Origin;
+use crate::store::{Origin, Tally};
+use crate::telemetry::{Counter, SEARCH, list};
 
 /// Who reads from an extent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,19 +32,19 @@ pub(super) struct Fate {
     /// For whom they were fetched; none when a search of its own wanted them.
     origin: Option<Arc<Origin>>,
     /// Everybody together.
-    all: Arc<Origin>,
+    all: Arc<Tally>,
 }
 
 impl Fate {
     /// Of bytes that have just come.
-    pub(super) fn new(bytes: u64, origin: Option<&Arc<Origin>>, all: &Arc<Origin>) -> Arc<Self> {
+    pub(super) fn new(bytes: u64, origin: Option<&Arc<Origin>>, all: &Arc<Tally>) -> Arc<Self> {
         let fate = Self {
             bytes,
             read: AtomicU8::new(UNREAD),
             origin: origin.cloned(),
             all: Arc::clone(all),
         };
-        fate.count(Origin::count_fetched);
+        fate.count(Tally::count_fetched, &list::FETCHED_BYTES);
         Arc::new(fate)
     }
 
@@ -56,7 +57,7 @@ impl Fate {
         };
         let before = self.read.fetch_max(read, Ordering::Relaxed);
         if before < SEARCHED && read == SEARCHED {
-            self.count(Origin::count_used);
+            self.count(Tally::count_used, &list::USED_BYTES);
         }
     }
 
@@ -65,10 +66,14 @@ impl Fate {
         self.read.load(Ordering::Relaxed) == SEARCHED
     }
 
-    fn count(&self, count: impl Fn(&Origin, u64)) {
+    fn count(&self, count: impl Fn(&Tally, u64), metric: &Counter) {
         count(&self.all, self.bytes);
-        if let Some(origin) = &self.origin {
-            count(origin, self.bytes);
+        match &self.origin {
+            Some(origin) => {
+                count(origin.tally(), self.bytes);
+                metric.add_of(Arc::clone(origin.source()), self.bytes);
+            }
+            None => metric.add_of(SEARCH, self.bytes),
         }
     }
 }
@@ -76,7 +81,7 @@ impl Fate {
 impl Drop for Fate {
     fn drop(&mut self) {
         if *self.read.get_mut() == UNREAD {
-            self.count(Origin::count_wasted);
+            self.count(Tally::count_wasted, &list::WASTED_BYTES);
         }
     }
 }

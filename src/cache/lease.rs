@@ -48,6 +48,12 @@ impl Lease {
         Some(OwnedBytes::new(joined))
     }
 
+    /// The extents that searches have read from.
+    pub(super) fn used(&self) -> impl Iterator<Item = &Arc<Extent>> {
+        let extents = self.extents.iter().map(Leased::extent);
+        extents.filter(|extent| extent.is_used())
+    }
+
     /// The last extent that starts at or before `offset`.
     fn last_at(&self, offset: u64) -> Option<&Extent> {
         let after = self.starts.partition_point(|start| *start <= offset);

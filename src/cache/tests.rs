@@ -19,6 +19,7 @@ use proptest::prelude::*;
 use tokio::runtime::Handle;
 
 use super::extents::Acquired;
+use super::lookups::Looked;
 use super::{CacheSettings, ExtentCache, Lease, LeaseBuilder, Reader, SplitExtents};
 use crate::error::ErrorKind;
 use crate::store::{
@@ -123,7 +124,7 @@ impl Rig {
             ledger,
             cache,
             split,
-            origins: Default::default(),
+            origins: [Origin::new("first"), Origin::new("second")],
         }
     }
 
@@ -349,15 +350,16 @@ fn a_full_cache_makes_room_for_what_is_wanted_more_often_and_for_nothing_else() 
         };
         for _ in 0..3 {
             for n in 0..7 {
-                assert!(acquire(n * 200, 1).await);
+                assert!(acquire(n * 200, 0).await);
             }
         }
+        assert!(!acquire(3000, 0).await);
         assert!(!acquire(3000, 1).await);
         assert!(acquire(4000, 9).await);
         for _ in 0..6 {
             acquire(3000, 1).await;
         }
-        assert!(acquire(3000, 1).await);
+        assert!(acquire(3000, 0).await);
     });
 }
 
@@ -506,5 +508,40 @@ fn what_opening_reads_is_never_wasted_and_used_by_a_search() {
             .unwrap();
         rig.cache.clear();
         assert_eq!(rig.usage(Some(0)), (45, 30, 0));
+    });
+}
+
+#[test]
+fn what_was_wanted_is_found_or_missing() {
+    block_on(async {
+        let rig = Rig::new(0, 1 << 20, 1 << 20).await;
+        let traffic = TrafficCounter::default();
+        // Opening and late reads are counted elsewhere, or not at all.
+        rig.split
+            .acquire_to_open(vec![0..30, 30..60], &traffic)
+            .await
+            .unwrap();
+        rig.split
+            .read(60..100, Reader::Search, &traffic)
+            .await
+            .unwrap();
+        assert_eq!(rig.cache.looked(), Looked::default());
+        let wanted = vec![300..310, 0..20, 50..150];
+        let acquired = join_all([
+            rig.split.acquire(wanted.clone(), &traffic),
+            // The same is on its way.
+            rig.split.acquire(wanted.clone(), &traffic),
+        ]);
+        assert!(acquired.await.iter().all(|acquired| acquired.is_ok()));
+        let mut looked = Looked {
+            hits: 2,
+            hit_bytes: 2 * (20 + 50),
+            misses: 4,
+            miss_bytes: 2 * (50 + 10),
+        };
+        assert_eq!(rig.cache.looked(), looked);
+        rig.split.acquire(wanted, &traffic).await.unwrap();
+        (looked.hits, looked.hit_bytes) = (5, 2 * 70 + 130);
+        assert_eq!(rig.cache.looked(), looked);
     });
 }

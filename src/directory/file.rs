@@ -15,6 +15,7 @@ use super::{LateReads, OnMiss, ReadScope};
 use crate::cache::{Reader, SplitExtents};
 use crate::error::{Error, ErrorKind, Result};
 use crate::split::{FileGuard, HotBytes, HotFile};
+use crate::telemetry::list;
 
 /// The files of one split, as tantivy's readers see them.
 pub(crate) struct SplitFiles {
@@ -151,13 +152,15 @@ impl SplitFile {
             .lease(extents.id())
             .and_then(|lease| lease.read(&range, reader))
         {
+            scope.note_found();
             return Ok(bytes);
         }
         match &scope.mode {
-            Mode::Probe { probe, .. } => {
+            Mode::Probe { probe, .. } | Mode::SearchProbe { probe, .. } => {
                 if probe.reads_cache()
                     && let Some(extent) = extents.recall(&range)
                 {
+                    scope.note_found();
                     return Ok(extent.read(&range, reader));
                 }
                 if let Some(listed) = probe.listed().as_mut() {
@@ -174,10 +177,11 @@ impl SplitFile {
             Mode::Search { on_miss, late } => {
                 // In memory though not leased: no I/O, so not late.
                 if let Some(extent) = extents.lookup(&range) {
+                    scope.note_found();
                     return Ok(extent.read(&range, reader));
                 }
                 late.note(extents.id(), &range);
-                metrics::counter!("forewarm_late_reads_total").increment(1);
+                list::LATE_READS.add(1);
                 tracing::debug!(file = ?self, ?range, "late read");
                 let read = match on_miss {
                     OnMiss::Fail => Err(Error::new(

@@ -7,10 +7,12 @@ use std::thread::ThreadId;
 use crate::error::Error;
 use crate::store::{Traffic, TrafficCounter, normalise};
 
-/// What a search read that was not warmed.
+/// What a search read that was not warmed, beside how much it read that was in memory.
 #[derive(Debug, Default)]
 pub(crate) struct LateReads {
     count: AtomicU64,
+    /// Reads that memory answered.
+    found: AtomicU64,
     traffic: TrafficCounter,
     /// Reads of one thread wait for each other; those of two threads do not.
     by_thread: Mutex<HashMap<ThreadId, u64>>,
@@ -52,6 +54,16 @@ impl LateReads {
     /// Takes note of a late read that failed or was refused.
     pub(super) fn fail(&self, error: &Error) {
         let _ = self.failure.set(error.clone());
+    }
+
+    /// So many reads were answered from memory.
+    pub(super) fn add_found(&self, reads: u64) {
+        self.found.fetch_add(reads, Ordering::Relaxed);
+    }
+
+    /// How many reads were answered from memory, hot bytes left out.
+    pub(crate) fn found(&self) -> u64 {
+        self.found.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count(&self) -> u64 {

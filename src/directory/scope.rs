@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,13 @@ pub enum OnMiss {
 pub(super) enum Mode {
     Probe {
         probe: Arc<Probe>,
-        /// Whose reads they are.
+        /// Who reads; not a search.
         reader: Reader,
+    },
+    /// A probe within a search.
+    SearchProbe {
+        probe: Arc<Probe>,
+        late: Arc<LateReads>,
     },
     Search {
         on_miss: OnMiss,
@@ -44,17 +49,29 @@ pub(crate) struct ReadScope {
 
 thread_local! {
     pub(super) static SCOPE: RefCell<Option<Arc<ReadScope>>> = const { RefCell::new(None) };
+    /// Reads in the thread's scope that memory answered, until it is left: counted where nobody
+    /// else counts.
+    static FOUND: Cell<u64> = const { Cell::new(0) };
 }
 
 impl ReadScope {
-    /// A scope in which misses are recorded in `probe`, and `reader` reads what came so far from
-    /// `leases`.
+    /// A scope in which misses are recorded in `probe`, and `reader`, which is no search, reads what
+    /// came so far from `leases`.
     pub(crate) fn probe(
         probe: Arc<Probe>,
         leases: Vec<(u64, Arc<Lease>)>,
         reader: Reader,
     ) -> Arc<Self> {
         Self::new(leases, Mode::Probe { probe, reader }, None)
+    }
+
+    /// A scope in which a search reads from `leases` and records in `probe` what they miss.
+    pub(crate) fn search_probe(
+        probe: Arc<Probe>,
+        leases: Vec<(u64, Arc<Lease>)>,
+        late: Arc<LateReads>,
+    ) -> Arc<Self> {
+        Self::new(leases, Mode::SearchProbe { probe, late }, None)
     }
 
     /// A scope that reads from `leases` and counts what they miss in `late`.
@@ -88,10 +105,19 @@ impl ReadScope {
     /// A scope with the same leases and for the same reader, in which misses are recorded in
     /// `probe`.
     pub(crate) fn probing(&self, probe: Arc<Probe>) -> Arc<Self> {
-        let reader = self.reader();
+        let mode = match &self.mode {
+            Mode::Probe { reader, .. } => Mode::Probe {
+                probe,
+                reader: *reader,
+            },
+            Mode::SearchProbe { late, .. } | Mode::Search { late, .. } => Mode::SearchProbe {
+                probe,
+                late: Arc::clone(late),
+            },
+        };
         Arc::new(Self {
             leases: Arc::clone(&self.leases),
-            mode: Mode::Probe { probe, reader },
+            mode,
             reads: None,
         })
     }
@@ -105,7 +131,20 @@ impl ReadScope {
     pub(super) fn reader(&self) -> Reader {
         match self.mode {
             Mode::Probe { reader, .. } => reader,
-            Mode::Search { .. } => Reader::Search,
+            Mode::SearchProbe { .. } | Mode::Search { .. } => Reader::Search,
+        }
+    }
+
+    /// Takes note of a read on this thread, which is in the scope, that memory answered.
+    pub(super) fn note_found(&self) {
+        FOUND.set(FOUND.get() + 1);
+    }
+
+    /// Counts the reads that were noted on one thread.
+    fn count_found(&self, reads: u64) {
+        match &self.mode {
+            Mode::SearchProbe { late, .. } | Mode::Search { late, .. } => late.add_found(reads),
+            Mode::Probe { .. } => {}
         }
     }
 
@@ -124,13 +163,19 @@ impl ReadScope {
 
     /// Runs `work` on this thread inside the scope.
     pub(crate) fn enter<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
-        struct Leave(Option<Arc<ReadScope>>);
+        /// The scope that the thread was in before, and what was noted there.
+        struct Leave(Option<Arc<ReadScope>>, u64);
         impl Drop for Leave {
             fn drop(&mut self) {
-                SCOPE.set(self.0.take());
+                let left = SCOPE.replace(self.0.take());
+                let found = FOUND.replace(self.1);
+                if let Some(left) = left.filter(|_| found > 0) {
+                    left.count_found(found);
+                }
             }
         }
-        let _leave = Leave(SCOPE.replace(Some(Arc::clone(self))));
+        let outer = SCOPE.replace(Some(Arc::clone(self)));
+        let _leave = Leave(outer, FOUND.replace(0));
         work()
     }
 }

@@ -51,13 +51,14 @@ pub(crate) use bound::{BoundBool, BoundClause};
 pub(crate) use column_range::{ColumnRangeQuery, ColumnValues};
 pub(crate) use date_math::Moment;
 pub(crate) use expansion::{Expanded, Expansion, ExpansionQuery, is_past_limit};
+pub(crate) use field::Target;
 pub(crate) use highlight::{BoundHighlight, bind as bind_highlights};
 pub(crate) use ids_query::IdsQuery;
 pub(crate) use numbers::Number;
 pub(crate) use path::Path;
 pub(crate) use queries::TermsQuery;
 pub(crate) use ranges::after_prefix;
-pub(crate) use sort_value::typed_place;
+pub(crate) use sort_value::{ValueType, typed_place};
 pub(crate) use source::wildcard_match;
 
 pub use expansion::{ExpansionSettings, PastLimit};

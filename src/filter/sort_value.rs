@@ -3,10 +3,12 @@
 use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv6Addr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use tantivy::DateTime;
-use tantivy::schema::{FieldType, Schema};
+use tantivy::schema::{
+    BytesOptions, DateOptions, FieldType, IpAddrOptions, NumericOptions, Schema, TextOptions,
+};
 use tantivy::time::OffsetDateTime;
 use tantivy::time::format_description::well_known::Rfc3339;
 
@@ -41,16 +43,9 @@ pub enum SortValue {
 }
 
 impl SortValue {
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Null => 0,
-            Self::Bool(_) => 1,
-            Self::F64(_) | Self::I64(_) | Self::U64(_) => 2,
-            Self::Date(_) => 3,
-            Self::Ip(_) => 4,
-            Self::Str(_) => 5,
-            Self::Bytes(_) => 6,
-        }
+    /// Whether both are of one type; all numbers are.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.value_type() == other.value_type()
     }
 
     /// Numbers of different kinds compare by value: one path may be integers in one segment and
@@ -63,11 +58,11 @@ impl SortValue {
             (Self::Ip(a), Self::Ip(b)) => a.cmp(b),
             (Self::Str(a), Self::Str(b)) => a.cmp(b),
             (Self::F64(a), Self::F64(b)) => a.total_cmp(b),
-            (Self::F64(a), _) if other.rank() == self.rank() => compare_mixed(*a, other),
-            (_, Self::F64(b)) if other.rank() == self.rank() => compare_mixed(*b, self).reverse(),
+            (Self::F64(a), _) if other.is_like(self) => compare_mixed(*a, other),
+            (_, Self::F64(b)) if other.is_like(self) => compare_mixed(*b, self).reverse(),
             _ => match (self.integer(), other.integer()) {
                 (Some(a), Some(b)) => a.cmp(&b),
-                _ => self.rank().cmp(&other.rank()),
+                _ => self.value_type().cmp(&other.value_type()),
             },
         }
     }
@@ -87,7 +82,8 @@ fn compare_mixed(fraction: f64, integer: &SortValue) -> Ordering {
         return Ordering::Equal;
     };
     if fraction.is_nan() {
-        return Ordering::Greater;
+        // Where it stands among fractions.
+        return fraction.total_cmp(&0.0);
     }
     // Saturates at infinities, which no integer of 64 bits reaches.
     let whole = fraction.floor() as i128;
@@ -123,7 +119,98 @@ impl Serialize for SortValue {
     }
 }
 
+impl From<bool> for SortValue {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<DateTime> for SortValue {
+    fn from(value: DateTime) -> Self {
+        Self::Date(value)
+    }
+}
+
+impl From<f64> for SortValue {
+    fn from(value: f64) -> Self {
+        Self::F64(value)
+    }
+}
+
+impl From<i64> for SortValue {
+    fn from(value: i64) -> Self {
+        Self::I64(value)
+    }
+}
+
+impl From<&str> for SortValue {
+    fn from(value: &str) -> Self {
+        Self::Str(value.to_owned())
+    }
+}
+
+impl From<String> for SortValue {
+    fn from(value: String) -> Self {
+        Self::Str(value)
+    }
+}
+
+impl From<u64> for SortValue {
+    fn from(value: u64) -> Self {
+        Self::U64(value)
+    }
+}
+
+/// What a value is, in the order in which values of different types stand.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ValueType {
+    Bool,
+    Number,
+    Date,
+    IpAddr,
+    Text,
+    Bytes,
+}
+
+impl ValueType {
+    /// A field of such values.
+    fn field(self) -> FieldType {
+        match self {
+            Self::Bool => FieldType::Bool(NumericOptions::default()),
+            Self::Number => FieldType::F64(NumericOptions::default()),
+            Self::Date => FieldType::Date(DateOptions::default()),
+            Self::IpAddr => FieldType::IpAddr(IpAddrOptions::default()),
+            Self::Text => FieldType::Str(TextOptions::default()),
+            Self::Bytes => FieldType::Bytes(BytesOptions::default()),
+        }
+    }
+}
+
 impl SortValue {
+    /// The type, where there is a value.
+    pub(crate) fn value_type(&self) -> Option<ValueType> {
+        Some(match self {
+            Self::Bool(_) => ValueType::Bool,
+            Self::Bytes(_) => ValueType::Bytes,
+            Self::Date(_) => ValueType::Date,
+            Self::F64(_) | Self::I64(_) | Self::U64(_) => ValueType::Number,
+            Self::Ip(_) => ValueType::IpAddr,
+            Self::Null => return None,
+            Self::Str(_) => ValueType::Text,
+        })
+    }
+
+    /// A value as JSON has it, where its type is known.
+    ///
+    /// # Errors
+    ///
+    /// It is of another type.
+    pub(crate) fn from_json_as(kind: ValueType, value: &Value, path: &Path<'_>) -> Result<Self> {
+        let read = Self::from_json(value, path)?.of_field(&kind.field());
+        read.map_err(|expected| path.error(format_args!("expected {expected}, got {value}")))
+    }
+
     /// A value as JSON has it: strings stay strings until the field is known.
     pub(crate) fn from_json(value: &Value, path: &Path<'_>) -> Result<Self> {
         Ok(match value {

@@ -8,7 +8,7 @@ use object_store::path::Path;
 use crate::split::SplitAddress;
 
 /// When served splits came.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Births {
     /// By folder, the oldest first; those that came together by path.
     folders: HashMap<String, BTreeMap<(u64, Path), SplitAddress>>,

@@ -3,11 +3,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::core::Core;
+use super::hot_set::{HotSetKeeper, HotSetStore};
 use super::manager::Manager;
 use super::settings::ManagerSettings;
-use super::trigger::{Post, Predictive, Trigger};
+use super::trigger::{Events, Post, Predictive, Preload, Refresh, Scheduled, Trigger};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::filter::SearchRequest;
 use crate::warmup::Warmer;
 
 /// Builds a [`Manager`].
@@ -16,6 +18,8 @@ pub struct ManagerBuilder {
     warmer: Warmer,
     settings: ManagerSettings,
     triggers: Vec<Arc<dyn Trigger>>,
+    preload: Vec<SearchRequest>,
+    hot_set: Option<Arc<dyn HotSetStore>>,
     clock: Clock,
 }
 
@@ -25,6 +29,8 @@ impl ManagerBuilder {
             warmer,
             settings: ManagerSettings::default(),
             triggers: Vec::new(),
+            preload: Vec::new(),
+            hot_set: None,
             clock: Clock::system(),
         }
     }
@@ -41,6 +47,25 @@ impl ManagerBuilder {
         self
     }
 
+    /// Keeps what is hot in `store`, so that it is known when the next process starts, and how to
+    /// warm it in one round. It is read by [`Manager::start`], which remembers how hot it was;
+    /// [`PreloadSettings`](crate::PreloadSettings) have it warmed. Default nowhere.
+    ///
+    /// What is read there is searched by: a plan that is not true hides hits. Who may write it
+    /// decides what is found, as who may write splits does.
+    pub fn hot_set(mut self, store: impl HotSetStore + 'static) -> Self {
+        self.hot_set = Some(Arc::new(store));
+        self
+    }
+
+    /// Warms these requests, too, when the manager starts, after those that
+    /// [the settings](crate::PreloadSettings::requests) name. Where the settings preload
+    /// nothing, their defaults count.
+    pub fn preload(mut self, requests: impl IntoIterator<Item = SearchRequest>) -> Self {
+        self.preload.extend(requests);
+        self
+    }
+
     /// Sets what tells the time of day, which schedules and the decay of heat go by; default is
     /// the system's clock. Intervals and deadlines go by tokio's.
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
@@ -53,15 +78,20 @@ impl ManagerBuilder {
     /// # Errors
     ///
     /// `InvalidRequest` that names every setting which is wrong, and triggers of one name.
-    pub fn build(self) -> Result<Manager> {
+    pub fn build(mut self) -> Result<Manager> {
+        if !self.preload.is_empty() {
+            self.settings.preload.get_or_insert_default();
+        }
         let mut problems = self.settings.problems();
-        let mut triggers = self.triggers;
-        for trigger in &triggers {
+        let mut triggers = Vec::new();
+        let mut known = KnownTriggers::default();
+        if problems.is_empty() {
+            known = KnownTriggers::of(&self.settings, self.preload, &mut triggers)?;
+        }
+        for trigger in &self.triggers {
             problems.extend(trigger.settings().problems(trigger.name()));
         }
-        if let Some(predictive) = &self.settings.predictive {
-            triggers.push(Arc::new(Predictive::new(predictive.clone())));
-        }
+        triggers.extend(self.triggers);
         let mut names = BTreeSet::new();
         let mut posts = Vec::with_capacity(triggers.len());
         for trigger in triggers {
@@ -78,8 +108,52 @@ impl ManagerBuilder {
                 problems.join("; ")
             )));
         }
-        let core = Core::new(self.warmer, self.settings, self.clock);
-        Ok(Manager::of(Arc::new(core), posts))
+        let warmed = self.settings.preload.as_ref().filter(|it| it.hot_set);
+        let merge_for = warmed.map(|preload| preload.deadline);
+        let hot_set = self
+            .hot_set
+            .map(|store| HotSetKeeper::new(store, merge_for));
+        let core = Core::new(self.warmer, self.settings, self.clock, hot_set);
+        Ok(Manager::of(Arc::new(core), posts, known))
+    }
+}
+
+/// Triggers that the manager itself speaks with.
+#[derive(Default)]
+pub(super) struct KnownTriggers {
+    /// Whose end a node waits for.
+    pub(super) preload: Option<Arc<Preload>>,
+    pub(super) scheduled: Option<Arc<Scheduled>>,
+}
+
+impl KnownTriggers {
+    /// Adds to `all` those that the settings, which have no problems, name.
+    fn of(
+        settings: &ManagerSettings,
+        preload: Vec<SearchRequest>,
+        all: &mut Vec<Arc<dyn Trigger>>,
+    ) -> Result<Self> {
+        let mut known = Self::default();
+        if let Some(settings) = &settings.preload {
+            let trigger = Arc::new(Preload::new(settings.clone(), preload));
+            all.push(Arc::clone(&trigger) as _);
+            known.preload = Some(trigger);
+        }
+        if let Some(settings) = &settings.events {
+            all.push(Arc::new(Events::new(settings.clone())));
+        }
+        if let Some(settings) = &settings.predictive {
+            all.push(Arc::new(Predictive::new(settings.clone())));
+        }
+        if let Some(settings) = &settings.refresh {
+            all.push(Arc::new(Refresh::new(settings.clone())));
+        }
+        if let Some(settings) = &settings.scheduled {
+            let trigger = Arc::new(Scheduled::new(settings.clone())?);
+            all.push(Arc::clone(&trigger) as _);
+            known.scheduled = Some(trigger);
+        }
+        Ok(known)
     }
 }
 
@@ -88,6 +162,7 @@ impl std::fmt::Debug for ManagerBuilder {
         f.debug_struct("ManagerBuilder")
             .field("settings", &self.settings)
             .field("triggers", &self.triggers)
+            .field("hot_set", &self.hot_set)
             .finish_non_exhaustive()
     }
 }

@@ -3,24 +3,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::{StreamExt, stream};
 use object_store::path::Path;
-use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use super::busy::{Busy, Working};
 use super::catalog::Catalog;
-use super::event::Event;
 use super::gate::Gate;
 use super::heat::Heat;
+use super::hot_set::HotSetKeeper;
 use super::job::{Job, JobHandle, Target};
 use super::jobs::Jobs;
 use super::settings::ManagerSettings;
 use super::statistics::Counters;
+use super::tally::Ended;
 use crate::clock::Clock;
 use crate::filter::SearchRequest;
 use crate::split::SplitAddress;
 use crate::warmup::Warmer;
-
-/// Events that a slow listener may be behind before it misses some.
-const EVENTS: usize = 1024;
 
 /// What a manager, its jobs and its triggers share.
 pub(super) struct Core {
@@ -32,9 +30,10 @@ pub(super) struct Core {
     pub(super) counters: Counters,
     pub(super) catalog: Catalog,
     pub(super) heat: Heat,
-    pub(super) events: broadcast::Sender<Event>,
     pub(super) gate: Arc<Gate>,
     pub(super) clock: Clock,
+    /// Where what is hot outlives the process.
+    pub(super) hot_set: Option<HotSetKeeper>,
     /// Searches under way.
     searching: AtomicUsize,
 }
@@ -49,7 +48,12 @@ pub(super) struct Order {
 }
 
 impl Core {
-    pub(super) fn new(warmer: Warmer, settings: ManagerSettings, clock: Clock) -> Self {
+    pub(super) fn new(
+        warmer: Warmer,
+        settings: ManagerSettings,
+        clock: Clock,
+        hot_set: Option<HotSetKeeper>,
+    ) -> Self {
         Self {
             warmer,
             enabled: AtomicBool::new(settings.enabled),
@@ -58,9 +62,9 @@ impl Core {
             counters: Counters::default(),
             catalog: Catalog::default(),
             heat: Heat::new(settings.heat.half_life, settings.heat.max_bytes),
-            events: broadcast::channel(EVENTS).0,
             gate: Gate::new(settings.max_concurrent_trigger_warmups),
             clock,
+            hot_set,
             searching: AtomicUsize::new(0),
             settings: RwLock::new(Arc::new(settings)),
         }
@@ -86,15 +90,6 @@ impl Core {
         self.enabled.store(enabled, Ordering::Relaxed);
     }
 
-    /// Remembers that `request` was asked of `splits`.
-    pub(super) fn note(&self, splits: &[SplitAddress], request: &SearchRequest) {
-        let newest = |folder: &str| {
-            let births = self.catalog.births();
-            births.newest(folder).map(|split| split.path().clone())
-        };
-        self.heat.note(splits, request, newest, self.clock.millis());
-    }
-
     /// A search is under way until what this answers with is dropped.
     pub(super) fn searching(&self) -> Searching<'_> {
         self.searching.fetch_add(1, Ordering::Relaxed);
@@ -109,6 +104,22 @@ impl Core {
     /// Whether nobody searches and nothing is being warmed.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_idle() && self.jobs.is_empty()
+    }
+
+    /// Remembers that `request` was asked of `splits`.
+    pub(super) fn note(&self, splits: &[SplitAddress], request: &SearchRequest) {
+        let newest = |folder: &str| {
+            let births = self.catalog.births();
+            births.newest(folder).map(|split| split.path().clone())
+        };
+        self.heat.note(splits, request, newest, self.clock.millis());
+    }
+
+    /// Since when something must have been asked to be kept, in milliseconds since 1970.
+    pub(super) fn oldest_hot(&self) -> u64 {
+        let max_age = self.settings().hot_set.max_age.as_millis();
+        let max_age = u64::try_from(max_age).unwrap_or(u64::MAX);
+        self.clock.millis().saturating_sub(max_age)
     }
 
     /// Starts a job, or finds the one that does the same.
@@ -145,11 +156,24 @@ impl Core {
         JobHandle(job)
     }
 
-    /// Serves splits no more.
-    pub(super) async fn retire(&self, paths: &[Path]) {
-        self.catalog.exchange([], paths, self.clock.millis());
-        for path in paths {
+    /// Serves `announced` from now on, with the heat of the splits that each replaces, and `retired`
+    /// no more.
+    pub(super) async fn exchange(
+        &self,
+        announced: Vec<(SplitAddress, Vec<Path>)>,
+        retired: &[Path],
+    ) {
+        let now = self.clock.millis();
+        for (split, replaces) in &announced {
+            self.heat.succeed(split, replaces, now);
+        }
+        let announced = announced.into_iter().map(|(split, _)| split);
+        self.catalog.exchange(announced, retired, now);
+        for path in retired {
             self.heat.forget_split(path);
+            if let Some(hot_set) = &self.hot_set {
+                hot_set.forget_split(path);
+            }
             self.warmer.forget_split(path).await;
         }
     }
@@ -187,21 +211,27 @@ impl EndJob {
 
     async fn warm(&self, target: usize) {
         let (core, job) = (&self.core, &self.job);
+        let (at, target) = (target, &job.targets[target]);
         let Target {
             split,
             request,
             asks,
-        } = &job.targets[target];
+        } = target;
         let origin = core.counters.origin(&job.source);
         let warm = || core.warmer.warm_for(split, request, &origin, *asks);
-        let Some(warmup) = job.begin(target, warm) else {
+        let started = Instant::now();
+        let Some(warmup) = job.begin(at, warm) else {
             return;
         };
         // The warmup has deadlines of its own.
         let outcome = warmup.ended().await;
-        core.counters
-            .count_warmup(&job.source, &outcome, warmup.traffic());
-        job.end(target, &outcome);
+        let ended = Ended {
+            outcome: &outcome,
+            traffic: job.end(at, &outcome),
+            took: started.elapsed(),
+            at: core.clock.millis(),
+        };
+        core.counters.count_warmup(&job.source, target, &ended);
     }
 }
 

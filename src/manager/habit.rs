@@ -72,9 +72,18 @@ impl Share {
         self.share * (1.0 - LAST_SEARCH).powi(missed)
     }
 
-    /// Asked by so large a share of searches elsewhere, before the first one here.
-    pub(super) fn known(share: f64) -> Self {
-        Self { share, at: 0 }
+    /// Takes over the share that it was asked by in another process, unless there were searches here.
+    pub(super) fn restore(&mut self, share: f64) {
+        if self.at == 0 {
+            self.share = share.clamp(0.0, 1.0);
+        }
+    }
+
+    /// Takes over the share of a split that it replaces.
+    pub(super) fn succeed(&mut self, replaced: Self) {
+        if self.share < replaced.share {
+            *self = replaced;
+        }
     }
 }
 
@@ -130,11 +139,13 @@ impl Habit {
 
     /// Takes over how hot it was in another process, which does not tell of the newest splits then:
     /// that they are asked is as likely as not.
-    pub(super) fn restore(&self, heat: Decayed) {
+    pub(super) fn restore(&self, heat: Decayed, half_life: Duration) {
         let mut state = self.lock();
-        state.heat = heat;
-        state.newest = Share::known(0.5);
-        state.depth = 1;
+        state.heat.merge(heat, half_life);
+        if state.searches == 0 {
+            state.newest.restore(0.5);
+            state.depth = 1;
+        }
     }
 
     /// What to expect of it in the half-life that begins at `now`.

@@ -4,6 +4,7 @@
 //! for each pair of split and request, both bounded in bytes; what falls out is decided by moka,
 //! whose count-min sketch of past accesses lets the frequent stay.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use moka::sync::Cache;
 use object_store::path::Path;
 
 use super::births::folder_of;
-use super::habit::{Habit, Share};
+use super::habit::{Habit, Outlook, Share};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
 
@@ -32,7 +33,7 @@ pub(super) struct Heat {
     pub(super) pairs: Cache<PairKey, Arc<Pair>>,
 }
 
-/// A whole request, and a folder of splits.
+/// A folder of splits, and a whole request.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct HabitKey {
     folder: Box<str>,
@@ -49,8 +50,8 @@ pub(super) struct PairKey {
 /// A request that was asked.
 pub(super) struct Asked {
     pub(super) identity: Fingerprint,
-    /// Without a moment: whoever warms it warms it for his own.
-    pub(super) request: Arc<SearchRequest>,
+    /// Without a moment, and never given out: the first to ask its fingerprint would set one.
+    request: SearchRequest,
     json_bytes: usize,
     heat: Mutex<Decayed>,
 }
@@ -75,6 +76,17 @@ pub(super) struct Decayed {
     sum: f64,
     /// When the sum was that, in milliseconds since 1970.
     at: u64,
+}
+
+/// A request in a split, and how often it was asked: what outlives the process.
+#[derive(Clone, Debug)]
+pub(super) struct Remembered {
+    pub(super) split: SplitAddress,
+    /// Without a moment.
+    pub(super) request: Arc<SearchRequest>,
+    /// Of the whole request.
+    pub(super) identity: Fingerprint,
+    pub(super) heat: Decayed,
 }
 
 /// A request in a split, and how hot it is.
@@ -104,8 +116,20 @@ pub struct HotRequest {
 }
 
 impl Decayed {
-    pub(super) fn new(sum: f64, at: u64) -> Self {
-        Self { sum, at }
+    /// A sum that was `sum` at `at`; nothing when it cannot have been.
+    pub(super) fn new(sum: f64, at: u64) -> Option<Self> {
+        (sum.is_finite() && sum >= 0.0).then_some(Self { sum, at })
+    }
+
+    /// The sum as it was when something was last added to it, and when that was.
+    pub(super) fn parts(self) -> (f64, u64) {
+        (self.sum, self.at)
+    }
+
+    /// The same, unless it is of a time to come.
+    pub(super) fn no_later_than(mut self, now: u64) -> Self {
+        self.at = self.at.min(now);
+        self
     }
 
     /// What it comes to at `now`.
@@ -114,14 +138,20 @@ impl Decayed {
         self.sum * (-passed / (half_life.as_millis().max(1) as f64)).exp2()
     }
 
+    pub(super) fn add(&mut self, more: f64, now: u64, half_life: Duration) {
+        self.sum = self.at(now, half_life) + more;
+        self.at = self.at.max(now);
+    }
+
     /// When something was last added, in milliseconds since 1970.
     pub(super) fn moment(self) -> u64 {
         self.at
     }
 
-    pub(super) fn add(&mut self, more: f64, now: u64, half_life: Duration) {
-        self.sum = self.at(now, half_life) + more;
-        self.at = self.at.max(now);
+    /// Adds what was summed up elsewhere.
+    pub(super) fn merge(&mut self, other: Self, half_life: Duration) {
+        let now = self.at.max(other.at);
+        self.add(other.at(now, half_life), now, half_life);
     }
 }
 
@@ -141,7 +171,7 @@ impl Heat {
         let pairs = Cache::builder()
             .name("forewarm-heat")
             .max_capacity(max_bytes / 2)
-            .weigher(|key: &PairKey, _| weight(PAIR_BYTES + 2 * key.split.as_ref().len()))
+            .weigher(|_, pair: &Arc<Pair>| weight(pair_weight(&pair.split)))
             .build();
         Self {
             half_life,
@@ -177,7 +207,7 @@ impl Heat {
             let asks_newest = splits.iter().any(is_newest);
             let search = habit.note(splits.len(), asks_newest, now, self.half_life);
             for split in splits {
-                let pair = self.pair(split, &habit);
+                let pair = self.pair(split, &asked);
                 let mut state = pair.lock();
                 state.heat.add(1.0, now, self.half_life);
                 if !Arc::ptr_eq(&state.habit, &habit) {
@@ -190,68 +220,74 @@ impl Heat {
         }
     }
 
-    /// Takes over what was hot in another process.
-    pub(super) fn restore(&self, hot: &[HotPair]) {
+    /// Takes over what was hot in another process, beside what was asked meanwhile.
+    pub(super) fn restore(&self, remembered: &[Remembered]) {
         let mut hottest: HashMap<Fingerprint, (Arc<Asked>, Decayed)> = HashMap::new();
-        let mut habits: HashMap<HabitKey, (Arc<Habit>, Decayed)> = HashMap::new();
-        for one in hot {
-            let Some(asked) = self.asked(&one.request) else {
-                continue;
+        let mut habits: HashMap<*const Habit, (Arc<Habit>, Decayed)> = HashMap::new();
+        let mut pairs = Vec::with_capacity(remembered.len());
+        for one in remembered {
+            let (asked, hottest) = match hottest.entry(one.identity) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => match self.asked(&one.request) {
+                    Some(asked) => entry.insert((asked, one.heat)),
+                    None => continue,
+                },
             };
-            let heat = Decayed::new(one.heat, one.last_asked);
-            let folder = folder_of(one.split.path());
-            let habit = self.habit(folder, &asked);
-            self.pair(&one.split, &habit).lock().heat = heat;
-            let key = HabitKey {
-                folder: folder.into(),
-                request: asked.identity,
+            let pair = self.pair(&one.split, asked);
+            let habit = {
+                let mut state = pair.lock();
+                state.heat.merge(one.heat, self.half_life);
+                Arc::clone(&state.habit)
             };
-            let known = habits.entry(key).or_insert((habit, heat));
-            if known.1.sum < heat.sum {
-                known.1 = heat;
+            let habit = habits
+                .entry(Arc::as_ptr(&habit))
+                .or_insert((habit, one.heat));
+            if habit.1.sum < one.heat.sum {
+                habit.1 = one.heat;
             }
+            pairs.push((pair, one.heat));
             // At least as often as of the split it was asked of most.
-            let request = hottest.entry(asked.identity).or_insert((asked, heat));
-            if request.1.sum < heat.sum {
-                request.1 = heat;
+            if hottest.sum < one.heat.sum {
+                *hottest = one.heat;
             }
         }
         for (asked, heat) in hottest.into_values() {
-            *asked.heat() = heat;
+            asked.heat().merge(heat, self.half_life);
         }
-        for (habit, heat) in habits.values() {
-            habit.restore(*heat);
+        for (pair, heat) in pairs {
+            let mut state = pair.lock();
+            if let Some((_, hottest)) = habits.get(&Arc::as_ptr(&state.habit)) {
+                // By a share of the searches that asked the hottest of the folder.
+                let share = heat.at(hottest.at.max(heat.at), self.half_life)
+                    / hottest.at(hottest.at.max(heat.at), self.half_life);
+                state.share.restore(share);
+            }
         }
-        for one in hot {
-            self.restore_share(one, &habits);
+        for (habit, heat) in habits.into_values() {
+            habit.restore(heat, self.half_life);
         }
     }
 
-    /// What was asked less often than the hottest of its folder is asked by a share of searches.
-    fn restore_share(&self, one: &HotPair, habits: &HashMap<HabitKey, (Arc<Habit>, Decayed)>) {
-        let Some(asked) = self.asked(&one.request) else {
-            return;
-        };
-        let key = HabitKey {
-            folder: folder_of(one.split.path()).into(),
-            request: asked.identity,
-        };
-        let Some((habit, hottest)) = habits.get(&key) else {
-            return;
-        };
-        let now = hottest.at.max(one.last_asked);
-        let heat = Decayed::new(one.heat, one.last_asked).at(now, self.half_life);
-        let share = heat / hottest.at(now, self.half_life).max(f64::MIN_POSITIVE);
-        self.pair(&one.split, habit).lock().share = Share::known(share.min(1.0));
+    /// All pairs, in no order, for another process to [`restore`](Self::restore).
+    pub(super) fn remembered(&self) -> Vec<Remembered> {
+        let mut copies = Copies::default();
+        let pairs = self.pairs.iter().map(|(_, pair)| Remembered {
+            split: pair.split.clone(),
+            request: copies.of(&pair.asked),
+            identity: pair.asked.identity,
+            heat: pair.lock().heat,
+        });
+        pairs.collect()
     }
 
     /// Pairs, the hottest first; those alike by path.
     pub(super) fn pairs(&self, now: u64) -> Vec<HotPair> {
+        let mut copies = Copies::default();
         let pairs = self.pairs.iter().map(|(_, pair)| {
             let heat = pair.lock().heat;
             HotPair {
                 split: pair.split.clone(),
-                request: Arc::clone(&pair.asked.request),
+                request: copies.of(&pair.asked),
                 heat: heat.at(now, self.half_life),
                 last_asked: heat.at,
             }
@@ -269,7 +305,7 @@ impl Heat {
         let requests = self.requests.iter().map(|(_, asked)| {
             let heat = *asked.heat();
             HotRequest {
-                request: Arc::clone(&asked.request),
+                request: Copies::default().of(&asked),
                 heat: heat.at(now, self.half_life),
                 last_asked: heat.at,
             }
@@ -280,6 +316,23 @@ impl Heat {
             b.heat.total_cmp(&a.heat).then_with(by_time)
         });
         requests
+    }
+
+    /// What was asked of splits is expected of the one that replaces them.
+    pub(super) fn succeed(&self, split: &SplitAddress, replaces: &[Path], now: u64) {
+        let pairs = self.pairs.iter();
+        let of_replaced = pairs.filter(|(key, _)| replaces.contains(&key.split));
+        for (_, pair) in of_replaced.collect::<Vec<_>>() {
+            let (heat, share) = {
+                let state = pair.lock();
+                (state.heat, state.share)
+            };
+            let expected = heat.at(now, self.half_life);
+            let successor = self.pair(split, &pair.asked);
+            let mut state = successor.lock();
+            state.heat.add(expected, now, self.half_life);
+            state.share.succeed(share);
+        }
     }
 
     /// Forgets splits that are searched no more; requests stay hot for those that come.
@@ -304,13 +357,37 @@ impl Heat {
             SearchRequest::from_value(&json).map(|request| {
                 Arc::new(Asked {
                     identity,
-                    request: Arc::new(request),
+                    request,
                     json_bytes: json.to_string().len(),
                     heat: Mutex::default(),
                 })
             })
         };
         self.requests.try_get_with(identity, fresh).ok()
+    }
+
+    /// Whether a request was asked of a split, or of one that it replaces.
+    pub(super) fn knows(&self, split: &SplitAddress, request: Fingerprint) -> bool {
+        let split = split.path().clone();
+        self.pairs.contains_key(&PairKey { split, request })
+    }
+
+    fn pair(&self, split: &SplitAddress, asked: &Arc<Asked>) -> Arc<Pair> {
+        let key = PairKey {
+            split: split.path().clone(),
+            request: asked.identity,
+        };
+        self.pairs.get_with(key, || {
+            Arc::new(Pair {
+                split: split.clone(),
+                asked: Arc::clone(asked),
+                state: Mutex::new(PairState {
+                    heat: Decayed::default(),
+                    habit: self.habit(folder_of(split.path()), asked),
+                    share: Share::default(),
+                }),
+            })
+        })
     }
 
     fn habit(&self, folder: &str, asked: &Arc<Asked>) -> Arc<Habit> {
@@ -320,24 +397,6 @@ impl Heat {
         };
         self.habits.get_with(key, || Habit::new(asked, folder))
     }
-
-    fn pair(&self, split: &SplitAddress, habit: &Arc<Habit>) -> Arc<Pair> {
-        let key = PairKey {
-            split: split.path().clone(),
-            request: habit.asked.identity,
-        };
-        self.pairs.get_with(key, || {
-            Arc::new(Pair {
-                split: split.clone(),
-                asked: Arc::clone(&habit.asked),
-                state: Mutex::new(PairState {
-                    heat: Decayed::default(),
-                    habit: Arc::clone(habit),
-                    share: Share::default(),
-                }),
-            })
-        })
-    }
 }
 
 impl Asked {
@@ -346,23 +405,42 @@ impl Asked {
     }
 
     fn weight(&self) -> usize {
-        REQUEST_BYTES + REQUEST_FACTOR * self.json_bytes
+        request_weight(self.json_bytes)
+    }
+}
+
+/// Copies of requests, one of each, that take the moment they are first warmed at for `now`.
+#[derive(Default)]
+pub(super) struct Copies(HashMap<Fingerprint, Arc<SearchRequest>>);
+
+impl Copies {
+    pub(super) fn of(&mut self, asked: &Asked) -> Arc<SearchRequest> {
+        let copy = self.0.entry(asked.identity);
+        Arc::clone(copy.or_insert_with(|| Arc::new(asked.request.clone())))
     }
 }
 
 impl Pair {
-    pub(super) fn habit(&self) -> Arc<Habit> {
-        Arc::clone(&self.lock().habit)
-    }
-
-    /// How likely a search asks the split after so many of its habit.
-    pub(super) fn share_after(&self, searches: u64) -> f64 {
-        self.lock().share.after(searches)
+    /// What to expect of the pair's habit, and how likely one of its searches asks the split.
+    pub(super) fn outlook(&self, now: u64, half_life: Duration) -> (Outlook, f64) {
+        let state = self.lock();
+        let outlook = state.habit.outlook(now, half_life);
+        (outlook, state.share.after(outlook.so_far))
     }
 
     fn lock(&self) -> MutexGuard<'_, PairState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Bytes that a request takes in memory, about.
+pub(super) fn request_weight(json_bytes: usize) -> usize {
+    REQUEST_BYTES + REQUEST_FACTOR * json_bytes
+}
+
+/// Bytes that a pair takes in memory beside its request, about.
+pub(super) fn pair_weight(split: &SplitAddress) -> usize {
+    PAIR_BYTES + 2 * split.path().as_ref().len()
 }
 
 fn weight(bytes: usize) -> u32 {
@@ -424,23 +502,55 @@ mod tests {
             (hot[1].0.as_str(), hot[2].0.as_str()),
             ("001.split", "002.split")
         );
+        heat.succeed(
+            &split(9),
+            &[split(1).path().clone(), split(2).path().clone()],
+            2 * HOUR_MS,
+        );
+        let newcomer = heat.pairs(2 * HOUR_MS);
+        let newcomer = newcomer.iter().filter(|pair| pair.split == split(9));
+        let heat_of_newcomer: f64 = newcomer.map(|pair| pair.heat).sum();
+        assert!((heat_of_newcomer - 2.5).abs() < 1e-9, "{heat_of_newcomer}");
+        heat.forget_split(split(9).path());
         heat.forget_split(split(2).path());
         assert_eq!(heat.pairs(0).len(), 1);
         assert_eq!(heat.requests(0).len(), 2);
     }
 
     #[test]
-    fn what_is_restored_is_as_hot_as_it_was() {
+    fn what_is_restored_is_as_hot_as_it_was_whenever_it_was_written() {
         let (here, there) = (Heat::new(HOUR, 1 << 20), Heat::new(HOUR, 1 << 20));
         for n in 0..5 {
             here.note(&[split(n), split(0)], &asking("sea"), nobody, HOUR_MS);
         }
-        there.restore(&here.pairs(HOUR_MS));
-        let (was, is) = (here.pairs(HOUR_MS), there.pairs(HOUR_MS));
+        // Asked meanwhile: that counts beside what was.
+        there.note(&[split(0)], &asking("sea"), nobody, 2 * HOUR_MS);
+        there.restore(&here.remembered());
+        let now = 2 * HOUR_MS;
+        let (was, is) = (here.pairs(now), there.pairs(now));
         assert_eq!(texts(&was), texts(&is));
         let sum = |hot: &[HotPair]| hot.iter().map(|one| one.heat).sum::<f64>();
-        assert!((sum(&was) - sum(&is)).abs() < 1e-9);
-        assert!(there.requests(HOUR_MS)[0].heat >= 5.0);
+        assert!((sum(&was) + 1.0 - sum(&is)).abs() < 1e-9);
+        assert!((there.requests(now)[0].heat - 4.0).abs() < 1e-9);
+        assert_eq!(there.pairs(now)[0].last_asked, now);
+    }
+
+    #[test]
+    fn each_who_asks_what_is_hot_has_a_moment_of_his_own() {
+        let heat = Heat::new(HOUR, 1 << 20);
+        let today = SearchRequest::new(Clause::range("at").gte("now/d"));
+        heat.note(&[split(1), split(2)], &today, nobody, 0);
+        let (first, second) = (heat.pairs(0), heat.pairs(0));
+        assert!(Arc::ptr_eq(&first[0].request, &first[1].request));
+        assert!(!Arc::ptr_eq(&first[0].request, &second[0].request));
+    }
+
+    #[test]
+    fn heat_that_cannot_be_is_none() {
+        for sum in [f64::NAN, f64::INFINITY, -1.0] {
+            assert!(Decayed::new(sum, 0).is_none());
+        }
+        assert_eq!(Decayed::new(2.5, 7).map(Decayed::parts), Some((2.5, 7)));
     }
 
     #[test]

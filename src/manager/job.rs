@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
-use crate::store::Traffic;
+use crate::store::{Traffic, in_time};
 use crate::warmup::{Outcome, Warmup};
 
 /// Names a job of one manager.
@@ -77,7 +77,7 @@ pub struct JobItem {
     /// Why it was left out, failed or was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What its warmup has sent so far. One that others share is counted with each.
+    /// What its warmup has sent so far; nothing when somebody else had begun it.
     pub traffic: Traffic,
 }
 
@@ -133,7 +133,16 @@ struct Item {
     reason: Option<String>,
     /// While it runs.
     warmup: Option<Warmup>,
+    /// Whether the warmup was begun for this job.
+    is_own: bool,
     traffic: Traffic,
+}
+
+impl Item {
+    fn traffic(&self) -> Traffic {
+        let warmup = self.warmup.as_ref().filter(|_| self.is_own);
+        warmup.map_or(self.traffic, Warmup::traffic)
+    }
 }
 
 impl Job {
@@ -142,6 +151,7 @@ impl Job {
             state: JobState::Pending,
             reason: None,
             warmup: None,
+            is_own: false,
             traffic: Traffic::default(),
         };
         Arc::new(Self {
@@ -164,21 +174,26 @@ impl Job {
         }
     }
 
-    /// Begins to warm one target, unless it was given up.
-    pub(super) fn begin(&self, target: usize, warm: impl FnOnce() -> Warmup) -> Option<Warmup> {
+    /// Begins to warm one target, unless it was given up; `warm` tells whether it is new.
+    pub(super) fn begin(
+        &self,
+        target: usize,
+        warm: impl FnOnce() -> (Warmup, bool),
+    ) -> Option<Warmup> {
         let mut items = self.lock();
         let item = &mut items[target];
         if item.state != JobState::Pending {
             return None;
         }
-        let warmup = warm();
+        let (warmup, is_new) = warm();
+        item.is_own = is_new;
         item.state = JobState::Running;
         item.warmup = Some(warmup.clone());
         Some(warmup)
     }
 
-    /// Takes note of how the warmup of one target ended.
-    pub(super) fn end(&self, target: usize, outcome: &Outcome) {
+    /// Takes note of how the warmup of one target ended; answers with what was sent for it.
+    pub(super) fn end(&self, target: usize, outcome: &Outcome) -> Traffic {
         let (state, reason) = match outcome {
             Outcome::Failed(error) => (JobState::Failed, Some(error.chain())),
             outcome if outcome.is_warm() => (JobState::Complete, None),
@@ -189,6 +204,7 @@ impl Job {
             state,
             reason,
         );
+        self.lock()[target].traffic
     }
 
     /// Leaves out all that has not begun.
@@ -240,10 +256,8 @@ impl Job {
         let mut items = self.lock();
         for (at, item) in items.iter_mut().enumerate() {
             if concerns(at, item) {
-                if let Some(warmup) = item.warmup.take() {
-                    item.traffic = warmup.traffic();
-                    given_up.push(warmup);
-                }
+                item.traffic = item.traffic();
+                given_up.extend(item.warmup.take());
                 item.state = state;
                 item.reason.clone_from(&reason);
             }
@@ -271,7 +285,7 @@ impl Job {
                 fingerprint: target.request.fingerprint(),
                 state: item.state,
                 reason: item.reason.clone(),
-                traffic: item.warmup.as_ref().map_or(item.traffic, Warmup::traffic),
+                traffic: item.traffic(),
             };
             items.map(item).collect()
         };
@@ -353,9 +367,13 @@ impl JobHandle {
     ///
     /// Dropping the future cancels nothing.
     pub async fn wait(&self, deadline: Duration) -> JobStatus {
+        self.wait_until(in_time(deadline)).await
+    }
+
+    pub(super) async fn wait_until(&self, deadline: Instant) -> JobStatus {
         let mut ended = self.0.ended.subscribe();
         // Its sender lives as long as the job; past the deadline the status says that it runs.
-        let _ = timeout(deadline, ended.wait_for(Option::is_some)).await;
+        let _ = timeout_at(deadline, ended.wait_for(Option::is_some)).await;
         self.0.status()
     }
 }

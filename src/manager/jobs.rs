@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::job::{Job, JobId, Target};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
+use crate::telemetry::list;
 
 /// The jobs of a manager: those that run, and for a while those that have ended.
 #[derive(Default)]
@@ -72,6 +73,7 @@ impl Jobs {
         }
         let job = Job::new(id, source, targets);
         state.running.insert(id, Arc::clone(&job));
+        list::RUNNING_JOBS.increment();
         state.by_targets.insert(by_targets, id);
         (job, true)
     }
@@ -94,6 +96,7 @@ impl Jobs {
         if state.running.remove(&job.id).is_none() {
             return;
         }
+        list::RUNNING_JOBS.decrement();
         let by_targets = TargetsKey::of(&job.source, &job.targets);
         if state.by_targets.get(&by_targets) == Some(&job.id) {
             state.by_targets.remove(&by_targets);

@@ -7,18 +7,20 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::builder::ManagerBuilder;
+use super::builder::{KnownTriggers, ManagerBuilder};
 use super::core::{Core, Order};
 use super::event::Event;
+use super::hot_set::{HotSetKeeper, HotSetStatus};
 use super::job::{JobHandle, JobId, JobStatus, Target};
 use super::settings::ManagerSettings;
 use super::statistics::ManagerSnapshot;
-use super::trigger::{Post, Runner, TriggerHandle};
-use crate::error::{Error, Result};
+use super::trigger::{Post, Preload, Runner, ScheduleStatus, Trigger, TriggerHandle};
+use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::search::{SearchOptions, SearchResponse};
 use crate::split::SplitAddress;
 use crate::store::in_time;
+use crate::telemetry::list;
 use crate::warmup::{Outcome, Warmer, Warmth};
 
 /// Who asks for what [`Manager::prewarm`] warms.
@@ -61,6 +63,7 @@ pub struct Manager {
 struct Inner {
     core: Arc<Core>,
     posts: Vec<Arc<Post>>,
+    known: KnownTriggers,
     /// Whether triggers run, and what tells them to stop; they also do when it is gone.
     is_started: AtomicBool,
     stop: watch::Sender<bool>,
@@ -74,6 +77,8 @@ pub struct ShutdownReport {
     pub cancelled_jobs: usize,
     /// Whether what was learnt could be written to the plan store, or there is none.
     pub plans_written: bool,
+    /// Whether what was hot could be written, or there is [no place](ManagerBuilder::hot_set) for it.
+    pub hot_set_written: bool,
 }
 
 impl Manager {
@@ -92,10 +97,11 @@ impl Manager {
         ManagerBuilder::new(warmer)
     }
 
-    pub(super) fn of(core: Arc<Core>, posts: Vec<Arc<Post>>) -> Self {
+    pub(super) fn of(core: Arc<Core>, posts: Vec<Arc<Post>>, known: KnownTriggers) -> Self {
         let inner = Inner {
             core,
             posts,
+            known,
             is_started: AtomicBool::new(false),
             stop: watch::channel(false).0,
         };
@@ -104,12 +110,29 @@ impl Manager {
         }
     }
 
-    /// Starts its triggers. Calling it again does nothing, nor does it after
-    /// [`shutdown`](Self::shutdown) has begun. Jobs, joins and searches need no start.
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
+    }
+
+    /// The trigger that preloads, if any does, and its post.
+    pub(super) fn preload(&self) -> Option<(&Preload, &Post)> {
+        let preload = self.inner.known.preload.as_deref()?;
+        let mut posts = self.inner.posts.iter();
+        let post = posts.find(|post| post.name() == preload.name())?;
+        Some((preload, post))
+    }
+
+    /// Starts its triggers, and reads the hot set of the last run. Calling it again does nothing, nor
+    /// does it after [`shutdown`](Self::shutdown) has begun. Jobs, joins and searches need no start.
     pub fn start(&self) {
         let inner = &self.inner;
         if self.is_shutting_down() || inner.is_started.swap(true, Ordering::Relaxed) {
             return;
+        }
+        let core = &inner.core;
+        if core.hot_set.is_some() {
+            let keep = HotSetKeeper::keep(Arc::clone(core), inner.stop.subscribe());
+            core.warmer.runtime().spawn(keep);
         }
         for post in &inner.posts {
             let runner = Runner::new(Arc::clone(&inner.core), Arc::clone(post));
@@ -142,19 +165,56 @@ impl Manager {
     /// Its triggers.
     pub fn triggers(&self) -> Vec<TriggerHandle> {
         let posts = self.inner.posts.iter();
-        posts.map(|post| TriggerHandle(Arc::clone(post))).collect()
+        posts.map(|post| self.handle(post)).collect()
     }
 
     /// The trigger of that name.
     pub fn trigger(&self, name: &str) -> Option<TriggerHandle> {
         let found = self.inner.posts.iter().find(|post| post.name() == name);
-        found.map(|post| TriggerHandle(Arc::clone(post)))
+        found.map(|post| self.handle(post))
+    }
+
+    fn handle(&self, post: &Arc<Post>) -> TriggerHandle {
+        TriggerHandle {
+            core: Arc::clone(&self.inner.core),
+            post: Arc::clone(post),
+        }
+    }
+
+    /// What was read of the hot set of the last run, and what is written of this one's; nothing where
+    /// there is [no place](ManagerBuilder::hot_set) for one.
+    pub fn hot_set(&self) -> Option<HotSetStatus> {
+        self.inner.core.hot_set.as_ref().map(HotSetKeeper::status)
     }
 
     /// Tells its triggers what happened.
-    pub fn publish(&self, event: Event) {
-        // Nobody may be listening.
-        let _ = self.inner.core.events.send(event);
+    pub fn publish(&self, event: &Event) {
+        for post in &self.inner.posts {
+            post.trigger().note(event);
+        }
+    }
+
+    /// The schedules of the trigger `scheduled`: when each ran last and runs next.
+    pub fn schedules(&self) -> Vec<ScheduleStatus> {
+        let now = self.inner.core.clock.now();
+        let scheduled = self.inner.known.scheduled.as_ref();
+        scheduled.map_or_else(Vec::new, |scheduled| scheduled.status(now))
+    }
+
+    /// Switches one schedule on or off.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when there is none of that name.
+    pub fn set_schedule_enabled(&self, name: &str, enabled: bool) -> Result<()> {
+        let scheduled = self.inner.known.scheduled.as_ref();
+        match scheduled.is_some_and(|scheduled| scheduled.set_enabled(name, enabled)) {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no schedule {name:?}"),
+            )),
+        }
     }
 
     /// The splits that are served, sorted by path: those that triggers warm requests in.
@@ -180,7 +240,7 @@ impl Manager {
     ///
     /// Dropping the future leaves some of them open until they are not used.
     pub async fn retire(&self, paths: &[Path]) {
-        self.inner.core.retire(paths).await;
+        self.inner.core.exchange(Vec::new(), paths).await;
     }
 
     /// Searches splits as [`Warmer::search_with_options`] does, and remembers that it was asked,
@@ -202,9 +262,11 @@ impl Manager {
         let core = &self.inner.core;
         let _searching = core.searching();
         self.note_search(splits, request);
-        core.warmer
-            .search_with_options(splits, request, options)
-            .await
+        let found = core.warmer.search_with_options(splits, request, options);
+        let response = found.await?;
+        core.counters
+            .count_search(request.fingerprint(), &response.report);
+        Ok(response)
     }
 
     /// Remembers that `request` was asked of `splits`: for who searches in another way than by
@@ -263,10 +325,14 @@ impl Manager {
             Some(warmup) => warmup.join(deadline).await,
             None => {
                 tracing::warn!(%split, %fingerprint, "no such warmup to join");
+                list::JOINS.add_of(Outcome::Missing.name(), 1);
                 Outcome::Missing
             }
         };
-        inner.counters.count_join(&outcome, started.elapsed());
+        let waited = started.elapsed();
+        inner
+            .counters
+            .count_join(split, fingerprint, outcome.name(), waited);
         outcome
     }
 
@@ -321,7 +387,8 @@ impl Manager {
     }
 
     /// Ends in good order: nothing begins any more, what runs, ticks of triggers among it, is waited
-    /// for until `deadline` and then given up, and what was learnt is written to the plan store.
+    /// for until `deadline` and then given up, and what was learnt is written to the plan store, and
+    /// what was hot to the hot set.
     /// May be called by several at once, and again.
     ///
     /// # Cancel safety
@@ -347,6 +414,10 @@ impl Manager {
             tracing::warn!(error = error.chain(), "plans could not be written");
         }
         report.plans_written = written.is_ok();
+        report.hot_set_written = match &core.hot_set {
+            Some(hot_set) => hot_set.write(core).await.is_ok(),
+            None => true,
+        };
         report
     }
 

@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::trigger::PredictiveSettings;
+use super::hot_set::HotSetSettings;
+use super::trigger::{
+    EventsSettings, PredictiveSettings, PreloadSettings, RefreshSettings, ScheduledSettings,
+};
 use crate::error::{Error, Result};
 use crate::store::millis;
 
@@ -39,10 +42,19 @@ pub struct ManagerSettings {
     pub demand_reserve: f64,
     /// The memory of what was asked.
     pub heat: HeatSettings,
-    /// The trigger `predictive`, which warms what is expected to be asked. Default none: what it
-    /// fetches costs money, so somebody has to ask for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Warms what is bound to events. Default none.
+    pub events: Option<EventsSettings>,
+    /// Warms what is expected to be asked. Default none: what it fetches costs money, so somebody
+    /// has to ask for it.
     pub predictive: Option<PredictiveSettings>,
+    /// Warms newcomers before they are announced, and what is hot and was evicted. Default none.
+    pub refresh: Option<RefreshSettings>,
+    /// Warms at times of the day. Default none.
+    pub scheduled: Option<ScheduledSettings>,
+    /// How that outlives the process, where it has a [place](crate::ManagerBuilder::hot_set) to.
+    pub hot_set: HotSetSettings,
+    /// What is warmed when the manager starts. Default nothing.
+    pub preload: Option<PreloadSettings>,
 }
 
 /// The memory of what was asked lately: what triggers go by.
@@ -93,7 +105,12 @@ impl Default for ManagerSettings {
             max_concurrent_trigger_warmups: 32,
             demand_reserve: 0.25,
             heat: HeatSettings::default(),
+            events: None,
             predictive: None,
+            refresh: None,
+            scheduled: None,
+            hot_set: HotSetSettings::default(),
+            preload: None,
         }
     }
 }
@@ -141,9 +158,39 @@ impl ManagerSettings {
         self
     }
 
+    /// Sets [`events`](Self::events).
+    pub fn with_events(mut self, events: Option<EventsSettings>) -> Self {
+        self.events = events;
+        self
+    }
+
     /// Sets [`predictive`](Self::predictive).
     pub fn with_predictive(mut self, predictive: Option<PredictiveSettings>) -> Self {
         self.predictive = predictive;
+        self
+    }
+
+    /// Sets [`refresh`](Self::refresh).
+    pub fn with_refresh(mut self, refresh: Option<RefreshSettings>) -> Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// Sets [`scheduled`](Self::scheduled).
+    pub fn with_scheduled(mut self, scheduled: Option<ScheduledSettings>) -> Self {
+        self.scheduled = scheduled;
+        self
+    }
+
+    /// Sets [`hot_set`](Self::hot_set).
+    pub fn with_hot_set(mut self, hot_set: HotSetSettings) -> Self {
+        self.hot_set = hot_set;
+        self
+    }
+
+    /// Sets [`preload`](Self::preload).
+    pub fn with_preload(mut self, preload: Option<PreloadSettings>) -> Self {
+        self.preload = preload;
         self
     }
 
@@ -187,19 +234,34 @@ impl ManagerSettings {
             self.heat.half_life.is_zero(),
             "heat.half_life is 0: nothing would be remembered",
         );
-        let predictive = self.predictive.iter();
-        problems.extend(predictive.flat_map(PredictiveSettings::problems));
+        problems.extend(self.events.iter().flat_map(EventsSettings::problems));
+        problems.extend(
+            self.predictive
+                .iter()
+                .flat_map(PredictiveSettings::problems),
+        );
+        problems.extend(self.refresh.iter().flat_map(RefreshSettings::problems));
+        problems.extend(self.scheduled.iter().flat_map(ScheduledSettings::problems));
+        problems.extend(self.hot_set.problems());
+        let preload = self.preload.as_ref();
+        problems.extend(preload.map_or_else(Vec::new, PreloadSettings::problems));
         problems
     }
 
     /// Names of settings that differ and that count only when a manager is built.
     pub(super) fn fixed_unlike(&self, other: &Self) -> Vec<&'static str> {
         let mut fixed = Vec::new();
-        if self.heat != other.heat {
-            fixed.push("heat");
-        }
-        if self.predictive != other.predictive {
-            fixed.push("predictive");
+        for (name, is_unlike) in [
+            ("events", self.events != other.events),
+            ("heat", self.heat != other.heat),
+            ("predictive", self.predictive != other.predictive),
+            ("preload", self.preload != other.preload),
+            ("refresh", self.refresh != other.refresh),
+            ("scheduled", self.scheduled != other.scheduled),
+        ] {
+            if is_unlike {
+                fixed.push(name);
+            }
         }
         fixed
     }

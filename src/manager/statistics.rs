@@ -4,8 +4,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::store::{Origin, Traffic, Use};
-use crate::warmup::{Outcome, Statistics, Warmth};
+use super::job::Target;
+use super::tally::{Ended, Tallies, Tally};
+use crate::filter::Fingerprint;
+use crate::search::SearchReport;
+use crate::split::SplitAddress;
+use crate::store::{Origin, Use};
+use crate::telemetry::list;
+use crate::warmup::{Statistics, Warmth};
 
 /// Upper bounds of the buckets that waits of joins are counted in, in milliseconds; one more is
 /// for all above.
@@ -24,12 +30,16 @@ pub struct ManagerSnapshot {
     pub ended_jobs: BTreeMap<&'static str, u64>,
     /// By who asked for it: splits warmed and not.
     pub sources: BTreeMap<String, SourceStatistics>,
-    /// Joins, by outcome.
+    /// Joins, by outcome: those of readers, and one for each search, the worst of its splits.
     pub joins: BTreeMap<&'static str, u64>,
-    /// How long joins waited.
+    /// How long these waited.
     pub join_waits: Vec<WaitBucket>,
     /// Splits that were classified, by warmth.
     pub classified: BTreeMap<&'static str, u64>,
+    /// By split: the 1,024 that something happened to last.
+    pub splits: BTreeMap<String, Tally>,
+    /// By fingerprint, likewise.
+    pub fingerprints: BTreeMap<String, Tally>,
     /// What the warmer has done and holds.
     pub warmer: Statistics,
 }
@@ -38,14 +48,9 @@ pub struct ManagerSnapshot {
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct SourceStatistics {
-    /// Splits that were warmed.
-    pub warmed: u64,
-    /// Splits whose warmup failed, by kind of error.
-    pub failed: BTreeMap<String, u64>,
-    /// Requests sent for them.
-    pub gets: u64,
-    /// Bytes fetched for them.
-    pub bytes: u64,
+    /// Its warmups.
+    #[serde(flatten)]
+    pub tally: Tally,
     /// What became of the bytes that they brought into memory.
     pub usage: Use,
 }
@@ -63,7 +68,11 @@ pub struct WaitBucket {
 
 /// Counts as things happen.
 #[derive(Default)]
-pub(super) struct Counters(Mutex<Counts>);
+pub(super) struct Counters {
+    counts: Mutex<Counts>,
+    splits: Tallies,
+    fingerprints: Tallies,
+}
 
 #[derive(Clone, Default)]
 struct Counts {
@@ -74,25 +83,32 @@ struct Counts {
     classified: BTreeMap<&'static str, u64>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Source {
-    /// All but the usage.
-    counted: SourceStatistics,
+    tally: Tally,
     origin: Arc<Origin>,
 }
 
 impl Source {
+    fn new(name: &str) -> Self {
+        Self {
+            tally: Tally::default(),
+            origin: Origin::new(name),
+        }
+    }
+
     fn snapshot(self) -> SourceStatistics {
         SourceStatistics {
             usage: self.origin.usage(),
-            ..self.counted
+            tally: self.tally,
         }
     }
 }
 
 impl Counts {
     fn source(&mut self, name: &str) -> &mut Source {
-        self.sources.entry(name.to_owned()).or_default()
+        let source = self.sources.entry(name.to_owned());
+        source.or_insert_with(|| Source::new(name))
     }
 }
 
@@ -104,30 +120,46 @@ impl Counters {
     }
 
     pub(super) fn count_job(&self, state: &'static str) {
-        metrics::counter!("forewarm_jobs_total", "state" => state).increment(1);
+        list::JOBS.add_of(state, 1);
         *self.lock().ended_jobs.entry(state).or_default() += 1;
     }
 
-    pub(super) fn count_warmup(&self, source: &str, outcome: &Outcome, traffic: Traffic) {
-        let mut counts = self.lock();
-        let source = &mut counts.source(source).counted;
-        source.gets += traffic.gets;
-        source.bytes += traffic.bytes;
-        match outcome {
-            outcome if outcome.is_warm() => source.warmed += 1,
-            Outcome::Failed(error) => {
-                let kind = format!("{:?}", error.kind());
-                *source.failed.entry(kind).or_default() += 1;
-            }
-            outcome => *source.failed.entry(outcome.name().to_owned()).or_default() += 1,
-        }
+    pub(super) fn count_warmup(&self, source: &str, target: &Target, ended: &Ended<'_>) {
+        self.lock().source(source).tally.count(ended);
+        let split = target.split.path().to_string();
+        self.splits.change(split, |tally| tally.count(ended));
+        let fingerprint = target.request.fingerprint().to_string();
+        self.fingerprints
+            .change(fingerprint, |tally| tally.count(ended));
     }
 
-    pub(super) fn count_join(&self, outcome: &Outcome, waited: Duration) {
+    pub(super) fn count_join(
+        &self,
+        split: &SplitAddress,
+        fingerprint: Fingerprint,
+        outcome: &'static str,
+        waited: Duration,
+    ) {
+        self.count_wait(outcome, waited);
+        let split = split.path().to_string();
+        self.splits.change(split, |tally| tally.count_join(outcome));
+        self.fingerprints
+            .change(fingerprint.to_string(), |tally| tally.count_join(outcome));
+    }
+
+    /// Counts a search, which joins all of its splits at once and waits once.
+    pub(super) fn count_search(&self, fingerprint: Fingerprint, report: &SearchReport) {
+        self.count_wait(report.outcome, Duration::from_micros(report.join_us));
+        self.fingerprints.change(fingerprint.to_string(), |tally| {
+            tally.count_join(report.outcome);
+        });
+    }
+
+    fn count_wait(&self, outcome: &'static str, waited: Duration) {
         let bucket =
             WAIT_BOUNDS_MS.partition_point(|&bound| u128::from(bound) < waited.as_millis());
         let mut counts = self.lock();
-        *counts.joins.entry(outcome.name()).or_default() += 1;
+        *counts.joins.entry(outcome).or_default() += 1;
         counts.waits[bucket] += 1;
     }
 
@@ -140,6 +172,8 @@ impl Counters {
 
     pub(super) fn reset(&self) {
         *self.lock() = Counts::default();
+        self.splits.reset();
+        self.fingerprints.reset();
     }
 
     pub(super) fn snapshot(
@@ -170,11 +204,13 @@ impl Counters {
                 .map(|(up_to_ms, joins)| WaitBucket { up_to_ms, joins })
                 .collect(),
             classified,
+            splits: self.splits.snapshot(),
+            fingerprints: self.fingerprints.snapshot(),
             warmer,
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,8 +12,8 @@ mod query;
 mod shown;
 
 pub(crate) use collector::{ProbeCollector, needs_of_aggregations, needs_of_sort};
-pub(crate) use demand::{Demand, Node};
-pub(crate) use need::{Need, TermReads};
+pub(crate) use demand::{Demand, Node, Rule};
+pub(crate) use need::{Need, TermReads, Whole};
 pub(crate) use query::{MATCHING, Purpose, needs_of};
 
 #[cfg(test)]

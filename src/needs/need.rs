@@ -38,6 +38,17 @@ pub(crate) enum Need {
     Opaque { query: Box<dyn Query>, scored: bool },
     /// A term's entry in the dictionary, its postings, and maybe its positions.
     Term { term: Term, reads: TermReads },
+    /// Everything of one kind, whatever will be asked.
+    Whole(Whole),
+}
+
+/// What can be read whole, beside columns and norms, which always are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Whole {
+    Dictionary(Field),
+    Documents,
+    Positions(Field),
+    Postings(Field),
 }
 
 /// What is read of a term beyond its entry in the dictionary.
@@ -80,9 +91,11 @@ impl Need {
         match self {
             Self::Expansion { field, .. } => Some(*field),
             Self::Term { term, .. } => Some(term.field()),
-            Self::Collector(_) | Self::Column { .. } | Self::Norms { .. } | Self::Opaque { .. } => {
-                None
-            }
+            Self::Collector(_)
+            | Self::Column { .. }
+            | Self::Norms { .. }
+            | Self::Opaque { .. }
+            | Self::Whole(_) => None,
         }
     }
 

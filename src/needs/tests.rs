@@ -60,6 +60,7 @@ fn shown(needs: Vec<Need>, schema: &Schema) -> Vec<String> {
                 let name = schema.get_field_name(*field);
                 format!("terms {name} {expansion:?}{positions}{first}")
             }
+            Need::Whole(whole) => format!("all of {whole:?}"),
         })
         .collect()
 }

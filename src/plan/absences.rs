@@ -170,9 +170,11 @@ fn absence(split: &Split, segment: usize, need: &Need) -> Option<Absence> {
             Expansion::Range(lower, upper) => Absent::Range(*field, lower.clone(), upper.clone()),
         },
         Need::Term { term, .. } => Absent::Term(term.clone()),
-        Need::Collector(_) | Need::Column { .. } | Need::Norms { .. } | Need::Opaque { .. } => {
-            return None;
-        }
+        Need::Collector(_)
+        | Need::Column { .. }
+        | Need::Norms { .. }
+        | Need::Opaque { .. }
+        | Need::Whole(_) => return None,
     };
     Some(Absence {
         object: object.clone(),

@@ -1,4 +1,8 @@
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 
 /// The parts of an index that a search reads, each a kind of file in a split.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -24,6 +28,17 @@ pub enum Component {
 }
 
 impl Component {
+    /// Those that searches read of a split, and that can be
+    /// [warmed by themselves](crate::Warmer::warm_components). The rest is read when a split is opened.
+    pub const SEARCHED: [Self; 6] = [
+        Self::Terms,
+        Self::Postings,
+        Self::Positions,
+        Self::Columns,
+        Self::Norms,
+        Self::Store,
+    ];
+
     /// The component that a file of a split belongs to.
     pub(crate) fn of_file(name: &str) -> Self {
         match name.rsplit_once('.').map(|(_, extension)| extension) {
@@ -50,5 +65,18 @@ impl Component {
             Self::Store => "store",
             Self::Terms => "terms",
         }
+    }
+}
+
+impl FromStr for Component {
+    type Err = Error;
+
+    /// Reads a [name](Component::name) of one that searches read.
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::SEARCHED.into_iter().find(|it| it.name() == name);
+        found.ok_or_else(|| {
+            let names = Self::SEARCHED.map(Self::name).join(", ");
+            Error::invalid(format!("unknown component {name:?}: one of {names}"))
+        })
     }
 }

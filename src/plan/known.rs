@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::filter::Fingerprint;
 use crate::split::Split;
 use crate::store::normalise;
+use crate::telemetry::list;
 
 /// How many requests that read the same may each have hits of their own remembered.
 const MAX_DOCUMENT_PLANS: usize = 8;
@@ -36,6 +37,7 @@ pub(crate) struct KnownPlans {
     writer: Option<Arc<PlanWriter>>,
     hits: AtomicU64,
     misses: AtomicU64,
+    healed: AtomicU64,
 }
 
 /// Which plan: of what request, in which split.
@@ -71,6 +73,7 @@ impl KnownPlans {
             writer,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            healed: AtomicU64::new(0),
         }
     }
 
@@ -91,13 +94,14 @@ impl KnownPlans {
             self.insert(self.latest(entry));
         }
         self.hits.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("forewarm_plan_hits_total").increment(1);
+        list::PLAN_HITS.add(1);
     }
 
-    /// Warmups that replayed a plan, and reads that plans turned out to lack.
-    pub(crate) fn counts(&self) -> (u64, u64) {
+    /// Warmups that replayed a plan, reads that plans turned out to lack, and plans that were
+    /// completed by them.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        (load(&self.hits), load(&self.misses))
+        (load(&self.hits), load(&self.misses), load(&self.healed))
     }
 
     /// Remembers what a request was found to read in a split, normalised; answers what is known now, if
@@ -142,7 +146,7 @@ impl KnownPlans {
     /// Adds reads that the plan lacked.
     pub(crate) fn heal(&self, entry: &PlanEntry, late: Vec<Range<u64>>) {
         self.misses.fetch_add(late.len() as u64, Ordering::Relaxed);
-        metrics::counter!("forewarm_plan_misses_total").increment(late.len() as u64);
+        list::PLAN_MISSES.add(late.len() as u64);
         tracing::warn!(
             split = %entry.split, fingerprint = %entry.fingerprint, reads = late.len(),
             "a plan was incomplete, and is completed"
@@ -156,6 +160,8 @@ impl KnownPlans {
         }
         healed.source = PlanSource::Healed;
         self.insert(healed);
+        self.healed.fetch_add(1, Ordering::Relaxed);
+        list::PLANS_HEALED.add(1);
     }
 
     /// Remembers what the hits of `request` brought.

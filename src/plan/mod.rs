@@ -15,6 +15,7 @@
 
 mod absence_entry;
 mod absences;
+mod chosen;
 mod clauses;
 mod component;
 mod entry;
@@ -27,6 +28,8 @@ mod store;
 
 pub use absence_entry::AbsenceEntry;
 pub(crate) use absences::Absences;
+pub(crate) use chosen::{Choice, Chosen};
+pub use chosen::{ComponentBytes, ComponentReport};
 pub use clauses::ClauseExplanation;
 pub use component::Component;
 pub use entry::{PlanEntry, PlanSource, SplitPlan};

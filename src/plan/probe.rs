@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tantivy::directory::FileSlice;
+use tantivy::index::SegmentComponent;
 use tantivy::postings::TermInfo;
 use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
@@ -11,7 +12,7 @@ use tantivy::{HasLen, InvertedIndexReader};
 
 use crate::directory::Probe;
 use crate::filter::{Expanded, Expansion, ExpansionSettings, PastLimit, is_past_limit};
-use crate::needs::{Need, TermReads};
+use crate::needs::{Need, TermReads, Whole};
 use crate::split::Split;
 
 /// A split, seen through a probe.
@@ -105,6 +106,17 @@ impl Prober<'_> {
                     self.read_postings(segment, field, info, positions)?;
                 }
                 Ok(Some(info.is_some()))
+            }
+            Need::Whole(whole) => {
+                let files = &self.split.segments()[segment];
+                let file = match *whole {
+                    Whole::Dictionary(field) => files.terms.open_read(field),
+                    Whole::Documents => Some(reader.open_read(SegmentComponent::Store)?),
+                    Whole::Positions(field) => files.positions.open_read(field),
+                    Whole::Postings(field) => files.postings.open_read(field),
+                };
+                file.map_or(Ok(()), |file| self.read_data(&file))?;
+                Ok(None)
             }
         }
     }

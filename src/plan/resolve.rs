@@ -50,6 +50,8 @@ pub(crate) struct Resolution {
     pub(crate) ranges: Vec<Range<u64>>,
     /// Of these, what the search reads: not what only told that a segment holds no match.
     pub(crate) planned: Vec<Range<u64>>,
+    /// Of these, what was not in memory or on its way when it was first asked for, sorted.
+    pub(crate) missing: Vec<Range<u64>>,
     /// In a dry run, data that was not fetched.
     pub(crate) wanted: Vec<Range<u64>>,
     /// GETs, bytes and rounds of fetching everything, what a dry run left out included.
@@ -74,6 +76,8 @@ impl Fetched {
             .collect();
         let batches = split.files().extents().missing(fresh);
         self.predicted = self.predicted.then(Batch::traffic(&batches));
+        let missing = batches.into_iter().flat_map(|batch| batch.parts);
+        self.missing.extend(missing);
         self.ranges = before;
         self.ranges.extend(wanted);
     }
@@ -83,6 +87,7 @@ impl Fetched {
 #[derive(Default)]
 struct Fetched {
     ranges: Vec<Range<u64>>,
+    missing: Vec<Range<u64>>,
     wanted: Vec<Range<u64>>,
     predicted: Traffic,
 }
@@ -158,6 +163,7 @@ pub(crate) async fn resolve(
                 lease: builder.build(),
                 traffic: traffic.snapshot().since(before),
                 ranges: fetched.ranges,
+                missing: normalise(fetched.missing),
                 planned: normalise(planned),
                 wanted: fetched.wanted,
                 predicted: fetched.predicted,

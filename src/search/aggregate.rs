@@ -18,23 +18,20 @@ use tantivy::{Index, Searcher, SegmentReader, TantivyDocument, TantivyError};
 use super::collect::{Hopeless, Prepared, SegmentNumbers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Aggregations, BoundAggregations, Path, present_values};
+use crate::pool::guarded;
 
 /// Collects what a request aggregates: each segment by what its own split's schema made of it.
 pub(super) struct AggregationsOf {
-    /// As tantivy knows them, filters but for their names.
-    shape: TantivyAggregations,
     by_split: Vec<Arc<BoundAggregations>>,
     numbers: SegmentNumbers,
     limits: AggregationLimitsGuard,
-    /// Whether the very last segment holds no match and is left out.
-    last_is_skipped: bool,
 }
 
 impl AggregationsOf {
     /// The collector over all splits.
     pub(super) fn new(
-        aggregations: &Aggregations,
         splits: &[Prepared],
+        numbers: &SegmentNumbers,
         limits: AggregationLimitsGuard,
     ) -> Result<Self> {
         let by_split = splits.iter().map(|split| split.extras.aggregations.clone());
@@ -43,22 +40,16 @@ impl AggregationsOf {
             let message = "a split was prepared without its aggregations";
             Error::new(ErrorKind::Internal, message)
         })?;
-        let last = splits.iter().rev().find(|it| it.split.num_segments() > 0);
-        let is_hopeless = last.is_some_and(|it| it.hopeless.last() == Some(&true));
         Ok(Self {
-            last_is_skipped: is_hopeless && !sees_all(&by_split),
-            shape: aggregations.shape(),
             by_split,
-            numbers: SegmentNumbers::of(splits),
+            numbers: numbers.clone(),
             limits,
         })
     }
-}
 
-impl AggregationsOf {
     /// What becomes of segments without matches.
     pub(super) fn hopeless(&self) -> Hopeless {
-        if sees_all(&self.by_split) {
+        if self.by_split.iter().any(|bound| bound.sees_all()) {
             Hopeless::Seen
         } else {
             Hopeless::Skipped
@@ -67,7 +58,8 @@ impl AggregationsOf {
 }
 
 impl Collector for AggregationsOf {
-    type Fruit = IntermediateAggregationResults;
+    /// By segment, to be [merged](merged) once all are there.
+    type Fruit = Vec<IntermediateAggregationResults>;
     type Child = AggregationSegmentCollector;
 
     fn for_segment(
@@ -88,27 +80,44 @@ impl Collector for AggregationsOf {
 
     fn merge_fruits(
         &self,
-        mut fruits: Vec<tantivy::Result<IntermediateAggregationResults>>,
-    ) -> tantivy::Result<IntermediateAggregationResults> {
-        // In tantivy's own order, so that sums of fractions are the same to the last bit.
-        let mut merged = match fruits.pop() {
-            None => return Ok(IntermediateAggregationResults::default()),
-            Some(last) if !self.last_is_skipped => last?,
-            // The rest is merged into the last, here one that found nothing.
-            Some(last) => {
-                fruits.push(last);
-                nothing(&self.shape)?
-            }
-        };
-        for fruit in fruits {
-            merged.merge_fruits(fruit?)?;
-        }
-        Ok(merged)
+        fruits: Vec<tantivy::Result<IntermediateAggregationResults>>,
+    ) -> tantivy::Result<Vec<IntermediateAggregationResults>> {
+        fruits.into_iter().collect()
     }
 }
 
-fn sees_all(by_split: &[Arc<BoundAggregations>]) -> bool {
-    by_split.iter().any(|bound| bound.sees_all())
+/// What was collected in the segments of all `splits`, in their order, as one.
+///
+/// # Errors
+///
+/// Those of tantivy.
+pub(super) fn merged(
+    aggregations: &Aggregations,
+    splits: &[Prepared],
+    mut fruits: Vec<IntermediateAggregationResults>,
+) -> Result<IntermediateAggregationResults> {
+    let last = splits.iter().rev().find(|it| it.split.num_segments() > 0);
+    let last_is_skipped = last.is_some_and(|it| {
+        let bound = it.extras.aggregations.as_ref();
+        it.hopeless.last() == Some(&true) && !bound.is_some_and(|bound| bound.sees_all())
+    });
+    let merge = || -> tantivy::Result<IntermediateAggregationResults> {
+        // In tantivy's own order, so that sums of fractions are the same to the last bit.
+        let mut merged = match fruits.pop() {
+            None => return Ok(IntermediateAggregationResults::default()),
+            Some(last) if !last_is_skipped => last,
+            // The rest is merged into the last, here one that found nothing.
+            Some(last) => {
+                fruits.push(last);
+                nothing(&aggregations.shape())?
+            }
+        };
+        for fruit in fruits {
+            merged.merge_fruits(fruit)?;
+        }
+        Ok(merged)
+    };
+    guarded(merge)?.map_err(|error| Error::from_tantivy("the aggregations", error))
 }
 
 /// What aggregations collect in a segment without matches. It is no nothing at all: what others

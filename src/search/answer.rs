@@ -11,19 +11,20 @@ use tantivy::aggregation::AggregationLimitsGuard;
 use super::aggregate::{self, AggregationsOf};
 use super::collect::{Prepared, SegmentNumbers};
 use super::documents::{Documents, Wanted, Way};
-use super::hits::{self, FoundHit};
+use super::hits;
 use super::matched;
+use super::page::{Page, PageHit};
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
 use crate::error::Result;
 use crate::filter::{SearchRequest, TrackTotalHits};
+use crate::split::SplitAddress;
 
-/// A request and the splits that are asked.
+/// What splits are asked.
 #[derive(Clone)]
 pub(super) struct Asked {
     pub(super) request: Arc<SearchRequest>,
-    pub(super) splits: Arc<[Prepared]>,
     pub(super) limits: AggregationLimitsGuard,
     /// How many buckets may be returned.
     pub(super) buckets: u32,
@@ -31,9 +32,9 @@ pub(super) struct Asked {
 
 /// What they answer.
 pub(super) struct Answer {
-    hits: Vec<FoundHit>,
-    /// By hit: its split, and its address there.
-    addresses: Vec<(usize, DocAddress)>,
+    hits: Vec<PageHit>,
+    /// By hit: the path of its split.
+    paths: Vec<String>,
     total: Option<u64>,
     max_score: Option<f32>,
     /// By hit: the names of the clauses it matched.
@@ -46,43 +47,69 @@ pub(super) struct Answer {
 }
 
 impl Asked {
-    /// Searches. `check` is asked whether all that was read is true before anything is made of it.
+    /// Searches `splits`, which stand behind those that were searched for the page, and adds what
+    /// they answer to it.
+    pub(super) fn search(
+        &self,
+        splits: &[Prepared],
+        page: &mut Page,
+        reading: &Reading,
+    ) -> Result<()> {
+        let request = &*self.request;
+        for split in splits {
+            request.check_fetch(split.split.index())?;
+        }
+        let numbers = SegmentNumbers::starting_at(page.segments, splits);
+        let aggregates = !request.aggregated().is_empty();
+        let aggregations =
+            aggregates.then(|| AggregationsOf::new(splits, &numbers, self.limits.clone()));
+        let way = hits::Way::of(request).after(page.total);
+        let found = hits::found(splits, &numbers, &way, aggregations.transpose()?, reading)?;
+        page.add(found, splits, &numbers, &way);
+        Ok(())
+    }
+
+    /// Makes the answer of a page, for which `splits` were searched: all of them, in the order
+    /// given. `check` is asked whether all that was read is true before anything is made of it.
     pub(super) fn answer(
         &self,
+        splits: &[Prepared],
+        page: Page,
         reading: &Reading,
         way: Way,
         check: impl FnOnce() -> Result<()>,
     ) -> Result<Answer> {
-        let (request, splits) = (&*self.request, &*self.splits);
-        for split in splits {
-            request.check_fetch(split.split.index())?;
-        }
-        let aggregates = !request.aggregated().is_empty();
-        let aggregations = aggregates
-            .then(|| AggregationsOf::new(request.aggregated(), splits, self.limits.clone()));
-        let way_of = hits::Way::of(request);
-        let mut found = hits::found(splits, way_of, aggregations.transpose()?, reading)?;
-        found.hits.drain(..request.offset().min(found.hits.len()));
-        let page: Vec<DocAddress> = found.hits.iter().map(|hit| hit.address).collect();
-        let matched = matched::names(splits, &page, reading)?;
+        let request = &*self.request;
+        let max_score = page.max_score(request);
+        let mut hits = page.hits;
+        hits.drain(..request.offset().min(hits.len()));
+        let addresses: Vec<(usize, DocAddress)> = hits
+            .iter()
+            .map(|hit| {
+                // The splits searched may be fewer than those given.
+                let at = splits.partition_point(|split| split.place < hit.place);
+                (at, hit.address)
+            })
+            .collect();
+        let matched = matched::names(splits, &addresses, reading)?;
         check()?;
-        let aggregations = found
-            .aggregated
-            .map(|found| aggregate::results(request.aggregated(), found, self.buckets));
+        let aggregations = (!request.aggregated().is_empty()).then(|| {
+            let merged = aggregate::merged(request.aggregated(), splits, page.aggregated)?;
+            aggregate::results(request.aggregated(), merged, self.buckets)
+        });
 
         let started = Instant::now();
-        let numbers = SegmentNumbers::of(splits);
-        let addresses: Vec<_> = page.iter().map(|&hit| numbers.locate(hit)).collect();
         let documents = if Wanted::is_anything(request) {
             Documents::read(request, splits, &addresses, reading, way)?
         } else {
             Documents::none(addresses.len())
         };
+        let path = |&(at, _): &(usize, DocAddress)| splits[at].split.path().to_string();
         Ok(Answer {
-            hits: found.hits,
-            addresses,
-            total: found.total,
-            max_score: found.max_score,
+            hits,
+            paths: addresses.iter().map(path).collect(),
+            total: page.total,
+            max_score,
             matched,
             aggregations: aggregations.transpose()?,
             documents,
@@ -95,27 +122,27 @@ impl Asked {
         let hits = answer
             .hits
             .into_iter()
-            .zip(answer.addresses)
+            .zip(answer.paths)
             .zip(answer.documents.into_fetched())
             .zip(answer.matched)
-            .map(|(((hit, (split, address)), fetched), matched)| Hit {
-                index: self.splits[split].split.path().to_string(),
-                id: format!("{}:{}", address.segment_ord, address.doc_id),
-                score: hit.score,
+            .map(|(((hit, index), fetched), matched)| Hit {
+                index,
+                id: hit.id(),
+                score: hit.key.score,
                 source: fetched.source,
                 fields: fetched.fields,
                 highlight: fetched.highlight,
                 matched_queries: matched,
-                sort: hit.sort,
+                sort: hit.key.sort,
             });
-        let splits = self.splits.len();
+        let splits = report.splits + report.given_up_splits;
         SearchResponse {
             took: 0,
             timed_out: false,
             shards: Shards {
                 total: splits,
                 successful: splits,
-                skipped: 0,
+                skipped: report.given_up_splits,
                 failed: 0,
             },
             hits: Hits {
@@ -125,6 +152,31 @@ impl Asked {
             },
             aggregations: answer.aggregations,
             report,
+        }
+    }
+
+    /// The hits that a page has so far, of the splits given, without what they bring.
+    pub(super) fn hits_so_far(&self, page: &Page, splits: &[SplitAddress]) -> Hits {
+        let request = &self.request;
+        let page_hits = page.hits.iter().skip(request.offset());
+        let hits = page_hits.map(|hit| Hit {
+            index: splits[hit.place].path().to_string(),
+            id: hit.id(),
+            score: hit.key.score,
+            source: None,
+            fields: None,
+            highlight: None,
+            matched_queries: Vec::new(),
+            sort: hit.key.sort.clone(),
+        });
+        let total = total(request, page.total);
+        Hits {
+            total: total.map(|Total { value, .. }| Total {
+                value,
+                relation: "gte",
+            }),
+            max_score: page.max_score(request),
+            hits: hits.collect(),
         }
     }
 }

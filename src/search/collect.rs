@@ -17,6 +17,8 @@ use crate::warmup::{Extras, Warmed};
 /// One split, ready to be searched.
 #[derive(Clone)]
 pub(super) struct Prepared {
+    /// Which of the splits of its search it is, in the order given.
+    pub(super) place: usize,
     pub(super) split: Arc<Split>,
     pub(super) query: Arc<dyn Query>,
     pub(super) extras: Arc<Extras>,
@@ -28,8 +30,9 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// A split whose warmup compiled the very filter that is searched for.
-    pub(super) fn of(warmed: Arc<Warmed>) -> Self {
+    pub(super) fn of(place: usize, warmed: Arc<Warmed>) -> Self {
         Self {
+            place,
             split: Arc::clone(&warmed.split),
             query: Arc::clone(&warmed.query),
             extras: Arc::clone(&warmed.extras),
@@ -37,10 +40,17 @@ impl Prepared {
             warmed: Some(warmed),
         }
     }
+
+    /// Whether it was warmed by a plan that was known.
+    pub(super) fn is_planned(&self) -> bool {
+        let warmed = self.warmed.as_ref();
+        warmed.is_some_and(|warmed| warmed.replayed && warmed.plan.is_some())
+    }
 }
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has
 /// the number of its segment there, so that ties are broken by split, then segment, then document.
+#[derive(Clone)]
 pub(super) struct SegmentNumbers {
     /// The number of the first segment of each split, and one past the last.
     firsts: Vec<u32>,
@@ -48,8 +58,13 @@ pub(super) struct SegmentNumbers {
 
 impl SegmentNumbers {
     pub(super) fn of(splits: &[Prepared]) -> Self {
-        let mut next = 0;
-        let mut firsts = vec![0];
+        Self::starting_at(0, splits)
+    }
+
+    /// Of splits that stand behind others, which have the numbers before `first`.
+    pub(super) fn starting_at(first: u32, splits: &[Prepared]) -> Self {
+        let mut next = first;
+        let mut firsts = vec![first];
         for prepared in splits {
             next += prepared.split.num_segments() as u32;
             firsts.push(next);
@@ -57,9 +72,19 @@ impl SegmentNumbers {
         Self { firsts }
     }
 
+    /// The number of the first segment.
+    pub(super) fn first(&self) -> u32 {
+        self.firsts[0]
+    }
+
+    /// One past the number of the last segment.
+    pub(super) fn end(&self) -> u32 {
+        self.firsts[self.firsts.len() - 1]
+    }
+
     /// Which split a segment is in.
     pub(super) fn split_of(&self, segment: u32) -> usize {
-        // The first split begins at 0, so one at least does so at or before any number.
+        // The first split begins with the first number, so one at least does so at or before any.
         self.firsts.partition_point(|&first| first <= segment) - 1
     }
 
@@ -85,6 +110,7 @@ pub(super) enum Hopeless {
 /// which must be one of the pool's, and its siblings.
 pub(super) fn collect<C: Collector>(
     splits: &[Prepared],
+    numbers: &SegmentNumbers,
     collector: &C,
     hopeless: Hopeless,
     reading: &Reading,
@@ -94,7 +120,6 @@ pub(super) fn collect<C: Collector>(
         .map(|prepared| prepared.split.searcher().clone())
         .collect();
     let statistics = GlobalStatistics::new(searchers);
-    let numbers = SegmentNumbers::of(splits);
     let in_scope = |split: &Split, work: &mut (dyn FnMut() -> tantivy::Result<()> + Send)| {
         guarded(|| reading.enter(work))
             .and_then(|done| done.map_err(|error| Error::from_tantivy(split.path(), error)))

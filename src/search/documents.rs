@@ -16,8 +16,8 @@ use super::columns::SegmentColumns;
 use super::highlight::Highlighter;
 use super::reading::Reading;
 use super::stored::StoredFields;
-use crate::cache::{LeaseBuilder, Reader};
-use crate::directory::{Probe, ReadScope, Reads};
+use crate::cache::LeaseBuilder;
+use crate::directory::{LateReads, Probe, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{FetchField, SearchRequest, SourceFilter, bind_highlights};
 use crate::pool::{self, guarded};
@@ -175,12 +175,17 @@ impl Documents {
         self.missing.is_empty()
     }
 
-    /// Fetches what was not in memory, for all splits at once.
+    /// Fetches what was not in memory, for all splits at once, and reads it for the search whose
+    /// other reads `late` counts.
     ///
     /// # Errors
     ///
     /// Those of the store, and of tantivy's readers. What was fetched stays.
-    pub(super) async fn fetch(&mut self, warmer: &Warmer) -> Result<Traffic> {
+    pub(super) async fn fetch(
+        &mut self,
+        warmer: &Warmer,
+        late: &Arc<LateReads>,
+    ) -> Result<Traffic> {
         let counters: HashMap<u64, TrafficCounter> = self
             .missing
             .iter()
@@ -196,13 +201,15 @@ impl Documents {
             });
             try_join_all(fetches).await?;
             let missing = std::mem::take(&mut self.missing);
+            let late = Arc::clone(late);
             let read = pool::run(warmer.pool(), move || {
                 let attempts = missing.into_par_iter().map(|mut missing| {
                     let probe = Arc::new(Probe::default());
                     let lease = Arc::new(missing.held.build());
                     let id = missing.wanted.split.id();
                     let leases = [(id, lease)].into();
-                    let scope = ReadScope::probe(Arc::clone(&probe), leases, Reader::Search);
+                    let scope =
+                        ReadScope::search_probe(Arc::clone(&probe), leases, Arc::clone(&late));
                     let found = missing.attempt(&probe, scope)?;
                     Ok((found, missing))
                 });

@@ -1,36 +1,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
-use tantivy::aggregation::AggregationLimitsGuard;
 use tantivy::collector::{Collector, SegmentCollector};
 use tracing::Instrument;
 
-use super::answer::{Answer, Asked};
-use super::collect::{Hopeless, Prepared, collect};
-use super::documents::Way;
+use super::collect::{Hopeless, SegmentNumbers, collect};
 use super::options::{SearchOptions, Warming};
+use super::page::Page;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
+use super::run::{Run, all_read, note_use};
 use super::sort::MAX_SORT_KEYS;
-use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, SearchRequest};
 use crate::needs::ProbeCollector;
-use crate::pool;
 use crate::split::SplitAddress;
-use crate::store::{Traffic, TrafficCounter, in_time};
-use crate::warmup::{Compiled, Outcome, Warmed, Warmer, Warmup, Work};
-
-/// Splits that have been joined, or opened when there was nothing to join.
-pub(super) struct Joined {
-    pub(super) splits: Arc<[Prepared]>,
-    pub(super) report: SearchReport,
-    /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
-    /// what it fetches.
-    _warmups: Vec<Warmup>,
-}
+use crate::telemetry::list;
+use crate::warmup::{Warmer, Work};
 
 impl Warmer {
     /// Searches splits: joins their warmups, starting those that nobody has, then searches all
@@ -93,13 +80,13 @@ impl Warmer {
         let search = async {
             let started = Instant::now();
             request.check_sorts()?;
-            let joined = self.joined(splits, &work, options).await?;
-            let asked = self.asked(request, Arc::clone(&joined.splits));
-            let (answer, joined, late) = self.answer(joined, &work, &asked, options).await?;
-            let response = self.respond(&asked, &work, joined, answer, &late, options);
-            let mut response = response.await?;
+            let mut joined = self.joined(splits, &work, options).await?;
+            let (asked, run) = (self.asked(request), Run::new(self, &work, options));
+            let all = Arc::clone(&joined.splits);
+            let answer = run.answer(&asked, &mut joined, all, Page::default());
+            let answer = answer.await?;
+            let mut response = run.respond(&asked, answer, joined.report).await?;
             response.took = started.elapsed().as_millis() as u64;
-            self.count_late_reads(response.report.late_reads);
             observe(&response.report, &record);
             Ok(response)
         };
@@ -142,296 +129,25 @@ impl Warmer {
         let record = span.clone();
         let search = async {
             let joined = self.joined(splits, &work, options).await?;
-            let (fruit, joined, late) = self
-                .run_search(joined, &work, options, move |splits, scope, late| {
-                    let reading = Reading::Scoped(Arc::clone(scope));
-                    let fruit = collect(splits, &*collector, Hopeless::Seen, &reading)?;
-                    all_read(late).map(|()| fruit)
-                })
-                .await?;
+            let (run, started) = (Run::new(self, &work, options), Instant::now());
+            let fruit = run.part(&joined.splits, move |splits, scope, late| {
+                let numbers = SegmentNumbers::of(splits);
+                let reading = Reading::Scoped(Arc::clone(scope));
+                let fruit = collect(splits, &numbers, &*collector, Hopeless::Seen, &reading)?;
+                note_use(splits);
+                all_read(late).map(|()| fruit)
+            });
+            let fruit = fruit.await?;
             let mut report = joined.report;
-            report.late_reads = late.count();
-            report.then(late.traffic());
-            self.count_late_reads(report.late_reads);
+            report.search_us = micros(started.elapsed());
+            run.settle(&joined.splits, &mut report);
+            report.late_reads = run.late.count();
+            report.then(run.late.traffic());
+            self.count_reads(&run.late);
             observe(&report, &record);
             Ok((fruit, report))
         };
         search.instrument(span).await
-    }
-
-    /// Joins or starts warmups, and opens splits that have none.
-    async fn joined(
-        &self,
-        splits: &[SplitAddress],
-        work: &Work,
-        options: &SearchOptions,
-    ) -> Result<Joined> {
-        let started = Instant::now();
-        let patience = options
-            .join_deadline
-            .unwrap_or(self.settings().join_deadline);
-        let deadline = in_time(patience);
-        let warmups: Vec<_> = splits
-            .iter()
-            .map(|split| match options.warming {
-                Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
-                Warming::Off => None,
-                Warming::Start => Some(self.warm_work(split, work, None)),
-            })
-            .collect();
-        let mut seen = Seen::new(splits.len());
-        // They all run by themselves, so it is as well to wait for one after another.
-        for warmup in &warmups {
-            match warmup {
-                Some((warmup, started)) => {
-                    let (outcome, warmed) = warmup.wait(deadline).await;
-                    seen.add(outcome, warmed, *started);
-                }
-                None => seen.add(Outcome::Missing, None, false),
-            }
-        }
-        let waited = started.elapsed();
-        let mut report = SearchReport::new(splits.len(), &seen.outcome);
-        report.then(seen.traffic);
-        let (prepared, opened, opening) = self.prepared(splits, seen.warmed, work).await?;
-        report.then(opened);
-        report.probe_rounds = seen.probe_rounds;
-        report.open_us = micros(seen.opening.max(opening));
-        report.warmup_us = micros(seen.warming);
-        report.join_us = micros(waited);
-        Ok(Joined {
-            splits: prepared.into(),
-            report,
-            _warmups: warmups
-                .into_iter()
-                .flatten()
-                .map(|(warmup, _)| warmup)
-                .collect(),
-        })
-    }
-
-    /// What a search needs of all splits; what opening those cost that were not warmed, and how
-    /// long it took.
-    async fn prepared(
-        &self,
-        splits: &[SplitAddress],
-        warmed: Vec<Option<Arc<Warmed>>>,
-        work: &Work,
-    ) -> Result<(Vec<Prepared>, Traffic, Duration)> {
-        let mut same = SameFilter::new(work);
-        let mut prepared = Vec::with_capacity(splits.len());
-        let mut rest = Vec::new();
-        for (warmed, address) in warmed.into_iter().zip(splits) {
-            match warmed {
-                Some(warmed) if same.is(&warmed) => prepared.push(Some(Prepared::of(warmed))),
-                warmed => {
-                    prepared.push(None);
-                    rest.push(self.prepare(address, warmed, work));
-                }
-            }
-        }
-        let mut opened = Traffic::default();
-        let mut opening = Duration::ZERO;
-        let rest = try_join_all(rest).await?.into_iter();
-        let mut rest = rest.map(|(split, spent, took)| {
-            opened = opened.beside(spent);
-            opening = opening.max(took);
-            split
-        });
-        let prepared = prepared.into_iter();
-        let prepared = prepared.filter_map(|ready| ready.or_else(|| rest.next()));
-        Ok((prepared.collect(), opened, opening))
-    }
-
-    /// What a search needs of a split whose warmup compiled another filter, or that has none.
-    async fn prepare(
-        &self,
-        address: &SplitAddress,
-        warmed: Option<Arc<Warmed>>,
-        work: &Work,
-    ) -> Result<(Prepared, Traffic, Duration)> {
-        let started = Instant::now();
-        let traffic = TrafficCounter::default();
-        let split = match &warmed {
-            Some(warmed) => Arc::clone(&warmed.split),
-            None => self.open_counted(address, &traffic).await?,
-        };
-        let opening = match warmed {
-            Some(_) => Duration::ZERO,
-            None => started.elapsed(),
-        };
-        // It may read the same as its warmup, but score and name otherwise.
-        let limits = &self.settings().expansion;
-        let Compiled { query, extras } = work.compiled(&split, limits, self.pool()).await?;
-        let hopeless = warmed.as_ref().map(|warmed| Arc::clone(&warmed.hopeless));
-        let prepared = Prepared {
-            split,
-            query,
-            extras,
-            hopeless: hopeless.unwrap_or_default(),
-            warmed,
-        };
-        Ok((prepared, traffic.snapshot(), opening))
-    }
-
-    /// Runs a search on the pool, in a scope that reads from the leases.
-    async fn run_search<T: Send + 'static>(
-        &self,
-        mut joined: Joined,
-        work: &Work,
-        options: &SearchOptions,
-        search: impl FnOnce(&[Prepared], &Arc<ReadScope>, &LateReads) -> Result<T> + Send + 'static,
-    ) -> Result<(T, Joined, Arc<LateReads>)> {
-        let started = Instant::now();
-        let late = Arc::new(LateReads::default());
-        let leases = joined
-            .splits
-            .iter()
-            .filter_map(|split| {
-                let lease = &split.warmed.as_ref()?.lease;
-                Some((split.split.id(), Arc::clone(lease)))
-            })
-            .collect();
-        let reads = options.record_reads.then(Arc::<Reads>::default);
-        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
-            .recording(reads.clone());
-        let (splits, counts) = (Arc::clone(&joined.splits), Arc::clone(&late));
-        let result = pool::run(self.pool(), move || search(&splits, &scope, &counts)).await;
-        joined.report.read_bytes = reads.map(|reads| reads.bytes());
-        joined.report.search_us = micros(started.elapsed());
-        let splits = Arc::clone(&joined.splits);
-        for split in &*splits {
-            // Without a warmup everything is read late, which teaches nothing.
-            let Some(warmed) = &split.warmed else {
-                continue;
-            };
-            let plan = warmed.plan.as_deref().filter(|_| warmed.replayed);
-            joined.report.planned_splits += usize::from(plan.is_some());
-            if late.count() > 0 {
-                let ranges = late.ranges(split.split.id());
-                joined.report.plan_misses += plan.map_or(0, |_| ranges.len() as u64);
-                self.learn(&split.split, work, plan, ranges);
-            }
-        }
-        match result {
-            Ok(found) => Ok((found, joined, late)),
-            Err(error) => Err(self.failed(&joined, &late, error).await),
-        }
-    }
-
-    /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
-    /// first one itself says most. Splits that were replaced are forgotten.
-    async fn failed(&self, joined: &Joined, late: &LateReads, error: Error) -> Error {
-        self.count_late_reads(late.count());
-        let error = late.failure().cloned().unwrap_or(error);
-        for split in &*joined.splits {
-            let address = split.split.address();
-            let _ = self
-                .forget_if_changed::<()>(&address, Err(error.clone()))
-                .await;
-        }
-        error
-    }
-
-    /// A request and its splits, with fresh limits.
-    pub(super) fn asked(&self, request: &SearchRequest, splits: Arc<[Prepared]>) -> Asked {
-        let settings = self.settings();
-        let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
-        Asked {
-            request: Arc::new(request.clone()),
-            splits,
-            limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
-            buckets,
-        }
-    }
-
-    /// Runs a request on the pool.
-    async fn answer(
-        &self,
-        joined: Joined,
-        work: &Work,
-        asked: &Asked,
-        options: &SearchOptions,
-    ) -> Result<(Answer, Joined, Arc<LateReads>)> {
-        let asked = asked.clone();
-        let warming = options.warming;
-        let (answer, mut joined, late) = self
-            .run_search(joined, work, options, move |_, scope, late| {
-                let way = match warming {
-                    Warming::Off => Way::OnDemand(Reading::Scoped(scope.without_leases())),
-                    Warming::JoinOnly | Warming::Start => Way::InMemory,
-                };
-                asked.answer(&Reading::Scoped(Arc::clone(scope)), way, || all_read(late))
-            })
-            .await?;
-        let documents = micros(answer.reading_documents);
-        joined.report.search_us = joined.report.search_us.saturating_sub(documents);
-        joined.report.fetch_docs_us = documents;
-        Ok((answer, joined, late))
-    }
-
-    pub(super) fn on_miss(&self, options: &SearchOptions) -> OnMiss {
-        options.on_miss.unwrap_or(self.settings().on_miss)
-    }
-}
-
-/// What joining saw of all splits.
-struct Seen {
-    outcome: Outcome,
-    warmed: Vec<Option<Arc<Warmed>>>,
-    traffic: Traffic,
-    probe_rounds: u64,
-    opening: Duration,
-    warming: Duration,
-}
-
-impl Seen {
-    fn new(splits: usize) -> Self {
-        Self {
-            outcome: Outcome::Ready,
-            warmed: Vec::with_capacity(splits),
-            traffic: Traffic::default(),
-            probe_rounds: 0,
-            opening: Duration::ZERO,
-            warming: Duration::ZERO,
-        }
-    }
-
-    /// Adds a split; what its warmup cost counts for the search that started it.
-    fn add(&mut self, outcome: Outcome, warmed: Option<Arc<Warmed>>, started: bool) {
-        let so_far = std::mem::replace(&mut self.outcome, Outcome::Ready);
-        self.outcome = so_far.worse(outcome);
-        if let Some(warmed) = warmed.as_ref().filter(|_| started) {
-            self.traffic = self.traffic.beside(warmed.traffic);
-            self.opening = self.opening.max(warmed.opening);
-            self.warming = self.warming.max(warmed.warming);
-            self.probe_rounds = self.probe_rounds.max(warmed.probe_rounds);
-        }
-        self.warmed.push(warmed);
-    }
-}
-
-/// Compares the filters of warmups with that of a search: those that one request has warmed have
-/// clones of one filter, which is compared once.
-struct SameFilter<'a> {
-    work: &'a Work,
-    known: Option<(Filter, bool)>,
-}
-
-impl<'a> SameFilter<'a> {
-    fn new(work: &'a Work) -> Self {
-        Self { work, known: None }
-    }
-
-    fn is(&mut self, warmed: &Warmed) -> bool {
-        match &self.known {
-            Some((filter, same)) if filter.is_clone_of(&warmed.filter) => *same,
-            _ => {
-                let same = warmed.filter.is_same(self.work.filter());
-                self.known = Some((warmed.filter.clone(), same));
-                same
-            }
-        }
     }
 }
 
@@ -450,12 +166,7 @@ impl SearchRequest {
     }
 }
 
-/// A reader that took a failed read for an empty one has not answered.
-fn all_read(late: &LateReads) -> Result<()> {
-    late.failure().cloned().map_or(Ok(()), Err)
-}
-
-fn search_span(work: &Work, splits: usize) -> tracing::Span {
+pub(super) fn search_span(work: &Work, splits: usize) -> tracing::Span {
     tracing::info_span!(
         "search", fingerprint = %work.fingerprint(), splits, gets = tracing::field::Empty,
         bytes = tracing::field::Empty, rounds = tracing::field::Empty,
@@ -463,15 +174,16 @@ fn search_span(work: &Work, splits: usize) -> tracing::Span {
     )
 }
 
-fn observe(report: &SearchReport, span: &tracing::Span) {
+pub(super) fn observe(report: &SearchReport, span: &tracing::Span) {
     span.record("gets", report.gets)
         .record("bytes", report.bytes);
     span.record("rounds", report.rounds)
         .record("late_reads", report.late_reads);
     span.record("outcome", report.outcome);
-    metrics::counter!("forewarm_searches_total", "outcome" => report.outcome).increment(1);
-    metrics::histogram!("forewarm_search_seconds").record(report.search_us as f64 / 1e6);
-    metrics::histogram!("forewarm_join_seconds").record(report.join_us as f64 / 1e6);
+    list::GIVEN_UP_SPLITS.add(report.given_up_splits as u64);
+    list::SEARCHES.add_of(report.outcome, 1);
+    list::SEARCH_SECONDS.record(Duration::from_micros(report.search_us));
+    list::JOIN_SECONDS.record(Duration::from_micros(report.join_us));
 }
 
 pub(super) fn micros(duration: Duration) -> u64 {

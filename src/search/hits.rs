@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use tantivy::DocAddress;
@@ -7,7 +8,7 @@ use tantivy::collector::{Collector, Count, TopDocs};
 
 use super::after::After;
 use super::aggregate::AggregationsOf;
-use super::collect::{Hopeless, Prepared, collect};
+use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
 use super::count::{CountOnly, Nothing, UpTo};
 use super::in_order::InOrder;
 use super::reading::Reading;
@@ -15,19 +16,24 @@ use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::error::Result;
 use crate::filter::{SearchRequest, Sort, SortKey, SortValue, TrackTotalHits};
 
-/// The best matches of all splits, documents not fetched yet, with addresses over all segments.
+/// The best matches of some splits, documents not fetched yet, with addresses over all segments.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) hits: Vec<FoundHit>,
     pub(super) total: Option<u64>,
-    /// The best score of all, when hits are ordered by it.
-    pub(super) max_score: Option<f32>,
-    pub(super) aggregated: Option<IntermediateAggregationResults>,
+    /// By segment.
+    pub(super) aggregated: Vec<IntermediateAggregationResults>,
 }
 
 #[derive(Debug)]
 pub(super) struct FoundHit {
     pub(super) address: DocAddress,
+    pub(super) key: HitKey,
+}
+
+/// By what a hit has its place among others.
+#[derive(Debug)]
+pub(super) struct HitKey {
     pub(super) score: Option<f32>,
     pub(super) sort: Vec<SortValue>,
 }
@@ -83,6 +89,38 @@ impl Way {
         };
         Self { count, hits }
     }
+
+    /// The same way, where so many matches were counted before, in other splits.
+    pub(super) fn after(mut self, counted: Option<u64>) -> Self {
+        if let (Counting::UpTo(limit), Some(counted)) = (self.count, counted) {
+            self.count = match limit.checked_sub(counted) {
+                Some(left) => Counting::UpTo(left),
+                // It is known that there are more.
+                None => Counting::Not,
+            };
+        }
+        self
+    }
+
+    /// How many hits are wanted, those that are passed over among them.
+    pub(super) fn limit(&self) -> usize {
+        match self.hits {
+            Hits::None => 0,
+            Hits::Score { limit } | Hits::Sort { limit, .. } => limit,
+        }
+    }
+
+    /// Puts the better of two keys first. Equal ones stand in the order of the index.
+    pub(super) fn compare(&self, left: &HitKey, right: &HitKey) -> Ordering {
+        match &self.hits {
+            Hits::None => Ordering::Equal,
+            Hits::Score { .. } => {
+                let score = |key: &HitKey| key.score.unwrap_or_default();
+                score(right).total_cmp(&score(left))
+            }
+            Hits::Sort { by, .. } => Sort::compare_all(by, &left.sort, &right.sort).reverse(),
+        }
+    }
 }
 
 /// The collector of hits by score.
@@ -113,27 +151,24 @@ impl Found {
         }
     }
 
-    pub(super) fn from_scores(scores: Vec<(f32, DocAddress)>) -> Self {
-        let max_score = scores.first().map(|(score, _)| *score);
+    fn from_scores(scores: Vec<(f32, DocAddress)>) -> Self {
         let hits = scores
             .into_iter()
             .map(|(score, address)| FoundHit {
                 address,
-                score: Some(score),
-                sort: Vec::new(),
+                key: HitKey {
+                    score: Some(score),
+                    sort: Vec::new(),
+                },
             })
             .collect();
         Self {
             hits,
-            max_score,
             ..Self::default()
         }
     }
 
-    pub(super) fn from_sorted(
-        sorted: Vec<(Vec<SortValue>, DocAddress)>,
-        score_at: Option<usize>,
-    ) -> Self {
+    fn from_sorted(sorted: Vec<(Vec<SortValue>, DocAddress)>, score_at: Option<usize>) -> Self {
         let hits = sorted
             .into_iter()
             .map(|(sort, address)| {
@@ -143,8 +178,7 @@ impl Found {
                 };
                 FoundHit {
                     address,
-                    score,
-                    sort,
+                    key: HitKey { score, sort },
                 }
             })
             .collect();
@@ -155,26 +189,29 @@ impl Found {
     }
 }
 
-/// Runs the collectors that the request's way of collecting takes, and what it aggregates.
+/// Runs the collectors that the request's way of collecting takes, and what it aggregates, in
+/// splits whose segments have these numbers.
 pub(super) fn found(
     splits: &[Prepared],
-    way: Way,
+    numbers: &SegmentNumbers,
+    way: &Way,
     aggregations: Option<AggregationsOf>,
     reading: &Reading,
 ) -> Result<Found> {
     let search = Search {
         splits,
+        numbers,
         aggregations,
         reading,
     };
-    match way.hits {
+    match &way.hits {
         Hits::None if search.aggregations.is_none() => match way.count {
             Counting::Not => Ok(Found::default()),
             Counting::All => search.run(CountOnly::up_to(u64::MAX), Found::counted),
             Counting::UpTo(limit) => search.run(CountOnly::up_to(limit), Found::counted),
         },
         Hits::None => search.counted(way.count, Nothing, |()| Found::default()),
-        Hits::Score { limit } => search.counted(way.count, by_score(limit), Found::from_scores),
+        Hits::Score { limit } => search.counted(way.count, by_score(*limit), Found::from_scores),
         Hits::Sort {
             limit,
             by,
@@ -182,10 +219,10 @@ pub(super) fn found(
             after,
         } => {
             let order = Order {
-                limit,
-                by: &by,
-                score_at,
-                after,
+                limit: *limit,
+                by,
+                score_at: *score_at,
+                after: after.clone(),
             };
             match by.len() {
                 1 => search.sorted::<1>(way.count, order),
@@ -206,6 +243,7 @@ struct Order<'a> {
 /// A search whose way of collecting hits is chosen.
 struct Search<'a> {
     splits: &'a [Prepared],
+    numbers: &'a SegmentNumbers,
     aggregations: Option<AggregationsOf>,
     reading: &'a Reading,
 }
@@ -217,15 +255,16 @@ impl Search<'_> {
         collector: C,
         found: impl FnOnce(C::Fruit) -> Found,
     ) -> Result<Found> {
+        let (splits, numbers, reading) = (self.splits, self.numbers, self.reading);
         let Some(aggregations) = self.aggregations else {
-            let hits = collect(self.splits, &collector, Hopeless::Skipped, self.reading)?;
+            let hits = collect(splits, numbers, &collector, Hopeless::Skipped, reading)?;
             return Ok(found(hits));
         };
         let hopeless = aggregations.hopeless();
         let both = (collector, aggregations);
-        let (hits, aggregated) = collect(self.splits, &both, hopeless, self.reading)?;
+        let (hits, aggregated) = collect(splits, numbers, &both, hopeless, reading)?;
         Ok(Found {
-            aggregated: Some(aggregated),
+            aggregated,
             ..found(hits)
         })
     }
@@ -256,7 +295,7 @@ impl Search<'_> {
             let readers = prepared.split.searcher().segment_readers();
             readers.iter().map(|reader| reader.segment_id())
         });
-        let by = SortBy::<KEYS>::new(order.by, segments);
+        let by = SortBy::<KEYS>::new(order.by, self.numbers.first(), segments);
         let top = by_sort(order.limit, by.clone());
         let found = |sorted| Found::from_sorted(sorted, order.score_at);
         match order.after {

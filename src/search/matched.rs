@@ -6,27 +6,26 @@ use rayon::prelude::*;
 use tantivy::query::EnableScoring;
 use tantivy::{DocAddress, DocId, DocSet, TERMINATED};
 
-use super::collect::{Prepared, SegmentNumbers};
+use super::collect::Prepared;
 use super::reading::Reading;
 use crate::error::{Error, Result};
 use crate::pool::guarded;
 
 /// The names of the clauses that each of `hits` matches, in the order of the clauses, each once.
+/// A hit is given by its split and its address there.
 ///
 /// Runs on the calling thread, which must be one of the pool's, and its siblings.
 pub(super) fn names(
     splits: &[Prepared],
-    hits: &[DocAddress],
+    hits: &[(usize, DocAddress)],
     reading: &Reading,
 ) -> Result<Vec<Vec<String>>> {
     let mut names = vec![Vec::new(); hits.len()];
     if splits.iter().all(|split| split.extras.named.is_empty()) {
         return Ok(names);
     }
-    let numbers = SegmentNumbers::of(splits);
     let mut by_segment: HashMap<(usize, u32), Vec<(DocId, usize)>> = HashMap::new();
-    for (place, &hit) in hits.iter().enumerate() {
-        let (split, address) = numbers.locate(hit);
+    for (place, &(split, address)) in hits.iter().enumerate() {
         let docs = by_segment.entry((split, address.segment_ord)).or_default();
         docs.push((address.doc_id, place));
     }

@@ -28,6 +28,13 @@ pub struct SearchOptions {
     /// Whether to record which bytes the search reads, so that the report tells how many
     /// ([`read_bytes`](crate::SearchReport::read_bytes)). Takes a lock for every read.
     pub record_reads: bool,
+    /// For [`search_progressively`](crate::Warmer::search_progressively): how many splits are begun
+    /// and not searched at once, while they may turn out to be useless. The fewer, the fewer GETs
+    /// are sent in vain; the more, the sooner an answer that needs many splits is there. `None`, the
+    /// default, is at first a quarter of
+    /// [`max_concurrent_gets`](crate::StoreSettings::max_concurrent_gets), because a warmup sends
+    /// about four in a round, and then as many as were searched without being enough.
+    pub splits_at_once: Option<usize>,
     /// For [`search_with`](crate::Warmer::search_with): fast fields that the collector reads, so that they are warmed
     /// in the first round. What is not named is found by probing the collector.
     pub columns: Vec<String>,
@@ -55,6 +62,12 @@ impl SearchOptions {
     /// Sets [`record_reads`](Self::record_reads).
     pub fn with_record_reads(mut self, record: bool) -> Self {
         self.record_reads = record;
+        self
+    }
+
+    /// Sets [`splits_at_once`](Self::splits_at_once).
+    pub fn with_splits_at_once(mut self, splits: usize) -> Self {
+        self.splits_at_once = Some(splits);
         self
     }
 

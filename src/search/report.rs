@@ -42,6 +42,9 @@ pub struct SearchReport {
     pub fetch_docs_us: u64,
     /// Number of splits searched.
     pub splits: usize,
+    /// Number of splits left out, because nothing of theirs can be in the answer: see
+    /// [`search_progressively`](crate::Warmer::search_progressively).
+    pub given_up_splits: usize,
     /// Why the warmup of a split failed, when one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -65,6 +68,7 @@ impl SearchReport {
             search_us: 0,
             fetch_docs_us: 0,
             splits,
+            given_up_splits: 0,
             failure: match outcome {
                 Outcome::Failed(error) => Some(error.chain()),
                 _ => None,

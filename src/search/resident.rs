@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::answer::Asked;
 use super::collect::Prepared;
 use super::documents::Way;
 use super::execute::micros;
+use super::page::Page;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
@@ -138,7 +138,7 @@ impl ResidentSplits {
         let mut response = pool::run(self.warmer.pool(), move || {
             let limits = warmer.settings().expansion;
             let mut compiled: Vec<(SchemaKey, Compiled)> = Vec::new();
-            let prepared = splits.iter().map(|split| {
+            let prepared = splits.iter().enumerate().map(|(place, split)| {
                 let key = split.schema_key();
                 let known = compiled.iter().find(|(known, _)| *known == key);
                 let Compiled { query, extras } = match known {
@@ -150,6 +150,7 @@ impl ResidentSplits {
                     }
                 };
                 Ok(Prepared {
+                    place,
                     split: Arc::clone(split),
                     query,
                     extras,
@@ -157,9 +158,12 @@ impl ResidentSplits {
                     warmed: None,
                 })
             });
-            let asked: Asked = warmer.asked(&request, prepared.collect::<Result<_>>()?);
+            let prepared = prepared.collect::<Result<Vec<_>>>()?;
+            let (asked, mut page) = (warmer.asked(&request), Page::default());
             let searching = Instant::now();
-            let answer = asked.answer(&Reading::Resident, Way::InMemory, || Ok(()))?;
+            asked.search(&prepared, &mut page, &Reading::Resident)?;
+            let reading = &Reading::Resident;
+            let answer = asked.answer(&prepared, page, reading, Way::InMemory, || Ok(()))?;
             let mut report = SearchReport::new(splits.len(), &Outcome::Ready);
             report.search_us = micros(searching.elapsed() - answer.reading_documents);
             report.fetch_docs_us = micros(answer.reading_documents);

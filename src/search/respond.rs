@@ -4,35 +4,32 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{Answer, Asked};
-use super::execute::{Joined, micros};
-use super::options::SearchOptions;
+use super::execute::micros;
 use super::reading::Reading;
+use super::report::SearchReport;
 use super::response::SearchResponse;
-use crate::directory::{LateReads, ReadScope};
+use super::run::Run;
+use crate::directory::ReadScope;
 use crate::error::{ErrorKind, Result};
-use crate::warmup::{Warmer, Work};
 
-impl Warmer {
+impl Run<'_> {
     pub(super) async fn respond(
         &self,
         asked: &Asked,
-        work: &Work,
-        joined: Joined,
         mut answer: Answer,
-        late: &Arc<LateReads>,
-        options: &SearchOptions,
+        mut report: SearchReport,
     ) -> Result<SearchResponse> {
-        let mut report = joined.report.clone();
+        let warmer = self.warmer;
         if !answer.documents.is_complete() {
             let started = Instant::now();
-            match answer.documents.fetch(self).await {
+            match answer.documents.fetch(warmer, &self.late).await {
                 Ok(traffic) => report.then(traffic),
                 // Too large to be held at once: one by one then.
                 Err(error) if error.kind() == ErrorKind::Budget => {
-                    let on_miss = self.on_miss(options);
-                    let scope = ReadScope::search([].into(), on_miss, Arc::clone(late));
+                    let late = Arc::clone(&self.late);
+                    let scope = ReadScope::search([].into(), self.on_miss(), late);
                     let reading = Reading::Scoped(scope);
-                    answer.documents.read_on_demand(self, reading).await?;
+                    answer.documents.read_on_demand(warmer, reading).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -40,10 +37,11 @@ impl Warmer {
         }
         let brought = answer.documents.take_brought();
         if answer.documents.is_complete() && !brought.is_empty() {
-            self.note_documents(work, &asked.request, brought);
+            warmer.note_documents(self.work, &asked.request, brought);
         }
-        report.then(late.traffic());
-        report.late_reads = late.count();
+        report.then(self.late.traffic());
+        report.late_reads = self.late.count();
+        warmer.count_reads(&self.late);
         Ok(asked.respond(answer, report))
     }
 }

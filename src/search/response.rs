@@ -33,9 +33,9 @@ pub struct SearchResponse {
 pub struct Shards {
     /// Splits of the request.
     pub total: usize,
-    /// Splits searched.
+    /// Splits that the answer is right about: those searched, and those left out.
     pub successful: usize,
-    /// Splits left out.
+    /// Of these, splits left out because nothing of theirs can be in the answer.
     pub skipped: usize,
     /// Splits failed.
     pub failed: usize,

@@ -45,10 +45,15 @@ impl<const KEYS: usize> SortBy<KEYS> {
         })
     }
 
-    /// For segments in this order. What stands beyond `KEYS` keys is ignored.
-    pub(super) fn new(keys: &[Sort], segments: impl IntoIterator<Item = SegmentId>) -> Self {
+    /// For segments in this order, numbered from `first`. What stands beyond `KEYS` keys is
+    /// ignored.
+    pub(super) fn new(
+        keys: &[Sort],
+        first: u32,
+        segments: impl IntoIterator<Item = SegmentId>,
+    ) -> Self {
         let keys = &keys[..keys.len().min(KEYS)];
-        let segments: HashMap<_, _> = segments.into_iter().zip(0..).collect();
+        let segments: HashMap<_, _> = segments.into_iter().zip(first..).collect();
         Self {
             keys: keys.into(),
             segments: Arc::new(segments),
@@ -89,25 +94,37 @@ pub(super) struct SortComparator {
     keys: Arc<[Sort]>,
 }
 
-impl SortComparator {
-    /// Compares by the key `at`, told whether there are values on both sides and how they compare.
-    fn by_key(
+impl Sort {
+    /// Compares by this key, told whether there are values on both sides and how they compare.
+    fn by_presence(
         &self,
-        at: usize,
         (left, right): (bool, bool),
         values: impl FnOnce() -> Ordering,
     ) -> Ordering {
-        let key = &self.keys[at];
-        let missing_wins = key.missing == Missing::First;
+        let missing_wins = self.missing == Missing::First;
         match (left, right) {
             (false, false) => Ordering::Equal,
-            (true, true) => match key.order {
+            (true, true) => match self.order {
                 SortOrder::Ascending => values().reverse(),
                 SortOrder::Descending => values(),
             },
             (left, _) if left == missing_wins => Ordering::Less,
             _ => Ordering::Greater,
         }
+    }
+
+    /// Compares two values by this key. The better hit is the greater one.
+    pub(super) fn compare(&self, left: &SortValue, right: &SortValue) -> Ordering {
+        let some = |value: &SortValue| *value != SortValue::Null;
+        self.by_presence((some(left), some(right)), || left.compare(right))
+    }
+
+    /// Compares hits by what they were sorted by.
+    pub(super) fn compare_all(keys: &[Self], left: &[SortValue], right: &[SortValue]) -> Ordering {
+        let keys = keys.iter().zip(left.iter().zip(right));
+        keys.map(|(key, (left, right))| key.compare(left, right))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
     }
 }
 
@@ -127,13 +144,7 @@ impl<const KEYS: usize> Comparator<[SegmentKey; KEYS]> for SortComparator {
 
 impl Comparator<Vec<SortValue>> for SortComparator {
     fn compare(&self, left: &Vec<SortValue>, right: &Vec<SortValue>) -> Ordering {
-        let some = |value: &SortValue| *value != SortValue::Null;
-        let keys = left.iter().zip(right).enumerate();
-        keys.map(|(at, (left, right))| {
-            self.by_key(at, (some(left), some(right)), || left.compare(right))
-        })
-        .find(|order| order.is_ne())
-        .unwrap_or(Ordering::Equal)
+        Sort::compare_all(&self.keys, left, right)
     }
 }
 
@@ -179,7 +190,8 @@ impl<const KEYS: usize> SegmentSort<KEYS> {
             .map(|(at, (key, place))| {
                 let code = key.value.code(doc, score);
                 let there = !matches!(place, Place::Missing);
-                self.comparator.by_key(at, (code.is_some(), there), || {
+                let sort = &self.comparator.keys[at];
+                sort.by_presence((code.is_some(), there), || {
                     code.map_or(Ordering::Equal, |code| {
                         place.compare(code, || key.value.value(code))
                     })

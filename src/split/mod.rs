@@ -8,6 +8,7 @@
 //! own, so each length and offset is compared with what the object can hold before it is used.
 
 mod address;
+mod bounds;
 mod check;
 mod composite;
 mod encode;

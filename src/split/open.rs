@@ -23,6 +23,7 @@ use crate::directory::{Probe, ReadScope, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool;
 use crate::store::{ObjectHandle, Tail, TrafficCounter, normalise};
+use crate::telemetry::list;
 
 /// How often opening may find that something more is missing. Without hot bytes it reads one thing
 /// at a time, about 20 in each segment.
@@ -110,7 +111,7 @@ impl Opener {
                 .record("bytes", spent.bytes);
             record.record("rounds", spent.rounds);
             record.record("outcome", if opened.is_ok() { "opened" } else { "failed" });
-            metrics::counter!("forewarm_splits_opened_total").increment(u64::from(opened.is_ok()));
+            list::SPLITS_OPENED.add(u64::from(opened.is_ok()));
             opened.map(Arc::new)
         };
         self.opened
@@ -174,7 +175,7 @@ impl Opener {
                 started,
             };
             let split = self.open_with(opening, footer, hot, traffic).await;
-            metrics::counter!("forewarm_splits_opened_total").increment(u64::from(split.is_ok()));
+            list::SPLITS_OPENED.add(u64::from(split.is_ok()));
             split.map(Arc::new)
         };
         let opened = self.opened.try_get_with(address.path().clone(), open).await;
@@ -363,14 +364,15 @@ impl Opener {
                 return Ok((opened, normalise(read)));
             }
             read.extend(misses.index.iter().cloned());
-            let acquired = files.extents().acquire(misses.index, traffic).await?;
+            let extents = files.extents();
+            let acquired = extents.acquire_to_open(misses.index, traffic).await?;
             if acquired.waited {
                 traffic.count_round();
             }
-            for extent in acquired.extents {
-                extent.read_by(Reader::Opening);
-                builder.add(extent);
-            }
+            acquired
+                .extents
+                .into_iter()
+                .for_each(|extent| builder.add(extent));
         }
         Err(Error::corrupt(format!(
             "{}: opening still misses bytes after {MAX_OPEN_ROUNDS} rounds",

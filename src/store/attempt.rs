@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::TrafficCounter;
 use super::trace::{GetOutcome, GetTrace};
+use crate::telemetry::list;
 
 /// A GET as it was asked for, of which there may be several attempts.
 pub(super) struct Asked {
@@ -146,7 +147,7 @@ impl Attempt {
         progress.is_counted = true;
         self.asked.traffic.count_get();
         self.asked.totals.count_get();
-        metrics::counter!("forewarm_store_gets_total").increment(1);
+        list::STORE_GETS.add(1);
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

@@ -21,12 +21,13 @@ mod simulated;
 mod throttle;
 mod trace;
 mod traffic;
+mod whole;
 
 pub(crate) use fetcher::{Fetcher, in_time};
 pub use hedge::HedgeSettings;
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
-pub(crate) use origin::Origin;
 pub use origin::Use;
+pub(crate) use origin::{Origin, Tally};
 pub(crate) use ranges::{Batch, Coalescing, gaps, normalise};
 pub(crate) use request::{Priority, Request, Urgency};
 pub use settings::StoreSettings;
@@ -35,6 +36,7 @@ pub use simulated::{SimulatedSettings, SimulatedStore};
 pub use trace::{GetOutcome, GetTrace};
 pub use traffic::Traffic;
 pub(crate) use traffic::TrafficCounter;
+pub(crate) use whole::{get_whole, put_whole, send_one};
 
 #[cfg(test)]
 mod tests;

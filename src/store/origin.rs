@@ -1,11 +1,19 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 /// For whom bytes are fetched, and what became of them: a source of warmups, which travels with
 /// each [`TrafficCounter`](super::TrafficCounter) of theirs to what their GETs bring.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Origin {
+    source: Arc<str>,
+    tally: Tally,
+}
+
+/// Counts what became of bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
     fetched: AtomicU64,
     used: AtomicU64,
     wasted: AtomicU64,
@@ -48,6 +56,29 @@ impl Use {
 }
 
 impl Origin {
+    /// What is warmed for `source`: a name in statistics and metrics, of which there are few.
+    pub(crate) fn new(source: &str) -> Arc<Self> {
+        Arc::new(Self {
+            source: source.into(),
+            tally: Tally::default(),
+        })
+    }
+
+    pub(crate) fn source(&self) -> &Arc<str> {
+        &self.source
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What became of its bytes so far.
+    pub(crate) fn usage(&self) -> Use {
+        self.tally.usage()
+    }
+}
+
+impl Tally {
     /// So many bytes came into memory.
     pub(crate) fn count_fetched(&self, bytes: u64) {
         self.fetched.fetch_add(bytes, Ordering::Relaxed);
@@ -63,7 +94,7 @@ impl Origin {
         self.wasted.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// What became of its bytes so far.
+    /// What became of them so far.
     pub(crate) fn usage(&self) -> Use {
         Use {
             fetched_bytes: self.fetched.load(Ordering::Relaxed),
@@ -79,13 +110,13 @@ mod tests {
 
     #[test]
     fn the_share_is_of_what_was_judged() {
-        let origin = Origin::default();
-        origin.count_fetched(100);
-        assert_eq!(origin.usage().share(), None);
-        origin.count_used(30);
-        assert_eq!(origin.usage().share(), Some(1.0));
-        origin.count_wasted(10);
-        assert_eq!(origin.usage().share(), Some(0.75));
-        assert_eq!(origin.usage().fetched_bytes, 100);
+        let tally = Tally::default();
+        tally.count_fetched(100);
+        assert_eq!(tally.usage().share(), None);
+        tally.count_used(30);
+        assert_eq!(tally.usage().share(), Some(1.0));
+        tally.count_wasted(10);
+        assert_eq!(tally.usage().share(), Some(0.75));
+        assert_eq!(tally.usage().fetched_bytes, 100);
     }
 }

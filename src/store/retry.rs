@@ -15,6 +15,7 @@ use super::trace::GetOutcome;
 use super::traffic::Gauged;
 use super::{Fetcher, in_time};
 use crate::error::{Error, ErrorKind, Result};
+use crate::telemetry::list;
 
 /// The longest pause between two attempts, however many there were.
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(60);
@@ -93,7 +94,7 @@ impl Fetcher {
             };
             attempt.end(GetOutcome::Retried);
             drop(attempt);
-            metrics::counter!("forewarm_store_retries_total").increment(1);
+            list::STORE_RETRIES.add(1);
             tracing::debug!(path = %asked.path(), error = error.chain(), "trying a GET again");
             sleep(pause.mul_f64(jitter())).await;
             if is_refused {
@@ -130,7 +131,7 @@ impl Fetcher {
                 }
             }
             Err(Failure::Throttled(_, retry_after)) => {
-                metrics::counter!("forewarm_store_throttled_total").increment(1);
+                list::STORE_THROTTLED.add(1);
                 let now = Instant::now();
                 let throttle = self.throttle();
                 let slots = throttle.refused(attempt.sent(), now, *retry_after, jitter());
@@ -169,7 +170,7 @@ impl Fetcher {
     fn may_hedge(&self, hedges: &Hedges) -> bool {
         // A store that asks for less is not asked twice.
         let may = self.throttle().until(Instant::now()).is_none() && hedges.take();
-        metrics::counter!("forewarm_store_hedges_total").increment(u64::from(may));
+        list::STORE_HEDGES.add(u64::from(may));
         may
     }
 }

@@ -10,6 +10,7 @@ use super::attempt::Attempt;
 use super::failure::{Failure, changed, classify, stalled};
 use super::{Fetcher, ObjectVersion};
 use crate::error::{Error, ErrorKind};
+use crate::telemetry::list;
 
 impl Fetcher {
     pub(super) async fn send(
@@ -89,7 +90,7 @@ impl Fetcher {
                 append(&mut body, bytes, expected);
             }
         }
-        metrics::counter!("forewarm_store_bytes_total").increment(body.len() as u64);
+        list::STORE_BYTES.add(body.len() as u64);
         if body.len() as u64 == expected {
             Ok(body)
         } else {

@@ -83,7 +83,7 @@ impl TrafficCounter {
             request: request.clone(),
             urgency: Urgency::new(priority),
             origin: None,
-            asks: 1,
+            asks: 0,
             trace: None,
             queued: Arc::default(),
             under_way: Arc::default(),

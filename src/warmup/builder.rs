@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Absences, KnownPlans, PlanStore, PlanWriter, Planner};
 use crate::split::{Opener, Tokenizers};
 use crate::store::Fetcher;
+use crate::telemetry;
 
 /// Builds a [`Warmer`].
 #[must_use]
@@ -175,7 +176,7 @@ impl WarmerBuilder {
         let writer = self
             .plan_store
             .map(|store| Arc::new(PlanWriter::new(store, Clock::system(), &runtime)));
-        let late_reads = AtomicU64::new(0);
+        let (search_hits, late_reads) = (AtomicU64::new(0), AtomicU64::new(0));
         let planner = Planner {
             pool,
             limits: settings.expansion,
@@ -183,6 +184,7 @@ impl WarmerBuilder {
             plans: KnownPlans::new(settings.cache.plan_bytes, writer.clone()).into(),
         };
         let inner = Inner {
+            search_hits,
             late_reads,
             settings,
             cache,
@@ -193,8 +195,9 @@ impl WarmerBuilder {
             planner,
             writer,
         };
-        Ok(Warmer {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(inner);
+        telemetry::describe();
+        inner.measure_now_and_then();
+        Ok(Warmer { inner })
     }
 }

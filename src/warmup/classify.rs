@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::warmer::Warmer;
 use super::work::Work;
 use crate::filter::SearchRequest;
-use crate::plan::{Component, is_proven_empty};
+use crate::plan::{Component, PlanEntry, is_proven_empty};
 use crate::split::{Split, SplitAddress};
 use crate::store::{Batch, ObjectHandle, Traffic};
 
@@ -94,11 +94,30 @@ impl Warmer {
         let work = Work::of_request(request);
         splits
             .iter()
-            .map(|split| self.classify_one(split, &work))
+            .map(|split| self.classify_one(split, &work).0)
             .collect()
     }
 
-    fn classify_one(&self, address: &SplitAddress, work: &Work) -> Warmth {
+    /// [`classify`](Self::classify), and what each reads in an open split, as far as plans tell.
+    pub(crate) fn classify_planned(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+    ) -> Vec<(Warmth, Option<Vec<Range<u64>>>)> {
+        let work = Work::of_request(request);
+        let planned = |split| {
+            let (warmth, entry) = self.classify_one(split, &work);
+            let ranges = |entry: Arc<PlanEntry>| entry.plan().ranges(work.identity(), true);
+            (warmth, entry.map(ranges))
+        };
+        splits.iter().map(planned).collect()
+    }
+
+    fn classify_one(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+    ) -> (Warmth, Option<Arc<PlanEntry>>) {
         // A look into a map; it waits only for housekeeping that is due, and then tells less.
         let opened = self.inner.opener.opened(address.path()).now_or_never();
         let opened = opened.flatten();
@@ -106,20 +125,21 @@ impl Warmer {
         let plans = &self.inner.planner.plans;
         let entry = planned.and_then(|planned| plans.find(address.path(), planned));
         let Some(entry) = entry else {
-            return match opened {
+            let warmth = match opened {
                 Some(split) if self.is_empty(&split, work) => Warmth::ProvablyEmpty,
                 _ => Warmth::Cold(None),
             };
+            return (warmth, None);
         };
         let plan = entry.plan();
         if opened
             .as_ref()
             .is_some_and(|split| *split.object().version() != plan.version)
         {
-            return Warmth::Cold(None);
+            return (Warmth::Cold(None), None);
         }
         if !plan.hopeless.is_empty() && plan.hopeless.iter().all(|it| *it) {
-            return Warmth::ProvablyEmpty;
+            return (Warmth::ProvablyEmpty, None);
         }
         let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
         let ranges = plan.ranges(work.identity(), opened.is_some());
@@ -131,11 +151,12 @@ impl Warmer {
             .map(|part| part.end - part.start)
             .sum();
         let traffic = Batch::traffic(&batches);
-        match missing {
+        let warmth = match missing {
             0 => Warmth::Cached,
             _ if missing < wanted => Warmth::Partial(traffic),
             _ => Warmth::Cold(Some(traffic)),
-        }
+        };
+        (warmth, Some(entry))
     }
 
     /// Whether absences prove that an open split matches nothing.

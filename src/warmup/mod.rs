@@ -3,16 +3,21 @@
 
 mod builder;
 mod classify;
+mod component_warmup;
+mod components;
 mod learned;
+mod list;
 mod outcome;
 mod plans;
 mod registry;
 mod run;
+mod running;
+mod selection;
 mod settings;
 mod statistics;
 mod task;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod warmer;
 mod whole;
 mod work;
@@ -20,8 +25,11 @@ mod work;
 pub use builder::WarmerBuilder;
 pub(crate) use classify::PlannedReads;
 pub use classify::Warmth;
+pub use component_warmup::ComponentWarmup;
 pub use outcome::Outcome;
 pub use plans::PlanLoad;
+pub(crate) use plans::RequestPlans;
+pub use selection::ComponentSelection;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
 pub(crate) use task::Warmed;

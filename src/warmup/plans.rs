@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use object_store::path::Path;
 use serde::Serialize;
 
 use super::warmer::Warmer;
+use super::work::Work;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::filter::{Fingerprint, SearchRequest};
+use crate::plan::{KnownPlans, PlanEntry, Planned};
 use crate::pool;
+use crate::telemetry::list;
 
 /// What was loaded from a plan store. See [`WarmerBuilder::plan_store`](crate::WarmerBuilder::plan_store).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -22,7 +27,34 @@ pub struct PlanLoad {
     pub rejected: u64,
 }
 
+/// Finds the plans of one request in any split.
+pub(crate) struct RequestPlans {
+    plans: Arc<KnownPlans>,
+    planned: Option<Planned>,
+}
+
+impl RequestPlans {
+    /// What its plans are known by; nothing where nobody can ask for the same again.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.planned.as_ref().map(|planned| planned.fingerprint)
+    }
+
+    /// The plan that is known in `split`.
+    pub(crate) fn find(&self, split: &Path) -> Option<Arc<PlanEntry>> {
+        self.plans.find(split, self.planned.as_ref()?)
+    }
+}
+
 impl Warmer {
+    /// The plans of a request, as far as they are known.
+    pub(crate) fn plans_of(&self, request: &SearchRequest) -> RequestPlans {
+        let work = Work::of_request(request);
+        RequestPlans {
+            plans: Arc::clone(&self.inner.planner.plans),
+            planned: work.planned(&self.settings().expansion).cloned(),
+        }
+    }
+
     /// Takes over everything that the plan store holds, so that warmups of what any node has
     /// searched before are one round. Nothing when there is no
     /// [plan store](crate::WarmerBuilder::plan_store).
@@ -53,7 +85,7 @@ impl Warmer {
             absences: batch.absences.len() as u64,
             rejected: batch.rejected,
         };
-        metrics::counter!("forewarm_plan_store_loaded_total").increment(load.plans + load.absences);
+        list::PLAN_STORE_LOADED.add(load.plans + load.absences);
         let (plans, absences) = (
             Arc::clone(&self.inner.planner.plans),
             self.inner.planner.absences.clone(),

@@ -2,10 +2,11 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use futures_util::future::try_join;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::task::{Finished, Noted, Warmed};
 use super::warmer::Warmer;
@@ -16,6 +17,7 @@ use crate::plan::{Depth, PlanEntry, Resolution, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
 use crate::store::{Batch, ObjectHandle, Traffic, TrafficCounter, in_time};
+use crate::telemetry::list;
 
 impl Warmer {
     pub(super) async fn run(
@@ -25,38 +27,32 @@ impl Warmer {
         span: tracing::Span,
         traffic: TrafficCounter,
     ) -> Finished {
-        let finished = self.run_in_time(&address, &work, &traffic).await;
+        let deadline = in_time(self.settings().warmup_deadline);
+        let run = self.run_once(&address, &work, &traffic);
+        let finished = self.within(deadline, &address, &traffic, run).await;
         let finished = self.forget_if_changed(&address, finished).await;
-        match &finished {
-            Ok(warmed) => {
-                span.record("gets", warmed.traffic.gets)
-                    .record("bytes", warmed.traffic.bytes);
-                span.record("rounds", warmed.traffic.rounds)
-                    .record("outcome", "ready");
-                metrics::histogram!("forewarm_warmup_seconds").record(warmed.warming.as_secs_f64());
-            }
-            Err(error) => {
-                span.record("outcome", "failed");
-                metrics::counter!("forewarm_warmups_failed_total").increment(1);
-                tracing::warn!(split = %address, error = error.chain(), "a warmup failed");
-            }
-        }
+        let ended = finished
+            .as_ref()
+            .map(|warmed| (warmed.traffic, warmed.warming));
+        note_end(&address, &span, ended);
         finished
     }
 
-    async fn run_in_time(
+    /// Runs a warmup, or a part of one, until the deadline of the whole.
+    pub(super) async fn within<T>(
         &self,
+        deadline: Instant,
         address: &SplitAddress,
-        work: &Work,
         traffic: &TrafficCounter,
-    ) -> Finished {
-        let patience = self.settings().warmup_deadline;
-        let mut run = pin!(self.run_once(address, work, traffic));
+        run: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut run = pin!(run);
         tokio::select! {
             biased;
             finished = &mut run => finished,
-            () = sleep_until(in_time(patience)) => {
+            () = sleep_until(deadline) => {
                 // It is still there to be asked.
+                let patience = self.settings().warmup_deadline;
                 let what = traffic.waits_for();
                 let message = format!("warming {address} took longer than {patience:?}: {what}");
                 Err(Error::new(ErrorKind::Timeout, message))
@@ -116,7 +112,7 @@ impl Warmer {
         entry: &Arc<PlanEntry>,
         traffic: &TrafficCounter,
     ) -> Finished {
-        let started = Instant::now();
+        let started = std::time::Instant::now();
         let plan = entry.plan();
         let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
         let opener = &self.inner.opener;
@@ -166,6 +162,7 @@ impl Warmer {
             opening,
             warming: started.elapsed(),
             noted: Noted::default(),
+            searches: AtomicU32::new(0),
         }))
     }
 
@@ -176,7 +173,7 @@ impl Warmer {
         work: &Work,
         traffic: &TrafficCounter,
     ) -> Finished {
-        let started = Instant::now();
+        let started = std::time::Instant::now();
         let split = self.open_counted(address, traffic).await?;
         let opening = started.elapsed();
         let bound = self.compile(&split, work, false).await?;
@@ -208,6 +205,7 @@ impl Warmer {
             opening,
             warming: started.elapsed(),
             noted: Noted::default(),
+            searches: AtomicU32::new(0),
         }))
     }
 
@@ -228,6 +226,28 @@ impl Warmer {
             Ok(bound)
         })
         .await
+    }
+}
+
+/// Tells spans, metrics and the log how a warmup ended.
+pub(super) fn note_end(
+    address: &SplitAddress,
+    span: &tracing::Span,
+    ended: Result<(Traffic, Duration), &Error>,
+) {
+    match ended {
+        Ok((traffic, warming)) => {
+            span.record("gets", traffic.gets)
+                .record("bytes", traffic.bytes);
+            span.record("rounds", traffic.rounds)
+                .record("outcome", "ready");
+            list::WARMUP_SECONDS.record(warming);
+        }
+        Err(error) => {
+            span.record("outcome", "failed");
+            list::WARMUPS_FAILED.add(1);
+            tracing::warn!(split = %address, error = error.chain(), "a warmup failed");
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -5,16 +6,15 @@ use object_store::path::Path;
 use tantivy::query::Query;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use tokio::time::Instant;
 
 use super::outcome::Outcome;
 use super::registry::Registry;
+use super::running::Running;
 use super::work::Extras;
 use crate::Traffic;
 use crate::cache::Lease;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::filter::{Filter, Fingerprint, SearchRequest};
 use crate::plan::PlanEntry;
 use crate::split::Split;
@@ -49,6 +49,21 @@ pub(crate) struct Warmed {
     pub(crate) warming: Duration,
     /// The request whose documents were last added to the plan.
     pub(crate) noted: Noted,
+    /// How many searches have read from the lease.
+    pub(crate) searches: AtomicU32,
+}
+
+impl Warmed {
+    /// Takes note that a search has read from the lease. The cache sees nothing of that by itself,
+    /// and would think hot what was warmed last.
+    pub(crate) fn count_search(&self) {
+        // As far as the cache counts. Later it is told now and then, for what it has counted fades.
+        const TELLING: u32 = 16;
+        let searches = self.searches.fetch_add(1, Ordering::Relaxed);
+        if searches < TELLING || searches.is_multiple_of(TELLING) {
+            self.split.files().extents().touch(&self.lease);
+        }
+    }
 }
 
 /// A request that need not be noted again.
@@ -74,9 +89,7 @@ pub(crate) type Finished = Result<Arc<Warmed>>;
 /// A warmup under way, or finished.
 pub(crate) struct Task {
     key: WarmupKey,
-    traffic: TrafficCounter,
-    finished: watch::Receiver<Option<Finished>>,
-    abort: AbortHandle,
+    running: Running<Arc<Warmed>>,
     registry: Weak<Registry>,
 }
 
@@ -111,9 +124,7 @@ impl Task {
             });
             Self {
                 key,
-                traffic,
-                finished,
-                abort: running.abort_handle(),
+                running: Running::new(traffic, finished, running.abort_handle()),
                 registry: Arc::downgrade(registry),
             }
         });
@@ -125,30 +136,13 @@ impl Task {
         &self.key
     }
 
-    pub(super) fn result(&self) -> Option<Finished> {
-        self.finished.borrow().clone()
-    }
-
     pub(super) fn has_failed(&self) -> bool {
-        matches!(&*self.finished.borrow(), Some(Err(_)))
-    }
-
-    async fn finished(&self) -> Finished {
-        let mut finished = self.finished.clone();
-        let outcome = finished.wait_for(Option::is_some).await;
-        match outcome.as_deref() {
-            Ok(Some(finished)) => finished.clone(),
-            _ => Err(Error::new(
-                ErrorKind::Cancelled,
-                "the warmup's runtime has shut down",
-            )),
-        }
+        self.running.has_failed()
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.abort.abort();
         if let Some(registry) = self.registry.upgrade() {
             registry.forget(&self.key);
         }
@@ -183,12 +177,12 @@ impl Warmup {
 
     /// What it has sent so far.
     pub fn traffic(&self) -> Traffic {
-        self.task.traffic.snapshot()
+        self.task.running.traffic().snapshot()
     }
 
     /// Whether the warmup has ended, well or not.
     pub fn is_finished(&self) -> bool {
-        self.task.finished.borrow().is_some()
+        self.task.running.is_finished()
     }
 
     /// Waits for the warmup, for at most `deadline`. Any number of readers may join, in any
@@ -207,11 +201,11 @@ impl Warmup {
     ///
     /// As [`join`](Self::join).
     pub(crate) async fn ended(&self) -> Outcome {
-        if let Some(finished) = self.task.result() {
+        if let Some(finished) = self.task.running.result() {
             return finished.map_or_else(Outcome::Failed, |_| Outcome::Ready);
         }
         let started = Instant::now();
-        let finished = self.task.finished().await;
+        let finished = self.task.running.finished().await;
         finished.map_or_else(Outcome::Failed, |_| Outcome::Waited(started.elapsed()))
     }
 
@@ -221,28 +215,7 @@ impl Warmup {
             "join", split = %self.task.key.path, fingerprint = %self.task.key.fingerprint,
             outcome = tracing::field::Empty
         );
-        let joined = self.outcome(deadline).instrument(span.clone()).await;
-        span.record("outcome", joined.0.name());
-        metrics::counter!("forewarm_joins_total", "outcome" => joined.0.name()).increment(1);
-        joined
-    }
-
-    async fn outcome(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
-        match self.task.result() {
-            Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),
-            Some(Err(error)) => (Outcome::Failed(error), None),
-            // Not even the tick that tokio's timer would wait for.
-            None if Instant::now() >= deadline => (Outcome::TimedOut, None),
-            None => {
-                let started = Instant::now();
-                self.task.traffic.urgency().raise();
-                match timeout_at(deadline, self.task.finished()).await {
-                    Ok(Ok(warmed)) => (Outcome::Waited(started.elapsed()), Some(warmed)),
-                    Ok(Err(error)) => (Outcome::Failed(error), None),
-                    Err(_) => (Outcome::TimedOut, None),
-                }
-            }
-        }
+        self.task.running.join(deadline, span).await
     }
 
     /// The requests that this warmup has sent so far, in the order of sending: what a waterfall is
@@ -270,12 +243,12 @@ impl Warmup {
     /// # }
     /// ```
     pub fn trace(&self) -> Vec<GetTrace> {
-        self.task.traffic.trace()
+        self.task.running.traffic().trace()
     }
 
     /// How many requests [`trace`](Self::trace) leaves out, because it takes 16,384 at most.
     pub fn left_out_of_trace(&self) -> u64 {
-        self.task.traffic.left_out_of_trace()
+        self.task.running.traffic().left_out_of_trace()
     }
 
     /// Lets the warmup run to its end though nobody holds a handle. It can then be joined by
@@ -286,7 +259,7 @@ impl Warmup {
         };
         let task = self.task;
         registry.runtime().clone().spawn(async move {
-            let _ = task.finished().await;
+            let _ = task.running.finished().await;
         });
     }
 }

@@ -14,7 +14,7 @@ use crate::filter::{Clause, SearchRequest};
 use crate::plan::{PlanEntry, PlanSource};
 use crate::split::{PackSettings, SplitAddress, pack};
 
-async fn split(store: &dyn ObjectStore) -> SplitAddress {
+pub(crate) async fn split(store: &dyn ObjectStore) -> SplitAddress {
     let mut schema = Schema::builder();
     let body = schema.add_text_field("body", TEXT | STORED);
     let directory = RamDirectory::create();
@@ -35,7 +35,7 @@ async fn split(store: &dyn ObjectStore) -> SplitAddress {
     SplitAddress::new("a.split".into())
 }
 
-fn warmer(store: &Arc<InMemory>, on_miss: OnMiss, plan: Option<PlanEntry>) -> Warmer {
+pub(crate) fn warmer(store: &Arc<InMemory>, on_miss: OnMiss, plan: Option<PlanEntry>) -> Warmer {
     let settings = WarmerSettings::default().with_on_miss(on_miss);
     let builder = Warmer::builder(store.clone()).settings(settings);
     let warmer = builder.build().unwrap();
@@ -43,13 +43,13 @@ fn warmer(store: &Arc<InMemory>, on_miss: OnMiss, plan: Option<PlanEntry>) -> Wa
     warmer
 }
 
-fn the_plan(warmer: &Warmer) -> PlanEntry {
+pub(crate) fn the_plan(warmer: &Warmer) -> PlanEntry {
     let plans = warmer.plans();
     assert_eq!(plans.len(), 1);
     plans[0].as_ref().clone()
 }
 
-fn request() -> SearchRequest {
+pub(crate) fn request() -> SearchRequest {
     SearchRequest::new(Clause::match_text("body", "common"))
 }
 
@@ -72,6 +72,7 @@ async fn a_plan_that_lacks_something_is_completed_by_the_search_that_reads_it() 
     assert!(found.report.plan_misses > 0);
     assert_eq!(found.report.plan_misses, found.report.late_reads);
     assert_eq!(reader.statistics().plan_misses, found.report.plan_misses);
+    assert_eq!(reader.statistics().plans_healed, 1);
 
     let healed = the_plan(&reader);
     assert_eq!(healed.source, PlanSource::Healed);

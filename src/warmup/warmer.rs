@@ -14,18 +14,17 @@ use super::learned::Learned;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
-use super::statistics::Statistics;
 use super::task::{Task, Warmed, Warmup, WarmupKey};
 use super::work::Work;
-use crate::Traffic;
 use crate::cache::ExtentCache;
-use crate::directory::{OnMiss, ReadScope};
+use crate::directory::{LateReads, OnMiss, ReadScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Fingerprint, PastLimit, SearchRequest};
 use crate::plan::{Depth, Explanation, PlanEntry, PlanWriter, Planner, resolve};
 use crate::pool;
 use crate::split::{Opener, Split, SplitAddress, SplitLayout};
 use crate::store::{Origin, Priority, TrafficCounter};
+use crate::telemetry::list;
 
 /// Warms splits and searches them: holds the store, the cache, the runtime that fetches and the
 /// pool that computes. Clones are cheap and share everything.
@@ -44,6 +43,7 @@ pub(super) struct Inner {
     pub(super) learned: Learned,
     pub(super) runtime: Handle,
     pub(super) planner: Planner,
+    pub(super) search_hits: AtomicU64,
     pub(super) late_reads: AtomicU64,
     /// Writes to the plan store, when there is one.
     pub(super) writer: Option<Arc<PlanWriter>>,
@@ -109,17 +109,16 @@ impl Warmer {
     }
 
     /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
-    /// warmup fetches, and which expects them to be wanted `asks` times; one that runs or has finished
-    /// keeps the origin it was started for.
+    /// warmup fetches, and which expects them to be wanted `asks` times; one that runs or has finished keeps the origin it was started for. Answers
+    /// with the warmup, and whether it was started now.
     pub(crate) fn warm_for(
         &self,
         split: &SplitAddress,
         request: &SearchRequest,
         origin: &Arc<Origin>,
         asks: u32,
-    ) -> Warmup {
-        let work = Work::of_request(request);
-        self.warm_work(split, &work, Some((origin, asks))).0
+    ) -> (Warmup, bool) {
+        self.warm_work(split, &Work::of_request(request), Some((origin, asks)))
     }
 
     /// Answers with the warmup, and whether it was started now. Without `origin` a search wants it
@@ -138,7 +137,7 @@ impl Warmer {
         let mut started = false;
         let task = registry.find_or_start(&key, || {
             started = true;
-            metrics::counter!("forewarm_warmups_total").increment(1);
+            list::WARMUPS.add(1);
             let span = tracing::info_span!(
                 "warm", split = %split, fingerprint = %work.fingerprint(),
                 gets = tracing::field::Empty, bytes = tracing::field::Empty,
@@ -147,7 +146,9 @@ impl Warmer {
             // Until somebody joins.
             let traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
             let (origin, asks) = origin.unzip();
-            let mut traffic = traffic.for_origin(origin).expecting(asks.unwrap_or(1));
+            let traffic = traffic.for_origin(origin);
+            // A search tells the cache itself what it reads.
+            let mut traffic = traffic.expecting(asks.unwrap_or(0));
             if self.settings().trace {
                 traffic = traffic.traced();
             }
@@ -183,7 +184,7 @@ impl Warmer {
             Some(warmup) => warmup.join(deadline).await,
             None => {
                 tracing::warn!(%split, %fingerprint, "no such warmup to join");
-                metrics::counter!("forewarm_joins_total", "outcome" => "missing").increment(1);
+                list::JOINS.add_of(Outcome::Missing.name(), 1);
                 Outcome::Missing
             }
         }
@@ -243,42 +244,6 @@ impl Warmer {
                 .map_err(|error| Error::from_tantivy(split.path(), error))
         })
         .await
-    }
-
-    /// What it has done and holds.
-    pub fn statistics(&self) -> Statistics {
-        let cache = &self.inner.cache;
-        let (opened_splits, opened_bytes) = self.inner.opener.usage();
-        let (plans, plan_bytes) = self.inner.planner.plans.usage();
-        let (plan_hits, plan_misses) = self.inner.planner.plans.counts();
-        let Traffic { gets, bytes, .. } = cache.fetcher().totals().snapshot();
-        let usage = cache.usage();
-        let estimate = cache.fetcher().estimate();
-        Statistics {
-            gets,
-            bytes,
-            throttled: cache.fetcher().refusals(),
-            hedges: cache.fetcher().hedged(),
-            time_to_first_byte_us: estimate.first_byte().as_micros() as u64,
-            bandwidth: estimate.bytes_per_second() as u64,
-            merge_gap_bytes: cache.fetcher().coalescing().gap,
-            cached_bytes: cache.cached_bytes(),
-            cached_extents: cache.cached_extents(),
-            capacity_bytes: cache.capacity_bytes(),
-            leased_bytes: cache.leased_bytes(),
-            resident_bytes: cache.resident_bytes(),
-            used_bytes: usage.used_bytes,
-            wasted_bytes: usage.wasted_bytes,
-            absences: self.inner.planner.absences.len(),
-            plans,
-            plan_bytes,
-            plan_hits,
-            plan_misses,
-            opened_splits,
-            opened_bytes,
-            warmups: self.inner.registry.len(),
-            late_reads: self.inner.late_reads.load(Ordering::Relaxed),
-        }
     }
 
     /// Lets go of all finished warmups, so that only leases of searches under way remain.
@@ -395,9 +360,14 @@ impl Warmer {
         }
     }
 
-    /// Adds the late reads of a search to the statistics.
-    pub(crate) fn count_late_reads(&self, reads: u64) {
-        self.inner.late_reads.fetch_add(reads, Ordering::Relaxed);
+    /// Adds the reads of a search to the statistics.
+    pub(crate) fn count_reads(&self, reads: &LateReads) {
+        let inner = &self.inner;
+        inner
+            .search_hits
+            .fetch_add(reads.found(), Ordering::Relaxed);
+        list::SEARCH_HITS.add(reads.found());
+        inner.late_reads.fetch_add(reads.count(), Ordering::Relaxed);
     }
 
     /// Bytes held by warmups and searches.

@@ -1,10 +1,11 @@
 //! Small splits, and warmers over them.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use forewarm::{
-    OnMiss, PackSettings, PackedSplit, PlanStore, SearchRequest, SearchResponse, SplitAddress,
-    StoreSettings, Warmer, WarmerSettings, pack,
+    Manager, OnMiss, PackSettings, PackedSplit, PlanStore, SearchRequest, SearchResponse,
+    SplitAddress, StoreSettings, TriggerState, Warmer, WarmerSettings, pack,
 };
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -173,4 +174,66 @@ pub async fn truth(
     let plain = warmer(Arc::clone(store), settings());
     let response = plain.search_without_warming(splits, request).await;
     answer(&response.expect("a store without faults"))
+}
+
+/// Time that stands still but for [`pass`](Self::pass): what runs on the pool takes none. Tokio's
+/// own paused clock would run ahead to the next timer while the pool works.
+pub struct FrozenTime {
+    _held: std::sync::mpsc::Sender<()>,
+}
+
+impl FrozenTime {
+    /// Pauses the clock of a runtime of one thread.
+    pub fn new() -> Self {
+        tokio::time::pause();
+        let (held, release) = std::sync::mpsc::channel::<()>();
+        // Tokio's clock stays where it is while a blocking task runs.
+        tokio::task::spawn_blocking(move || release.recv());
+        Self { _held: held }
+    }
+
+    /// Waits for `work`. Hardly any time passes: a millisecond now and then, for timers that are due
+    /// fire no sooner.
+    pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            for _ in 0..50 {
+                tokio::select! {
+                    biased;
+                    done = &mut work => return done,
+                    () = tokio::task::yield_now() => (),
+                }
+            }
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Lets `time` pass, in steps of a second or more, between which whatever `is_busy` ends.
+    pub async fn pass(&self, time: Duration, is_busy: impl Fn() -> bool) {
+        let step = (time / 500).max(Duration::from_secs(1)).min(time);
+        let mut left = time;
+        while !left.is_zero() {
+            let now = step.min(left);
+            tokio::time::advance(now).await;
+            left -= now;
+            self.run(settled(&is_busy)).await;
+        }
+    }
+}
+
+/// Waits until nothing has been busy for a while.
+async fn settled(is_busy: impl Fn() -> bool) {
+    let mut quiet = 0;
+    while quiet < 20 {
+        tokio::task::yield_now().await;
+        quiet = if is_busy() { 0 } else { quiet + 1 };
+    }
+}
+
+/// Whether any job or tick of a manager is under way.
+pub fn is_busy(manager: &Manager) -> bool {
+    let mut jobs = manager.jobs().into_iter();
+    let mut triggers = manager.triggers().into_iter();
+    jobs.any(|job| !job.state.is_finished())
+        || triggers.any(|trigger| trigger.status().state == TriggerState::Running)
 }

@@ -65,7 +65,7 @@ async fn asking_again_finds_the_job_that_runs_and_its_search_reads_nothing() {
     assert_ne!(next.id(), job.id());
     assert_eq!(next.wait(PATIENCE).await.state, JobState::Complete);
     let prewarm = &manager.snapshot().sources["prewarm"];
-    assert!(prewarm.warmed >= 2 * SPLITS && prewarm.failed.is_empty());
+    assert!(prewarm.tally.warmed >= 2 * SPLITS && prewarm.tally.failed.is_empty());
 }
 
 #[tokio::test]
@@ -139,7 +139,10 @@ async fn a_job_of_which_a_part_failed_is_not_called_complete() {
     assert_eq!(status.warm, splits.len() - 1);
     let reason = status.items.last().unwrap().reason.as_deref().unwrap();
     assert!(reason.contains("absent.split"), "{reason}");
-    assert_eq!(manager.snapshot().sources["prewarm"].failed["NotFound"], 2);
+    assert_eq!(
+        manager.snapshot().sources["prewarm"].tally.failed["NotFound"],
+        2
+    );
 }
 
 #[tokio::test]

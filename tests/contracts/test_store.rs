@@ -1,5 +1,7 @@
-//! A store that counts its GETs, holds them at a gate, fails them and refuses suffix ranges.
+//! A store that counts its GETs, holds them at a gate (all, or those of one object), fails them and
+//! refuses suffix ranges.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,7 +33,8 @@ pub struct Get {
 pub struct TestStore {
     inner: Arc<dyn ObjectStore>,
     answered: Mutex<Vec<Get>>,
-    begun: watch::Sender<usize>,
+    begun: watch::Sender<Vec<Path>>,
+    held: watch::Sender<HashSet<Path>>,
     gate: Semaphore,
     to_fail: AtomicUsize,
     refuses_suffixes: AtomicBool,
@@ -42,7 +45,8 @@ impl TestStore {
         Arc::new(Self {
             inner,
             answered: Mutex::default(),
-            begun: watch::channel(0).0,
+            begun: watch::channel(Vec::new()).0,
+            held: watch::channel(HashSet::new()).0,
             gate: Semaphore::new(OPEN),
             to_fail: AtomicUsize::new(0),
             refuses_suffixes: AtomicBool::new(false),
@@ -68,6 +72,20 @@ impl TestStore {
         self.gate.add_permits(gets);
     }
 
+    /// GETs of an object wait from now on.
+    pub fn hold(&self, path: &Path) {
+        self.held.send_modify(|held| {
+            held.insert(path.clone());
+        });
+    }
+
+    /// Lets GETs of an object through, those that wait too.
+    pub fn release(&self, path: &Path) {
+        self.held.send_modify(|held| {
+            held.remove(path);
+        });
+    }
+
     /// So many GETs from now on fail.
     pub fn fail_next(&self, gets: usize) {
         self.to_fail.store(gets, Ordering::SeqCst);
@@ -80,14 +98,29 @@ impl TestStore {
 
     /// Number of GETs that have begun, answered or not.
     pub fn begun(&self) -> usize {
-        *self.begun.borrow()
+        self.begun.borrow().len()
+    }
+
+    /// Number of GETs of an object that have begun, answered or not.
+    pub fn begun_of(&self, path: &Path) -> usize {
+        let begun = self.begun.borrow();
+        begun.iter().filter(|begun| *begun == path).count()
     }
 
     /// Waits until so many GETs have begun.
     pub async fn has_begun(&self, gets: usize) {
         let mut begun = self.begun.subscribe();
         begun
-            .wait_for(|&begun| begun >= gets)
+            .wait_for(|begun| begun.len() >= gets)
+            .await
+            .expect("a store that lives");
+    }
+
+    /// Waits until a GET of an object has begun.
+    pub async fn has_begun_one_of(&self, path: &Path) {
+        let mut begun = self.begun.subscribe();
+        begun
+            .wait_for(|begun| begun.contains(path))
             .await
             .expect("a store that lives");
     }
@@ -159,7 +192,11 @@ impl ObjectStore for TestStore {
             let source = "no suffix ranges here".into();
             return Err(Error::NotSupported { source });
         }
-        self.begun.send_modify(|begun| *begun += 1);
+        self.begun.send_modify(|begun| begun.push(location.clone()));
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| !held.contains(location))
+            .await
+            .expect("a store that lives");
         self.gate
             .acquire()
             .await

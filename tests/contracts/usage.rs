@@ -6,7 +6,7 @@ use std::time::Duration;
 use forewarm::{CacheSettings, Manager, ManagerSettings, SplitAddress, Use, Warmer};
 use serde_json::json;
 
-use crate::fixture::{index, put, request, requests, strict, warmer, with_documents};
+use crate::fixture::{index, put, request, requests, settings, strict, warmer, with_documents};
 use crate::test_store::TestStore;
 
 /// Long enough that only what hangs reaches it.
@@ -118,4 +118,103 @@ async fn eviction_wastes_what_no_search_has_read() {
     assert_eq!(usage.used_bytes, 0);
     assert!(usage.wasted_bytes > 0 && statistics.wasted_bytes == usage.wasted_bytes);
     assert_eq!(usage.share(), Some(0.0));
+}
+
+#[tokio::test]
+async fn each_read_of_a_search_is_from_memory_or_late() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store, 0..2).await;
+    let mut all_late = 0;
+    for request in requests() {
+        let warm = warmer(store.clone(), strict());
+        // Reads once what readers keep.
+        warm.search(&splits, &request).await.unwrap();
+        let before = warm.statistics();
+        warm.search(&splits, &request).await.unwrap();
+        let after = warm.statistics();
+        let reads = after.search_hits - before.search_hits;
+        assert_eq!(after.late_reads, 0);
+
+        let cache = CacheSettings::default().with_capacity_bytes(0);
+        let cold = warmer(store.clone(), settings().with_cache(cache));
+        cold.search_without_warming(&splits, &request)
+            .await
+            .unwrap();
+        let before = cold.statistics();
+        cold.search_without_warming(&splits, &request)
+            .await
+            .unwrap();
+        let after = cold.statistics();
+        let late = after.late_reads - before.late_reads;
+        let found = after.search_hits - before.search_hits;
+        assert_eq!(found + late, reads, "{request:?}");
+        all_late += late;
+    }
+    assert!(all_late > 0, "nothing is kept");
+}
+
+#[tokio::test]
+async fn what_warmups_want_is_missing_once() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store, 0..2).await;
+    let request = request(json!({"match": {"body": "common w3"}}));
+    let warmer = warmer(store.clone(), strict());
+    warmer.search(&splits, &request).await.unwrap();
+    let cold = warmer.statistics();
+    assert!(cold.warming_misses > 0 && cold.warming_miss_bytes <= cold.bytes);
+    let plans = warmer.plans();
+    let ranges = || plans.iter().flat_map(|plan| plan.plan().search());
+    let bytes: u64 = ranges().map(|range| range.end - range.start).sum();
+    assert!(cold.warming_hit_bytes + cold.warming_miss_bytes >= bytes);
+
+    warmer.forget_warmups();
+    warmer.search(&splits, &request).await.unwrap();
+    let warm = warmer.statistics();
+    assert_eq!(warm.warming_misses, cold.warming_misses);
+    assert_eq!(warm.warming_miss_bytes, cold.warming_miss_bytes);
+    let hits = warm.warming_hits - cold.warming_hits;
+    assert_eq!(hits, ranges().count() as u64);
+    assert_eq!(warm.warming_hit_bytes - cold.warming_hit_bytes, bytes);
+}
+
+/// A request is searched again and again, by a warmup each or by readers of one, while many times
+/// what the cache holds is warmed once.
+async fn flood(is_one_warmup: bool) {
+    const CAPACITY: u64 = 40_000;
+    let store = TestStore::in_memory();
+    let splits = splits(&store, 0..20).await;
+    let cache = CacheSettings::default().with_capacity_bytes(CAPACITY);
+    let manager = manager(warmer(store.clone(), strict().with_cache(cache)));
+    let warmer = manager.warmer();
+    let hot = request(json!({"match": {"body": "sea1"}}));
+    for (round, cold) in requests().chunks(3).enumerate() {
+        for request in cold {
+            manager.prewarm(&splits[1..], request).wait(PATIENCE).await;
+            warmer.forget_warmups();
+        }
+        for time in 0..8 {
+            let response = warmer.search(&splits[..1], &hot).await.unwrap();
+            // At first it has to be fetched.
+            if round > 0 {
+                assert_eq!(response.report.gets, 0, "round {round}, time {time}");
+            }
+            if !is_one_warmup {
+                warmer.forget_warmups();
+            }
+        }
+        warmer.forget_warmups();
+    }
+    let statistics = warmer.statistics();
+    assert!(statistics.wasted_bytes > 5 * CAPACITY, "{statistics:?}");
+    assert!(statistics.cached_bytes <= CAPACITY);
+}
+
+#[tokio::test]
+async fn warming_what_is_cold_evicts_nothing_hotter() {
+    flood(false).await;
+}
+
+#[tokio::test]
+async fn what_readers_of_one_warmup_have_in_common_is_hot() {
+    flood(true).await;
 }

@@ -110,7 +110,7 @@ pub async fn search_thrice(
     cold
 }
 
-fn variable(name: &str, default: u64) -> u64 {
+pub fn variable(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(default, |value| value.parse().expect(name))
 }
@@ -149,7 +149,8 @@ fn a_strict_search_of_anything_answers_as_memory_does() {
 }
 
 /// A request that a failure prints in one line.
-struct Body(Value);
+#[derive(Clone)]
+pub struct Body(pub Value);
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use forewarm::Component;
 
 use crate::bench::BenchArgs;
 use crate::generate::GenerateArgs;
+use crate::manage::ManageArgs;
 use crate::units::{parse_bandwidth, parse_bytes, parse_duration};
 use crate::url::parse_option;
 use crate::warm::WarmArgs;
@@ -120,6 +123,7 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     Demo(DemoArgs),
     Generate(GenerateArgs),
+    Manage(ManageArgs),
 }
 
 /// Options of the object store.
@@ -151,9 +155,9 @@ pub(crate) struct PlanArgs {
     pub(crate) plans: Option<String>,
 }
 
-/// What to search for.
+/// What to search for: one of them. Whether it may be left out, the command says.
 #[derive(Args, Clone, Debug)]
-#[command(group = ArgGroup::new("what").required(true).args(["body", "query"]))]
+#[command(group = ArgGroup::new("request").args(["body", "query"]))]
 pub(crate) struct RequestArgs {
     /// Read the request from a JSON file (`-`: standard input); `{…}` is the request itself, and
     /// `search` takes one request a line from a file that ends in .ndjson
@@ -163,6 +167,21 @@ pub(crate) struct RequestArgs {
     /// Search for a text in tantivy's query grammar, e.g. 'title:rust AND price:[10 TO 20]'
     #[arg(long, value_name = "TEXT")]
     pub(crate) query: Option<String>,
+}
+
+/// Which parts of splits.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SelectionArgs {
+    /// Warm only these components, e.g. terms,postings
+    #[arg(long, value_name = "LIST", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(Component::SEARCHED.map(Component::name))
+              .try_map(|name| name.parse::<Component>()))]
+    pub(crate) component: Vec<Component>,
+
+    /// Warm only this field, or this path of a JSON field (repo.stars) and what is below it; may be
+    /// repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) field: Vec<String>,
 }
 
 /// Pack documents or an index into splits
@@ -273,7 +292,8 @@ pub(crate) struct VerifyArgs {
 #[command(
     verbatim_doc_comment,
     after_help = EXPLAIN_EXAMPLES,
-    after_long_help = format!("{EXPLAIN_EXAMPLES}\n{PLACES}")
+    after_long_help = format!("{EXPLAIN_EXAMPLES}\n{PLACES}"),
+    group = ArgGroup::new("what").required(true).args(["body", "query"])
 )]
 pub(crate) struct ExplainArgs {
     /// A split, or a prefix that holds *.split
@@ -298,7 +318,8 @@ pub(crate) struct ExplainArgs {
 #[command(
     verbatim_doc_comment,
     after_help = SEARCH_EXAMPLES,
-    after_long_help = format!("{SEARCH_EXAMPLES}\n{PLACES}")
+    after_long_help = format!("{SEARCH_EXAMPLES}\n{PLACES}"),
+    group = ArgGroup::new("what").required(true).args(["body", "query"])
 )]
 pub(crate) struct SearchArgs {
     /// A split, or a prefix that holds *.split

@@ -52,6 +52,15 @@ pub(crate) async fn requests(args: &RequestArgs) -> Outcome<Option<Vec<(usize, S
     let Some(name) = name.filter(|name| !name.trim_start().starts_with('{')) else {
         return Ok(None);
     };
+    bodies(name).await.map(Some)
+}
+
+/// The bodies of a file, one a line, with the numbers of their lines.
+///
+/// # Errors
+///
+/// As [`requests`].
+pub(crate) async fn bodies(name: &str) -> Outcome<Vec<(usize, SearchRequest)>> {
     let text = read_body(name).await?;
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
     let bodies = lines.filter(|(_, line)| !line.trim().is_empty());
@@ -60,7 +69,7 @@ pub(crate) async fn requests(args: &RequestArgs) -> Outcome<Option<Vec<(usize, S
             .map_err(|error| Failure::failed(format!("{name}:{line}: {}", error.chain())))?;
         Ok((line, request))
     });
-    requests.collect::<Outcome<Vec<_>>>().map(Some)
+    requests.collect()
 }
 
 fn body_name(body: &str) -> String {

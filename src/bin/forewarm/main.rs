@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod bodies;
+mod components;
 mod demo;
 mod demo_data;
 mod engine;
@@ -14,6 +15,7 @@ mod failure;
 mod generate;
 mod index;
 mod inspect;
+mod manage;
 mod ndjson;
 mod pack;
 mod plans;
@@ -70,9 +72,17 @@ fn main() -> ExitCode {
 
 /// Runs the command to its end or to a signal, tidies up, and answers the exit code.
 async fn run(cli: &Cli, session: &Session) -> u8 {
+    // The first one it takes itself.
+    let more = usize::from(matches!(cli.command, Command::Manage(_)));
+    let interrupted = async {
+        for _ in 0..more {
+            interruption().await;
+        }
+        interruption().await
+    };
     let ended = tokio::select! {
         outcome = execute(cli, session) => Ok(outcome),
-        signal = interruption() => Err(signal),
+        signal = interrupted => Err(signal),
     };
     let (code, tidy) = match ended {
         Ok(Ok(())) => (0, false),
@@ -110,6 +120,7 @@ async fn execute(cli: &Cli, session: &Session) -> Outcome {
         Command::Warm(args) => warm::run(session, args).await,
         Command::Demo(args) => demo::run(session, args).await,
         Command::Generate(args) => generate::run(session, args).await,
+        Command::Manage(args) => manage::run(session, args, interruption()).await,
     }
 }
 

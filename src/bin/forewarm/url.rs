@@ -7,7 +7,9 @@ use std::path::{Path as FilePath, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use forewarm::{DirectoryPlans, ObjectPlans, PlanStore, SplitAddress};
+use forewarm::{
+    DirectoryPlans, HotSetFile, HotSetObject, ManagerBuilder, ObjectPlans, PlanStore, SplitAddress,
+};
 use futures_util::TryStreamExt;
 use object_store::aws::AmazonS3ConfigKey;
 use object_store::azure::AzureConfigKey;
@@ -150,6 +152,26 @@ pub(crate) fn plan_store(text: &str, options: &[(String, String)]) -> Outcome<Ar
         Parsed::Remote(url) => {
             let Place { store, path, .. } = remote(&url, text, options)?;
             Ok(Arc::new(ObjectPlans::new(store, path)))
+        }
+    }
+}
+
+/// A manager that keeps what is hot at a place: a file, or an object. Options are those of the
+/// splits' store.
+///
+/// # Errors
+///
+/// A usage failure for a URL or an option that nobody understands.
+pub(crate) fn hot_set(
+    manager: ManagerBuilder,
+    text: &str,
+    options: &[(String, String)],
+) -> Outcome<ManagerBuilder> {
+    match parse(text)? {
+        Parsed::Local(path) => Ok(manager.hot_set(HotSetFile::new(path)?)),
+        Parsed::Remote(url) => {
+            let Place { store, path, .. } = remote(&url, text, options)?;
+            Ok(manager.hot_set(HotSetObject::new(store, path)))
         }
     }
 }

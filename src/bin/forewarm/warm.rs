@@ -1,16 +1,18 @@
-//! `forewarm warm`: one warmup, and what it asked of the store.
+//! `forewarm warm`: one warmup, of a request or of components, and what it asked of the store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use forewarm::{
-    GetOutcome, GetTrace, Outcome as Joined, SearchRequest, Warmer, WarmerSettings, Warmup,
+    ComponentReport, ComponentSelection, GetOutcome, GetTrace, Outcome as Joined, SearchRequest,
+    Warmer, WarmerSettings,
 };
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use crate::args::{RequestArgs, SimulateArgs, StoreArgs};
+use crate::args::{RequestArgs, SelectionArgs, SimulateArgs, StoreArgs};
+use crate::components::Selected;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
 use crate::report::{Places, Waterfall, trace_page};
@@ -25,14 +27,31 @@ Examples:
   forewarm warm splits/ --query 'title:rust'
   forewarm warm s3://bucket/logs --body body.json --trace trace.html
   forewarm warm splits/ --query rust --simulate-latency 30ms --trace trace.html --json
+  forewarm warm splits/ --component terms,postings,positions,norms --field title
+  forewarm warm splits/ --component columns --field price --field repo.stars
+  forewarm warm splits/ --field title               all components that the field has
+  forewarm warm splits/ --component store           all stored documents
+  forewarm warm splits/ --body body.json --component columns
 ";
 
-/// Warm splits for a request, and show what that asked of the store
+/// Warm splits for a request or by component, and show what that asked of the store
 ///
 /// Starts the warmup of each split, joins all of them, and prints how they ended, with GETs,
 /// bytes, rounds and time. Nothing is searched.
+///
+/// Without a request, --component and --field warm these components of these fields whole,
+/// whatever will be asked of them; of a request, only what it reads of them. Their bytes are told
+/// beyond the hot ones, which opening a split brings. What a field does not have is an error, as is
+/// the store of a field or of a request, and more than the cache holds.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment, after_help = EXAMPLES)]
+#[command(
+    verbatim_doc_comment,
+    after_help = EXAMPLES,
+    group = ArgGroup::new("what")
+        .required(true)
+        .multiple(true)
+        .args(["body", "query", "component", "field"])
+)]
 pub(crate) struct WarmArgs {
     /// A split, or a prefix that holds *.split
     #[arg(value_name = "URL")]
@@ -40,6 +59,9 @@ pub(crate) struct WarmArgs {
 
     #[command(flatten)]
     request: RequestArgs,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     /// Draw the requests to the store as a waterfall in this HTML file
     #[arg(long, value_name = "FILE")]
@@ -64,6 +86,9 @@ pub(crate) struct WarmArgs {
 #[derive(Debug, Serialize)]
 struct Report {
     splits: Vec<Warmed>,
+    /// What is selected by component and field, of all splits together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<Selected>,
     total: Total,
 }
 
@@ -91,16 +116,100 @@ struct Warmed {
     time_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+    /// What is selected by component and field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<ComponentReport>,
     trace: Vec<GetTrace>,
 }
 
+/// What is to be warmed.
+struct Wanted {
+    request: Option<SearchRequest>,
+    /// Everything that the request reads, if it is none.
+    selection: Option<ComponentSelection>,
+}
+
+impl Wanted {
+    async fn new(args: &WarmArgs) -> Outcome<Self> {
+        let RequestArgs { body, query } = &args.request;
+        let request = match body.as_ref().or(query.as_ref()) {
+            Some(_) => Some(engine::request(&args.request).await?),
+            None => None,
+        };
+        let SelectionArgs { component, field } = args.selection.clone();
+        let is_any = !component.is_empty() || !field.is_empty();
+        let selection = is_any.then(|| {
+            let selection = ComponentSelection::default();
+            selection.with_components(component).with_fields(field)
+        });
+        let checked = selection.as_ref().map(|selection| match request {
+            Some(_) => selection.validate_for_request(),
+            None => selection.validate(),
+        });
+        match checked.transpose() {
+            Ok(_) => Ok(Self { request, selection }),
+            Err(error) => Err(Failure::usage(error.chain())),
+        }
+    }
+
+    /// In words, for the drawing.
+    fn shown(&self) -> Outcome<String> {
+        let request = match &self.request {
+            Some(request) => Some(request.to_value()?.to_string()),
+            None => None,
+        };
+        let selection = self.selection.as_ref().map(ToString::to_string);
+        let parts: Vec<_> = selection.into_iter().chain(request).collect();
+        Ok(parts.join(" for "))
+    }
+
+    /// Warms, and joins, all splits.
+    async fn warm(
+        &self,
+        warmer: &Warmer,
+        splits: &Splits,
+        deadline: Duration,
+        joined: impl Fn(),
+    ) -> Outcome<Vec<Warmed>> {
+        let (splits, joined) = (&splits.addresses, &joined);
+        let warmups = match (&self.selection, &self.request) {
+            (None, None) => return Err(Failure::usage("nothing to warm is named")),
+            (None, Some(request)) => {
+                let warmups = warmer.warm_many(splits, request);
+                let warmed = warmups.into_iter().map(|warmup| async move {
+                    let outcome = warmup.join(deadline).await;
+                    joined();
+                    let (path, left_out) = (warmup.path(), warmup.left_out_of_trace());
+                    Warmed::new(path.to_string(), &outcome, warmup.trace(), left_out)
+                });
+                return Ok(join_all(warmed).await);
+            }
+            (Some(selection), None) => warmer.warm_components(splits, selection).await?,
+            (Some(selection), Some(request)) => {
+                let warmups = warmer.warm_components_for(splits, request, selection);
+                warmups.await?
+            }
+        };
+        let warmed = warmups.into_iter().map(|warmup| async move {
+            let outcome = warmup.join(deadline).await;
+            joined();
+            let (path, left_out) = (warmup.path(), warmup.left_out_of_trace());
+            let warmed = Warmed::new(path.to_string(), &outcome, warmup.trace(), left_out);
+            Warmed {
+                selected: Some(warmup.report().clone()),
+                ..warmed
+            }
+        });
+        Ok(join_all(warmed).await)
+    }
+}
+
 impl Warmed {
-    fn new(warmup: &Warmup, outcome: &Joined) -> Self {
-        let trace = warmup.trace();
+    fn new(path: String, outcome: &Joined, trace: Vec<GetTrace>, left_out: u64) -> Self {
         Self {
-            path: warmup.path().to_string(),
+            path,
             outcome: outcome.name(),
-            gets: trace.len() as u64 + warmup.left_out_of_trace(),
+            gets: trace.len() as u64 + left_out,
             bytes: trace.iter().map(|get| get.bytes).sum(),
             rounds: trace.iter().map(|get| get.round).max().unwrap_or(0),
             time_us: trace.iter().map(|get| get.ended_us).max().unwrap_or(0),
@@ -108,6 +217,7 @@ impl Warmed {
                 Joined::Failed(error) => Some(error.chain()),
                 _ => None,
             },
+            selected: None,
             trace,
         }
     }
@@ -120,11 +230,11 @@ impl Warmed {
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &WarmArgs) -> Outcome {
     let place = Place::to_read(&args.url, &args.store.option)?;
-    let request = engine::request(&args.request).await?;
+    let wanted = Wanted::new(args).await?;
     let splits = place.splits().await?;
-    let report = warm(args, &splits, &request).await?;
+    let report = warm(args, &splits, &wanted).await?;
     if let Some(path) = &args.trace {
-        write_trace(path, args, &request, &splits, &report).await?;
+        write_trace(path, args, &wanted, &splits, &report).await?;
     }
     if session.json() {
         session.print_json(&report)?;
@@ -141,25 +251,16 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> Outcome {
     Ok(())
 }
 
-async fn warm(args: &WarmArgs, splits: &Splits, request: &SearchRequest) -> Outcome<Report> {
+async fn warm(args: &WarmArgs, splits: &Splits, wanted: &Wanted) -> Outcome<Report> {
     let store = engine::simulate(Arc::clone(&splits.store), args.simulate);
     let settings = WarmerSettings::default().with_trace(true);
     let warmer = Warmer::builder(store).settings(settings).build()?;
     let progress = Progress::over_items("warming", splits.addresses.len() as u64);
     let bar = progress.bar();
     let started = Instant::now();
-    let warmups = warmer.warm_many(&splits.addresses, request);
-    let joins = warmups.iter().map(|warmup| async move {
-        let outcome = warmup.join(args.deadline).await;
-        bar.inc(1);
-        outcome
-    });
-    let outcomes = join_all(joins).await;
+    let warming = wanted.warm(&warmer, splits, args.deadline, || bar.inc(1));
+    let splits = warming.await?;
     let time_us = started.elapsed().as_micros() as u64;
-    let warmed = warmups.iter().zip(outcomes);
-    let splits: Vec<Warmed> = warmed
-        .map(|(warmup, outcome)| Warmed::new(warmup, &outcome))
-        .collect();
     let total = Total {
         gets: splits.iter().map(|split| split.gets).sum(),
         bytes: splits.iter().map(|split| split.bytes).sum(),
@@ -167,13 +268,18 @@ async fn warm(args: &WarmArgs, splits: &Splits, request: &SearchRequest) -> Outc
         time_us,
         warm: splits.iter().filter(|split| split.is_warm()).count(),
     };
-    Ok(Report { splits, total })
+    let reports = splits.iter().filter_map(|split| split.selected.as_ref());
+    Ok(Report {
+        selected: Selected::of(reports),
+        splits,
+        total,
+    })
 }
 
 async fn write_trace(
     path: &str,
     args: &WarmArgs,
-    request: &SearchRequest,
+    wanted: &Wanted,
     splits: &Splits,
     report: &Report,
 ) -> Outcome {
@@ -191,7 +297,7 @@ async fn write_trace(
         micros(report.total.time_us)
     );
     let drawn = [Waterfall::of(&title, &gets, &places, None)];
-    let page = trace_page(&args.url, &request.to_value()?.to_string(), &drawn)?;
+    let page = trace_page(&args.url, &wanted.shown()?, &drawn)?;
     std::fs::write(path, page)
         .map_err(|error| Failure::caused(format!("cannot write {path}"), &error))
 }
@@ -237,6 +343,9 @@ fn print(session: &Session, report: &Report) -> Outcome {
         ]);
     }
     session.print(table::text(&table))?;
+    if let Some(selected) = &report.selected {
+        selected.print(session)?;
+    }
     for split in &report.splits {
         if let Some(failure) = &split.failure {
             session.note(format!("warning: {} is not warm: {failure}", split.path));

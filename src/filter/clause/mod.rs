@@ -143,6 +143,34 @@ impl Clause {
         false
     }
 
+    /// Whether all matches surely have the same score, whatever index they are in.
+    pub(crate) fn scores_alike(&self) -> bool {
+        match self {
+            // What is left of it is not scored.
+            Self::Bool(clause) => clause.must.is_empty() && clause.should.is_empty(),
+            Self::ConstantScore(_)
+            | Self::Exists(_)
+            | Self::Fuzzy(_)
+            | Self::Ids(_)
+            | Self::MatchAll(_)
+            | Self::MatchNone(_)
+            | Self::Prefix(_)
+            | Self::Range(_)
+            | Self::Regexp(_)
+            | Self::Terms(_)
+            | Self::Wildcard(_) => true,
+            Self::DisMax(_)
+            | Self::Match(_)
+            | Self::MatchBoolPrefix(_)
+            | Self::MatchPhrase(_)
+            | Self::MatchPhrasePrefix(_)
+            | Self::MultiMatch(_)
+            | Self::QueryString(_)
+            | Self::SimpleQueryString(_)
+            | Self::Term(_) => false,
+        }
+    }
+
     /// As [`visit_inner`](Self::visit_inner), to change them.
     pub(super) fn visit_inner_mut(&mut self, visit: &mut dyn FnMut(&mut Clause)) {
         match self {

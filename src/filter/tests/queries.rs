@@ -115,6 +115,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn matches_that_score_alike_have_one_score(clause in clauses(), other in clauses()) {
+        let all: [Clause; 3] = [
+            clause.clone(),
+            Clause::bool().filter(clause.clone()).must_not(other).boost(2.5).into(),
+            Clause::constant_score(clause).boost(0.5).into(),
+        ];
+        for clause in all {
+            if clause.scores_alike() {
+                prop_assert!(scores(clause.clone()).len() <= 1, "{}", clause.to_value());
+            }
+        }
+    }
+}
+
 #[test]
 fn every_kind_of_clause_finds_something_and_not_everything() {
     // Otherwise the property above would be about nothing.

@@ -35,13 +35,18 @@ impl Allowance {
         self.gets.relimit(gets, now);
     }
 
-    /// Takes what a warmup is foretold to send, if there is as much left; for one that nobody can
-    /// foretell, if there is anything left.
-    pub(super) fn take(&mut self, foretold: Traffic, now: Instant) -> bool {
+    /// Takes what a warmup is foretold to send, if there is as much left, which there always is for
+    /// nothing; for one that nobody can foretell, if there is anything left.
+    pub(super) fn take(&mut self, foretold: Option<Traffic>, now: Instant) -> bool {
         self.bytes.fill(now);
         self.gets.fill(now);
-        let fits = self.bytes.has(foretold.bytes) && self.gets.has(foretold.gets);
+        let fits = match foretold {
+            Some(Traffic { gets: 0, .. }) => true,
+            Some(foretold) => self.bytes.has(foretold.bytes) && self.gets.has(foretold.gets),
+            None => self.bytes.has(1) && self.gets.has(1),
+        };
         if fits {
+            let foretold = foretold.unwrap_or_default();
             self.bytes.left -= foretold.bytes as f64;
             self.gets.left -= foretold.gets as f64;
         }
@@ -82,7 +87,7 @@ impl Bucket {
     }
 
     fn has(&self, wanted: u64) -> bool {
-        self.limit.is_none() || (self.left > 0.0 && self.left >= wanted as f64)
+        self.limit.is_none() || self.left >= wanted as f64
     }
 }
 
@@ -92,10 +97,10 @@ mod tests {
 
     use super::*;
 
-    fn traffic(gets: u64, bytes: u64) -> Traffic {
+    fn traffic(gets: u64, bytes: u64) -> Option<Traffic> {
         let mut traffic = Traffic::default();
         (traffic.gets, traffic.bytes) = (gets, bytes);
-        traffic
+        Some(traffic)
     }
 
     #[test]
@@ -118,21 +123,24 @@ mod tests {
     fn what_was_not_foretold_is_paid_for_later() {
         let start = Instant::now();
         let mut allowance = Allowance::new(None, Some(1000), start);
-        assert!(allowance.take(Traffic::default(), start));
-        allowance.settle(Traffic::default(), traffic(3, 1500));
-        assert!(!allowance.take(Traffic::default(), start));
-        assert!(!allowance.take(Traffic::default(), start + Duration::from_secs(1799)));
-        assert!(allowance.take(Traffic::default(), start + Duration::from_secs(1801)));
+        assert!(allowance.take(None, start));
+        allowance.settle(Traffic::default(), traffic(3, 1500).unwrap());
+        assert!(!allowance.take(None, start));
+        assert!(!allowance.take(None, start + Duration::from_secs(1799)));
+        assert!(allowance.take(None, start + Duration::from_secs(1805)));
+        // What is warm already costs nothing.
+        allowance.settle(Traffic::default(), traffic(3, 1500).unwrap());
+        assert!(allowance.take(traffic(0, 0), start));
     }
 
     #[test]
     fn another_limit_keeps_what_was_spent_and_none_is_no_limit() {
         let start = Instant::now();
         let mut allowance = Allowance::new(None, Some(1000), start);
-        assert!(allowance.take(traffic(0, 800), start));
+        assert!(allowance.take(traffic(1, 800), start));
         allowance.limit(None, Some(900), start);
-        assert!(!allowance.take(traffic(0, 101), start));
-        assert!(allowance.take(traffic(0, 100), start));
+        assert!(!allowance.take(traffic(1, 101), start));
+        assert!(allowance.take(traffic(1, 100), start));
         allowance.limit(None, None, start);
         assert!(allowance.take(traffic(1 << 40, 1 << 40), start));
     }

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::sync::{broadcast, watch};
+use object_store::path::Path;
+use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use super::Post;
 use super::settings::TriggerSettings;
 use crate::manager::core::Core;
-use crate::manager::event::Event;
 use crate::manager::heat::{HotPair, HotRequest};
 use crate::split::SplitAddress;
 use crate::warmup::Warmer;
@@ -25,6 +25,11 @@ impl TriggerContext {
         self.core.catalog.splits()
     }
 
+    /// Whether a split of that path is served.
+    pub fn serves(&self, path: &Path) -> bool {
+        self.core.catalog.contains(path)
+    }
+
     /// Tells of each change of [`splits`](Self::splits) from now on.
     pub fn watch_splits(&self) -> watch::Receiver<Arc<[SplitAddress]>> {
         self.core.catalog.watch()
@@ -38,12 +43,6 @@ impl TriggerContext {
     /// What was asked lately, the hottest first.
     pub fn hot_requests(&self) -> Vec<HotRequest> {
         self.core.heat.requests(self.core.clock.millis())
-    }
-
-    /// [Events](crate::Manager::publish) from now on. Whoever falls 1,024 of them behind misses the
-    /// oldest.
-    pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.core.events.subscribe()
     }
 
     /// The time of day, by the manager's clock.
@@ -64,6 +63,16 @@ impl TriggerContext {
     /// The trigger's settings, as they are now.
     pub fn settings(&self) -> TriggerSettings {
         self.post.settings()
+    }
+
+    /// Serves `announced` from now on, with what was asked of those each replaces, and `retired` no
+    /// more.
+    pub(super) async fn exchange(
+        &self,
+        announced: Vec<(SplitAddress, Vec<Path>)>,
+        retired: &[Path],
+    ) {
+        self.core.exchange(announced, retired).await;
     }
 
     /// Waits for the next [`interval`](TriggerSettings::interval): what

@@ -7,21 +7,25 @@ use super::Post;
 use super::settings::TriggerSettings;
 use super::status::TriggerStatus;
 use crate::error::{Error, ErrorKind, Result};
+use crate::manager::core::Core;
 use crate::store::in_time;
 
 /// A trigger of a manager, to be watched and switched while it runs. Clones are the same.
 #[derive(Clone)]
-pub struct TriggerHandle(pub(in crate::manager) Arc<Post>);
+pub struct TriggerHandle {
+    pub(in crate::manager) core: Arc<Core>,
+    pub(in crate::manager) post: Arc<Post>,
+}
 
 impl TriggerHandle {
     /// Its name.
     pub fn name(&self) -> &str {
-        self.0.name()
+        self.post.name()
     }
 
     /// How it is run now.
     pub fn settings(&self) -> TriggerSettings {
-        self.0.settings()
+        self.post.settings()
     }
 
     /// Runs it otherwise from now on; what it has under way goes on.
@@ -35,18 +39,23 @@ impl TriggerHandle {
             let message = format!("settings of a trigger: {}", problems.join("; "));
             return Err(Error::invalid(message));
         }
-        self.0.set_settings(settings);
+        self.post.set_settings(settings);
         Ok(())
     }
 
     /// Switches it on or off. A tick that runs ends with its job.
     pub fn set_enabled(&self, enabled: bool) {
-        self.0.set_settings(self.settings().with_enabled(enabled));
+        self.post
+            .set_settings(self.settings().with_enabled(enabled));
     }
 
     /// What it has done, and does now.
     pub fn status(&self) -> TriggerStatus {
-        self.0.status()
+        let origin = self.core.counters.origin(self.name());
+        TriggerStatus {
+            usage: origin.usage(),
+            ..self.post.status()
+        }
     }
 
     /// Has it look now for what to warm, whenever it is due, and waits until that is warm, for at
@@ -62,13 +71,13 @@ impl TriggerHandle {
     /// The tick goes on without who waits for it.
     pub async fn warm_now(&self, deadline: Duration) -> Result<TriggerStatus> {
         let name = self.name();
-        if !self.0.is_enabled() {
+        if !self.post.is_enabled() {
             let message = format!("the trigger {name} is switched off: set_enabled(true) first");
             return Err(Error::invalid(message));
         }
-        let mut ended = self.0.ended.subscribe();
-        let ticks = self.0.ask();
-        self.0.wait(&mut ended, ticks, deadline).await?;
+        let mut ended = self.post.ended.subscribe();
+        let ticks = self.post.ask();
+        self.post.wait(&mut ended, ticks, deadline).await?;
         Ok(self.status())
     }
 }

@@ -1,14 +1,17 @@
 //! What warms without being asked: triggers of ours and of the caller's.
 
 mod allowance;
-mod components;
 mod context;
+mod events;
 mod handle;
 mod post;
 mod predictive;
-mod predictive_settings;
+mod preload;
+mod preload_settings;
+mod refresh;
 mod regret;
 mod runner;
+mod scheduled;
 mod settings;
 mod status;
 
@@ -19,16 +22,25 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use context::TriggerContext;
+pub(super) use events::Events;
+pub use events::{EventBinding, EventsSettings};
 pub use handle::TriggerHandle;
 pub(super) use post::Post;
 pub(super) use predictive::Predictive;
-pub use predictive_settings::PredictiveSettings;
+pub use predictive::PredictiveSettings;
+pub(super) use preload::{Preload, Progress};
+pub use preload_settings::PreloadSettings;
+pub(super) use refresh::Refresh;
+pub use refresh::RefreshSettings;
 pub(super) use runner::Runner;
+pub(super) use scheduled::Scheduled;
+pub use scheduled::{ScheduleSettings, ScheduleStatus, ScheduledSettings};
 pub use settings::TriggerSettings;
 pub use status::{TickReport, TriggerState, TriggerStatus};
 
 use crate::error::Result;
 use crate::filter::SearchRequest;
+use crate::manager::event::Event;
 use crate::split::SplitAddress;
 
 /// A request that is to be warm in a split.
@@ -75,7 +87,8 @@ impl Wanted {
 /// first; what is warm already costs next to nothing. A panic or an error ends the tick, and is
 /// told in the trigger's [status](TriggerStatus).
 ///
-/// Users: the manager calls one method of a trigger at a time, and never runs two ticks at once.
+/// Users: the manager calls one method of a trigger at a time, but for `note` and `details`, and
+/// never runs two ticks at once.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -132,6 +145,13 @@ pub trait Trigger: Debug + Send + Sync {
     /// [`interval`](TriggerSettings::interval), of which the first begins with the manager.
     async fn due(&self, context: &TriggerContext) {
         context.interval().await;
+    }
+
+    /// Is told what is [published](crate::Manager::publish), at once and on the publisher's thread,
+    /// whether it is switched on or not: what takes longer belongs into
+    /// [`wanted`](Self::wanted).
+    fn note(&self, event: &Event) {
+        let _ = event;
     }
 
     /// Is told how a tick went, when all that was wanted is warm, was left out, or failed.

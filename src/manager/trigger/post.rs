@@ -5,11 +5,13 @@ use tokio::time::Instant;
 
 use super::Trigger;
 use super::allowance::Allowance;
+use super::handle::STOPPED;
 use super::regret::Regret;
 use super::settings::TriggerSettings;
 use super::status::{TickReport, TriggerState, TriggerStatus};
 use crate::error::Result;
-use crate::store::Traffic;
+use crate::store::{Traffic, Use};
+use crate::telemetry::list;
 
 /// A trigger at its post in a manager: what its runner and its handles share.
 pub(in crate::manager) struct Post {
@@ -31,6 +33,8 @@ struct State {
     next: Instant,
     is_asked: bool,
     is_running: bool,
+    /// How far the tick that runs has come.
+    current: Option<TickReport>,
     status: TriggerStatus,
 }
 
@@ -53,6 +57,8 @@ impl Post {
             failed: 0,
             left_out: Default::default(),
             traffic: Traffic::default(),
+            usage: Use::default(),
+            current: None,
             throttled: None,
             error: None,
             details: Default::default(),
@@ -67,11 +73,16 @@ impl Post {
                 next: now,
                 is_asked: false,
                 is_running: false,
+                current: None,
                 status,
             }),
             called: Notify::new(),
             ended: watch::channel(0).0,
         })
+    }
+
+    pub(in crate::manager) fn trigger(&self) -> &dyn Trigger {
+        &*self.trigger
     }
 
     pub(in crate::manager) fn name(&self) -> &str {
@@ -93,9 +104,25 @@ impl Post {
         state.settings = settings;
         drop(state);
         self.called.notify_one();
+        self.wake();
     }
 
-    pub(super) fn is_enabled(&self) -> bool {
+    /// Has those who wait for something look again.
+    pub(super) fn wake(&self) {
+        self.ended.send_modify(|_| ());
+    }
+
+    /// Tells when to look again: when a tick has ended, or it was switched, or stopped.
+    pub(in crate::manager) fn watch(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
+    /// Whether no tick comes any more.
+    pub(in crate::manager) fn is_stopped(&self) -> bool {
+        *self.ended.borrow() == STOPPED
+    }
+
+    pub(in crate::manager) fn is_enabled(&self) -> bool {
         self.lock().settings.enabled
     }
 
@@ -128,13 +155,23 @@ impl Post {
         state.next = state.begun + state.settings.interval;
     }
 
+    /// Takes note of how far the tick that runs has come.
+    pub(super) fn progress(&self, report: &TickReport) {
+        self.lock().current = Some(report.clone());
+    }
+
+    /// How far the tick that runs has come.
+    pub(in crate::manager) fn current(&self) -> Option<TickReport> {
+        self.lock().current.clone()
+    }
+
     /// Of so many wanted, how many may be warmed.
     pub(super) fn allowed(&self, wanted: usize) -> usize {
         self.lock().regret.allowed(wanted)
     }
 
     /// Takes what a warmup is foretold to send from the budgets, if it is left.
-    pub(super) fn take(&self, foretold: Traffic) -> bool {
+    pub(super) fn take(&self, foretold: Option<Traffic>) -> bool {
         self.lock().allowance.take(foretold, Instant::now())
     }
 
@@ -160,6 +197,7 @@ impl Post {
     pub(super) fn end(&self, report: &Result<TickReport>) {
         let mut state = self.lock();
         state.is_running = false;
+        state.current = None;
         let now = Instant::now();
         let begun = state.begun;
         let interval = state.settings.interval;
@@ -197,6 +235,7 @@ impl Post {
         }
         let ticks = status.ticks;
         drop(state);
+        list::TRIGGER_TICKS.add_of(self.name().to_owned(), 1);
         self.ended.send_replace(ticks);
     }
 
@@ -210,6 +249,7 @@ impl Post {
                 (false, false) => TriggerState::Off,
             },
             details,
+            current: state.current.clone(),
             ..state.status.clone()
         }
     }

@@ -6,20 +6,25 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::handle::STOPPED;
 use super::status::TickReport;
 use super::{Post, TriggerContext, Wanted};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::SearchRequest;
 use crate::manager::core::{Core, Order};
 use crate::manager::job::{JobState, JobStatus, Target};
-use crate::store::Traffic;
+use crate::split::SplitAddress;
+use crate::store::{Traffic, in_time};
 use crate::warmup::Warmth;
 
 /// The shortest time from the beginning of one tick to that of the next, whatever a trigger says:
 /// one that is always due must not take a core.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Why what is not warm by the deadline of a tick is left out.
+const LATE: &str = "deadline";
 
 /// Runs a trigger until its manager stops.
 pub(in crate::manager) struct Runner {
@@ -50,7 +55,10 @@ impl Runner {
         let post = &self.context.post;
         let mut not_before = Instant::now();
         while self.is_due().await {
-            sleep_until(not_before).await;
+            // Tokio's timers have milliseconds: what is due already must not wait for the next.
+            if Instant::now() < not_before {
+                sleep_until(not_before).await;
+            }
             not_before = Instant::now() + PAUSE;
             let Some(_working) = self.context.core.busy.begin() else {
                 return;
@@ -101,7 +109,16 @@ impl Runner {
         let trigger = &context.post.trigger;
         let usage = context.core.counters.origin(context.post.name()).usage();
         context.post.judge(usage.used_bytes, usage.wasted_bytes);
-        let mut wanted = trigger.wanted(context).await?;
+        let patience = context.settings().deadline;
+        let deadline = in_time(patience);
+        let wanted = timeout_at(deadline, trigger.wanted(context)).await;
+        let mut wanted = wanted.map_err(|_| {
+            let message = format!(
+                "the trigger {} looked for what to warm for longer than {patience:?}",
+                trigger.name()
+            );
+            Error::new(ErrorKind::Timeout, message)
+        })??;
         let mut report = TickReport {
             wanted: wanted.len() as u64,
             ..TickReport::default()
@@ -111,14 +128,21 @@ impl Runner {
         wanted.truncate(allowed);
         let mut rest = wanted.as_slice();
         while !rest.is_empty() {
+            context.post.progress(&report);
             let settings = context.settings();
-            if let Some(reason) = self.hindrance() {
+            let is_late = Instant::now() >= deadline;
+            if let Some(reason) = self.hindrance().or(is_late.then_some(LATE)) {
                 report.leave_out(reason, rest.len());
                 break;
             }
             let batch;
             (batch, rest) = rest.split_at(settings.batch_size.min(rest.len()));
-            self.warm(batch, &mut report).await;
+            self.warm(batch, deadline, &mut report).await;
+            // Whoever gives up a batch means all of them.
+            if report.left_out.contains_key("cancelled") {
+                report.leave_out("cancelled", rest.len());
+                break;
+            }
         }
         trigger.ticked(context, &report).await;
         Ok(report)
@@ -138,8 +162,8 @@ impl Runner {
         }
     }
 
-    /// Warms as much of a batch as the budgets allow.
-    async fn warm(&self, batch: &[Wanted], report: &mut TickReport) {
+    /// Warms as much of a batch as the budgets allow until `deadline`.
+    async fn warm(&self, batch: &[Wanted], deadline: Instant, report: &mut TickReport) {
         let TriggerContext { core, post } = &self.context;
         let settings = post.settings();
         let mut foretold = Traffic::default();
@@ -149,7 +173,7 @@ impl Runner {
             if !post.take(cost) {
                 continue;
             }
-            foretold = foretold.beside(cost);
+            foretold = foretold.beside(cost.unwrap_or_default());
             targets.push(Target {
                 split: wanted.split.clone(),
                 request: Arc::clone(&wanted.request),
@@ -168,30 +192,37 @@ impl Runner {
             targets,
             at_once,
         });
-        // Its warmups have deadlines of their own; shutdown cancels it.
-        let status = job.wait(Duration::MAX).await;
+        // Shutdown cancels it, too.
+        let mut status = job.wait_until(deadline).await;
+        let is_late = !status.state.is_finished();
+        if is_late {
+            job.cancel();
+            status = job.status();
+        }
         post.settle(foretold, status.traffic);
-        count(&status, report);
+        count(&status, if is_late { LATE } else { "cancelled" }, report);
     }
 }
 
 impl Core {
-    /// What warming would send, as far as memory tells.
-    fn foretell(&self, split: &crate::SplitAddress, request: &crate::SearchRequest) -> Traffic {
+    /// What warming would send, if memory tells.
+    fn foretell(&self, split: &SplitAddress, request: &SearchRequest) -> Option<Traffic> {
         let warmth = self.warmer.classify(std::slice::from_ref(split), request);
-        match warmth.first() {
-            Some(Warmth::Partial(traffic) | Warmth::Cold(Some(traffic))) => *traffic,
-            _ => Traffic::default(),
+        match warmth.first()? {
+            Warmth::Cached | Warmth::ProvablyEmpty => Some(Traffic::default()),
+            Warmth::Cold(traffic) => *traffic,
+            Warmth::Partial(traffic) => Some(*traffic),
         }
     }
 }
 
-fn count(status: &JobStatus, report: &mut TickReport) {
+/// Adds how a job went; `cancelled` says why the rest was given up.
+fn count(status: &JobStatus, cancelled: &'static str, report: &mut TickReport) {
     report.traffic = report.traffic.then(status.traffic);
     for item in &status.items {
         match item.state {
             JobState::Complete => report.warmed += 1,
-            JobState::Cancelled => report.leave_out("cancelled", 1),
+            JobState::Cancelled => report.leave_out(cancelled, 1),
             JobState::Skipped => report.leave_out("off", 1),
             _ => report.failed += 1,
         }

@@ -24,6 +24,11 @@ pub struct TriggerSettings {
     /// while another runs is left out, not queued.
     #[serde(with = "millis")]
     pub interval: Duration,
+    /// How long one tick may take. What is not warm by then is given up, and what has arrived stays
+    /// cached. Default 5 minutes, in milliseconds in settings files: as long as one warmup may take
+    /// by default, so that only what is stuck or far too much is given up.
+    #[serde(with = "millis")]
+    pub deadline: Duration,
     /// Warmups of one job. Default 64: budgets, switches and shutdown are looked at between jobs.
     pub batch_size: usize,
     /// Warmups that it has under way at once. Default 16: a quarter of the store's default of GETs.
@@ -48,6 +53,7 @@ impl Default for TriggerSettings {
         Self {
             enabled: true,
             interval: Duration::from_secs(60),
+            deadline: Duration::from_secs(300),
             batch_size: 64,
             max_concurrency: 16,
             bytes_per_hour: None,
@@ -69,6 +75,12 @@ impl TriggerSettings {
     /// Sets [`interval`](Self::interval).
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
+        self
+    }
+
+    /// Sets [`deadline`](Self::deadline).
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -125,6 +137,10 @@ impl TriggerSettings {
         wrong(
             self.interval < Duration::from_millis(10),
             "interval is below 10 ms: it would do nothing else",
+        );
+        wrong(
+            self.deadline.is_zero(),
+            "deadline is 0: nothing would be warmed",
         );
         wrong(
             self.batch_size == 0,

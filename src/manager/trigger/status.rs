@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::store::Traffic;
+use crate::store::{Traffic, Use};
 
 /// What a trigger does at the moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -43,11 +43,16 @@ pub struct TriggerStatus {
     pub warmed: u64,
     /// Of these, how many could not be warmed.
     pub failed: u64,
-    /// Of these, how many were left out, by reason: `budget`, `cancelled`, `off`, `reserve`,
-    /// `shutdown`, `throttled`.
+    /// Of these, how many were left out, by reason: `budget`, `cancelled`, `deadline`, `off`,
+    /// `reserve`, `shutdown`, `throttled`.
     pub left_out: BTreeMap<&'static str, u64>,
     /// What its warmups have sent.
     pub traffic: Traffic,
+    /// What became of the bytes that its warmups have fetched.
+    pub usage: Use,
+    /// How far the tick that runs has come: its batches that have ended. Not counted above yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<TickReport>,
     /// Why it warms less than it wants, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,

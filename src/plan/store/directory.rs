@@ -1,10 +1,10 @@
-//! Packs in a local directory: staged, flushed, renamed, and the directory flushed.
+//! Packs in a local directory.
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind as IoErrorKind, Read, Write};
+use std::io::{self, ErrorKind as IoErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,11 +15,7 @@ use super::log::{PackLog, off_thread};
 use super::packs::{Listed, PackName, Packs};
 use super::settings::PlanStoreSettings;
 use crate::error::{Error, ErrorKind, Result};
-
-/// What a file is called until it is whole, before its name.
-const STAGED: &str = ".staged-";
-/// How long ago the writer of a staged file must have begun to be given up.
-const ABANDONED: Duration = Duration::from_secs(3600);
+use crate::staged;
 
 /// Plans in a local directory, for one process or several on one machine.
 ///
@@ -184,40 +180,8 @@ fn list(folder: &Path) -> io::Result<Vec<Listed>> {
 }
 
 fn write(folder: &Path, name: PackName, bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let staged = folder.join(format!("{STAGED}{name}"));
-    let written = File::create_new(&staged).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&staged, folder.join(name.to_string()))
-    });
-    if written.is_err() {
-        // The first error is the one to tell; the file is tidied away when it is old.
-        let _ = fs::remove_file(&staged);
-    }
-    written?;
-    // The name is in the directory, which is flushed by itself. Windows cannot open one.
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    tidy(folder);
+    let name = name.to_string();
+    staged::write(folder, &name, &name, bytes)?;
+    staged::tidy(folder, |name| PackName::parse(name).is_some());
     Ok(())
-}
-
-/// Removes what writers that were killed have left. Failing to is no harm.
-fn tidy(folder: &Path) {
-    let Some(before) = SystemTime::now().checked_sub(ABANDONED) else {
-        return;
-    };
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let staged = name.to_str().and_then(|name| name.strip_prefix(STAGED));
-        let is_staged = staged.and_then(PackName::parse).is_some();
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        if is_staged && modified.is_ok_and(|modified| modified < before) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }

@@ -1,26 +1,12 @@
-//! What surrounds everything a plan store writes.
-//!
-//! | bytes | what |
-//! |---|---|
-//! | 8 | magic |
-//! | 2 | version of this format |
-//! | 1 + n | length of, and, what wrote it: another version of forewarm or tantivy may read a split otherwise |
-//! | 8 | length of the body |
-//! | … | body |
-//! | 32 | SHA-256 of everything before |
-//!
-//! Numbers are little-endian. The checksum is a strong one, because what is proven absent is not
-//! searched: a bit that flips there could hide hits.
+//! The envelope of what a plan store writes. Its checksum is a strong one, because what is proven
+//! absent is not searched: a bit that flips there could hide hits.
 
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, ErrorKind, Result};
-
-const MAGIC: &[u8; 8] = b"FWPLANS\n";
-const FORMAT: u16 = 1;
-const CHECKSUM: usize = 32;
+use crate::envelope::Envelope;
+use crate::error::Result;
 
 /// What wrote it, and so how it reads splits. Raise the number with any change of what requests
 /// read, of how patterns are written, or of what rows mean.
@@ -40,6 +26,15 @@ static WRITER: LazyLock<String> = LazyLock::new(|| {
     writer
 });
 
+fn envelope() -> Envelope<'static> {
+    Envelope {
+        magic: b"FWPLANS\n",
+        format: 1,
+        writer: WRITER.as_str(),
+        what: "plans",
+    }
+}
+
 /// A short name of what writes here, for names of packs.
 pub(super) fn writer_tag() -> u32 {
     let digest = Sha256::digest(WRITER.as_bytes());
@@ -48,65 +43,19 @@ pub(super) fn writer_tag() -> u32 {
 
 /// Bytes that the envelope adds to a body.
 pub(super) fn overhead() -> usize {
-    MAGIC.len() + 2 + 1 + WRITER.len() + 8 + CHECKSUM
+    envelope().overhead()
 }
 
 /// Puts a body into its envelope.
 pub(super) fn seal(body: &[u8]) -> Vec<u8> {
-    let mut sealed = Vec::with_capacity(body.len() + overhead());
-    sealed.extend_from_slice(MAGIC);
-    sealed.extend_from_slice(&FORMAT.to_le_bytes());
-    // No longer than a byte tells: see where it is made.
-    sealed.push(WRITER.len() as u8);
-    sealed.extend_from_slice(WRITER.as_bytes());
-    sealed.extend_from_slice(&(body.len() as u64).to_le_bytes());
-    sealed.extend_from_slice(body);
-    let checksum = Sha256::digest(&sealed);
-    sealed.extend_from_slice(&checksum);
-    sealed
+    envelope().seal(body)
 }
 
 /// Takes a body out of its envelope.
 ///
 /// # Errors
 ///
-/// `Corrupt` when anything is wrong with it, `Unsupported` when it is whole and another version
-/// wrote it.
+/// As [`Envelope::open`].
 pub(super) fn open(sealed: &[u8]) -> Result<&[u8]> {
-    let mut rest = sealed;
-    let mut take = |len: usize| {
-        let (taken, left) = rest.split_at_checked(len)?;
-        rest = left;
-        Some(taken)
-    };
-    let torn = || Error::corrupt("the plans are cut short");
-    if take(MAGIC.len()).ok_or_else(torn)? != MAGIC {
-        return Err(Error::corrupt(
-            "these are no plans: they begin with other bytes",
-        ));
-    }
-    let format = take(2).ok_or_else(torn)?;
-    if format != FORMAT.to_le_bytes() {
-        let message = "the plans are in another version of the format: they are left to it";
-        return Err(Error::new(ErrorKind::Unsupported, message));
-    }
-    let len = take(1).ok_or_else(torn)?[0];
-    let writer = take(usize::from(len)).ok_or_else(torn)?;
-    let len = take(8).ok_or_else(torn)?;
-    let len = len.try_into().map(u64::from_le_bytes).map_err(|_| torn())?;
-    let len = usize::try_from(len).map_err(|_| torn())?;
-    let body = take(len).ok_or_else(torn)?;
-    let checksum = take(CHECKSUM).ok_or_else(torn)?;
-    if !rest.is_empty() {
-        return Err(Error::corrupt("something follows the plans"));
-    }
-    if Sha256::digest(&sealed[..sealed.len() - CHECKSUM])[..] != *checksum {
-        return Err(Error::corrupt("the checksum of the plans is not theirs"));
-    }
-    if writer != WRITER.as_bytes() {
-        let writer = String::from_utf8_lossy(writer);
-        let message = format!("the plans are of {writer:?}, which may read splits otherwise");
-        return Err(Error::new(ErrorKind::Unsupported, message));
-    }
-    Ok(body)
+    envelope().open(sealed)
 }

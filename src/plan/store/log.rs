@@ -13,6 +13,7 @@ use super::packs::{Listed, PackName, Packs};
 use super::settings::PlanStoreSettings;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::telemetry::list;
 
 /// Packs read, or removed, at once.
 const AT_ONCE: usize = 8;
@@ -312,7 +313,7 @@ impl<P: Packs> PackLog<P> {
         } = encoded;
         if left_out > 0 {
             tracing::debug!(store = %self.packs, left_out, "no room for plans and absences");
-            metrics::counter!("forewarm_plan_store_dropped_total").increment(left_out as u64);
+            list::PLAN_STORE_DROPPED.add(left_out as u64);
         }
         Ok((rows > 0).then(|| bytes.into()))
     }
@@ -352,6 +353,6 @@ pub(super) async fn off_thread<T: Send + 'static>(
 
 pub(super) fn count_rejected(packs: u64) {
     if packs > 0 {
-        metrics::counter!("forewarm_plan_store_rejected_total").increment(packs);
+        list::PLAN_STORE_REJECTED.add(packs);
     }
 }

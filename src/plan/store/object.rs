@@ -1,30 +1,26 @@
 //! Packs as objects under a prefix.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use tokio::time::timeout;
 
 use super::PlanStore;
 use super::batch::PlanBatch;
 use super::log::PackLog;
 use super::packs::{Listed, PackName, Packs};
 use super::settings::PlanStoreSettings;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::store::{get_whole, put_whole, send_one};
 
 /// The folder beside splits.
 const FOLDER: &str = "_plans";
 /// The most packs that are listed: with compaction there are some dozens.
 const MAX_LISTED: usize = 1 << 16;
-/// How long one request may take: stores have no read timeout of their own.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Plans in an object store, for all nodes that search the same splits.
 ///
@@ -117,26 +113,6 @@ impl Objects {
         let name = PackName::parse(parts.next()?.as_ref())?;
         parts.next().is_none().then_some(name)
     }
-
-    /// Answers nothing when there is no such object.
-    async fn request<T>(
-        &self,
-        what: &str,
-        request: impl Future<Output = object_store::Result<T>>,
-    ) -> Result<Option<T>> {
-        match timeout(DEADLINE, request).await {
-            Ok(Ok(answer)) => Ok(Some(answer)),
-            Ok(Err(object_store::Error::NotFound { .. })) => Ok(None),
-            Ok(Err(error)) => {
-                let message = format!("{what} failed");
-                Err(Error::with_source(ErrorKind::Store, message, error))
-            }
-            Err(_) => {
-                let message = format!("{what} took longer than {} s", DEADLINE.as_secs());
-                Err(Error::new(ErrorKind::Timeout, message))
-            }
-        }
-    }
 }
 
 /// Without what stores show of their configuration.
@@ -178,43 +154,22 @@ impl Packs for Objects {
             Ok(packs)
         };
         let what = format!("listing {}", self.prefix);
-        Ok(self.request(&what, list).await?.unwrap_or_default())
+        Ok(send_one(&what, list).await?.unwrap_or_default())
     }
 
     async fn read(&self, pack: &Listed) -> Result<Option<Bytes>> {
-        let path = self.path(pack.name);
-        let read = async {
-            let mut body = self.store.get(&path).await?.into_stream();
-            let mut bytes = BytesMut::new();
-            while let Some(chunk) = body.try_next().await? {
-                bytes.extend_from_slice(&chunk);
-                // One more than was listed is enough to see that it is another.
-                if bytes.len() as u64 > pack.size {
-                    break;
-                }
-            }
-            Ok(bytes.freeze())
-        };
-        self.request(&format!("GET of {path}"), read).await
+        // One more than was listed is enough to see that it is another.
+        get_whole(&*self.store, &self.path(pack.name), pack.size).await
     }
 
     async fn write(&self, name: PackName, bytes: Bytes) -> Result<()> {
-        let path = self.path(name);
-        let put = self.store.put(&path, bytes.into());
-        match self.request(&format!("PUT of {path}"), put).await? {
-            Some(_) => Ok(()),
-            None => {
-                let message =
-                    format!("{path} cannot be written: its bucket or container is not there");
-                Err(Error::new(ErrorKind::NotFound, message))
-            }
-        }
+        put_whole(&*self.store, &self.path(name), bytes).await
     }
 
     async fn remove(&self, name: PackName) -> Result<()> {
         let path = self.path(name);
         let delete = self.store.delete(&path);
-        self.request(&format!("DELETE of {path}"), delete)
+        send_one(&format!("DELETE of {path}"), delete)
             .await
             .map(drop)
     }

@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::plan::absences::Absence;
 use crate::plan::{AbsenceEntry, PlanEntry};
+use crate::telemetry::list;
 
 /// How many batches may wait: a search of ten thousand splits brings as many rows at once.
 const WAITING_BATCHES: usize = 32;
@@ -139,7 +140,7 @@ impl Shared {
             let saved = taken.rows.len() as u64;
             self.store.save(batch_of(&taken.rows)).await?;
             taken.forget();
-            metrics::counter!("forewarm_plan_store_saved_total").increment(saved);
+            list::PLAN_STORE_SAVED.add(saved);
         }
     }
 }
@@ -188,7 +189,7 @@ async fn write(shared: Arc<Shared>) {
             Ok(()) => failures = 0,
             Err(error) => {
                 failures += 1;
-                metrics::counter!("forewarm_plan_store_failures_total").increment(1);
+                list::PLAN_STORE_FAILURES.add(1);
                 let error = error.chain();
                 tracing::warn!(error, failures, "plans were not saved");
                 if failures == MAX_FAILURES {
@@ -203,6 +204,6 @@ async fn write(shared: Arc<Shared>) {
 
 fn count_dropped(rows: usize) {
     if rows > 0 {
-        metrics::counter!("forewarm_plan_store_dropped_total").increment(rows as u64);
+        list::PLAN_STORE_DROPPED.add(rows as u64);
     }
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::settings::TriggerSettings;
+use crate::manager::trigger::TriggerSettings;
 
 /// How the trigger `predictive` works, which warms what is expected to be asked: plain data.
 ///
@@ -21,25 +21,31 @@ pub struct PredictiveSettings {
     /// What it may do, and how often. Beside the [`interval`](TriggerSettings::interval) it looks
     /// each time splits come.
     pub trigger: TriggerSettings,
-    /// Asks from which on a pair of a request and a split is warmed. Default 1.0: more likely read
-    /// than not, and what is asked twice in a half-life is above it.
+    /// Asks from which on a pair of a request and a split is warmed. Default 1.3: three in four
+    /// are read, and what was asked twice lately is above it.
     pub predictive: f64,
     /// Asks from which on a pair is warmed while nobody searches and nothing else is warmed; at most
     /// as many as `predictive`. A batch of them at a time, so that it is looked again whether that
-    /// is still so. Default 0.4: one in three is read, and bytes that nobody waits for cost little.
+    /// is still so. Default 0.6: what was asked once lately is above it.
     pub proactive: f64,
     /// Pairs that one look considers, those that are expected most. Default 4096: telling whether a
     /// pair is warm takes a few microseconds, so a look takes some tens of milliseconds at most.
     pub max_pairs: usize,
+    /// The share of [`capacity_bytes`](crate::CacheSettings::capacity_bytes) that what is expected
+    /// may take together (0 to 1), what is expected more often for its size first; the rest is left
+    /// alone. Default 0.9: past it, each warmup drives out what another has brought, and what nobody
+    /// foresees needs room only while it is searched.
+    pub cache_share: f64,
 }
 
 impl Default for PredictiveSettings {
     fn default() -> Self {
         Self {
             trigger: TriggerSettings::default(),
-            predictive: 1.0,
-            proactive: 0.4,
+            predictive: 1.3,
+            proactive: 0.6,
             max_pairs: 4096,
+            cache_share: 0.9,
         }
     }
 }
@@ -69,6 +75,12 @@ impl PredictiveSettings {
         self
     }
 
+    /// Sets [`cache_share`](Self::cache_share).
+    pub fn with_cache_share(mut self, share: f64) -> Self {
+        self.cache_share = share;
+        self
+    }
+
     /// Everything that is wrong.
     pub(in crate::manager) fn problems(&self) -> Vec<String> {
         let mut problems = self.trigger.problems("predictive.trigger");
@@ -88,6 +100,10 @@ impl PredictiveSettings {
         wrong(
             self.max_pairs == 0,
             "max_pairs is 0: nothing would be warmed",
+        );
+        wrong(
+            !(0.0..=1.0).contains(&self.cache_share),
+            "cache_share is no share: 0 to 1",
         );
         problems
     }

@@ -1,36 +1,41 @@
 //! Warms what is expected to be asked: what is hot and was evicted, and what hot requests will ask
 //! of splits that have just come.
 
+mod candidate;
+mod components;
+mod room;
+mod settings;
+mod tried;
+
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use object_store::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::components::{ComponentHeat, Density};
-use super::predictive_settings::PredictiveSettings;
-use super::settings::TriggerSettings;
-use super::{Trigger, TriggerContext, Wanted};
+pub use settings::PredictiveSettings;
+
+use self::candidate::{Candidate, Prices};
+use self::components::{ComponentHeat, Density};
+use self::room::Room;
+use self::tried::Tried;
+use super::{Trigger, TriggerContext, TriggerSettings, Wanted};
+use crate::cache::EXTENT_OVERHEAD_BYTES;
 use crate::error::Result;
 use crate::filter::Fingerprint;
 use crate::manager::forecast::Forecast;
 use crate::plan::Component;
 use crate::split::SplitAddress;
-use crate::store::Traffic;
 use crate::warmup::{Warmer, Warmth};
 
-/// Rounds of a warmup that no plan tells of.
-const ROUNDS: u64 = 3;
-/// Bytes of a warmup that no plan tells of, where none tells of any other.
-const BYTES: u64 = 64 << 10;
 /// The least part of `proactive` that a request must be expected itself, however often others read
 /// what it lacks.
 const OWN_SHARE: f64 = 0.5;
-/// How often the pause doubles after which a pair is listed again that did not stay warm.
-const MAX_DOUBLINGS: u32 = 8;
+/// Bytes in the cache of what no plan tells of, where none tells of any other.
+const BYTES: u64 = 64 << 10;
 
 /// Warms what is expected to be asked.
 #[derive(Debug)]
@@ -41,20 +46,8 @@ pub(in crate::manager) struct Predictive {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What was listed lately, and may not be warm for all that.
-    tried: HashMap<(Path, Fingerprint), Tried>,
+    tried: Tried,
     look: Look,
-}
-
-/// A pair that was listed.
-#[derive(Clone, Copy, Debug)]
-struct Tried {
-    /// How often since it was last asked.
-    times: u32,
-    /// When, in milliseconds since 1970.
-    at: u64,
-    /// Searches of its habit then.
-    searches: u64,
 }
 
 /// What the last look found, for the trigger's status.
@@ -62,6 +55,8 @@ struct Tried {
 struct Look {
     /// Pairs whose expectation was above the threshold.
     considered: usize,
+    /// Of these, those that the cache has no room for beside what is expected more for its size.
+    no_room: usize,
     /// Of these, warm or without any match.
     warm: usize,
     /// Of these, listed in vain lately.
@@ -79,20 +74,12 @@ struct Look {
     components: BTreeMap<Component, Density>,
 }
 
-/// A pair that is not warm.
-struct Candidate {
-    forecast: Forecast,
-    /// What warming it would send, when a plan tells.
-    cost: Option<Traffic>,
-    /// How often an average byte of what it lacks is expected to be read, in asks.
-    worth: f64,
-    score: f64,
-}
-
-/// What a round and a byte cost, in seconds.
-struct Prices {
-    round: f64,
-    byte: f64,
+/// A pair that was classified.
+struct Seen<'a> {
+    forecast: &'a Forecast,
+    warmth: Warmth,
+    /// What it reads, when a plan tells.
+    ranges: Option<Vec<Range<u64>>>,
 }
 
 impl Predictive {
@@ -106,17 +93,19 @@ impl Predictive {
     /// What is expected most and at least so often.
     fn expected(&self, context: &TriggerContext, least: f64, now: u64) -> Vec<Forecast> {
         let core = &context.core;
-        let mut expected = core.heat.forecasts(&core.catalog.births(), now);
-        expected.retain(|forecast| forecast.expected >= least);
-        expected.sort_by(|a, b| {
-            let by_name = || a.key().cmp(&b.key());
+        // A copy, for searches wait for the lock.
+        let births = core.catalog.births().clone();
+        let mut expected = core.heat.forecasts(&births, least, now);
+        expected.sort_unstable_by(|a, b| {
+            let by_name = || a.by_name(b);
             b.expected.total_cmp(&a.expected).then_with(by_name)
         });
         expected.truncate(self.settings.max_pairs);
         expected
     }
 
-    /// Of these pairs, those that are not warm and were not listed in vain lately.
+    /// Of these pairs, those that find room in the cache, are not warm and were not listed in vain
+    /// lately.
     fn candidates(
         &self,
         expected: &[Forecast],
@@ -124,41 +113,40 @@ impl Predictive {
         now: u64,
         look: &mut Look,
     ) -> Vec<Candidate> {
+        let warmer = context.warmer();
         let interval = context.settings().interval;
-        look.considered = expected.len();
-        let mut by_request: BTreeMap<Fingerprint, Vec<&Forecast>> = BTreeMap::new();
-        for forecast in expected {
-            by_request
-                .entry(forecast.identity)
-                .or_default()
-                .push(forecast);
-        }
+        let capacity = warmer.settings().cache.capacity_bytes as f64;
+        let mut room = Room::new((capacity * self.settings.cache_share) as u64);
+        let (seen, mean) = see(expected, warmer);
+        look.considered = seen.len();
         let mut candidates = Vec::new();
         let state = self.lock();
-        for forecasts in by_request.into_values() {
-            let splits: Vec<SplitAddress> = forecasts.iter().map(|it| it.split.clone()).collect();
-            let request = &forecasts[0].request;
-            let warmth = context.warmer().classify(&splits, request);
-            for (forecast, warmth) in forecasts.into_iter().zip(warmth) {
-                let cost = match warmth {
-                    Warmth::ProvablyEmpty | Warmth::Cached => {
-                        look.warm += 1;
-                        continue;
-                    }
-                    Warmth::Partial(cost) => Some(cost),
-                    Warmth::Cold(cost) => cost,
-                };
-                let tried = state.tried.get(&forecast.key());
-                if tried.is_some_and(|tried| tried.holds_back(forecast, interval, now)) {
-                    look.held_back += 1;
+        for one in seen {
+            let split = one.forecast.split.path();
+            let cost = match one.warmth {
+                Warmth::ProvablyEmpty => {
+                    look.warm += 1;
                     continue;
                 }
-                candidates.push(Candidate {
-                    worth: forecast.expected,
-                    forecast: forecast.clone(),
-                    cost,
-                    score: 0.0,
-                });
+                Warmth::Cached => None,
+                Warmth::Partial(cost) => Some(cost),
+                Warmth::Cold(cost) => cost,
+            };
+            let fits = match &one.ranges {
+                Some(ranges) => room.place(split, ranges),
+                None => room.take(mean),
+            };
+            let is_warm = one.warmth == Warmth::Cached;
+            look.warm += usize::from(is_warm);
+            if is_warm {
+                continue;
+            }
+            if !fits {
+                look.no_room += 1;
+            } else if state.tried.holds_back(&one.forecast.key(), interval, now) {
+                look.held_back += 1;
+            } else {
+                candidates.push(Candidate::new(one.forecast.clone(), cost));
             }
         }
         candidates
@@ -214,22 +202,12 @@ impl Predictive {
     }
 
     /// Remembers what is listed.
-    fn note(&self, listed: &[Candidate], look: Look, half_life: Duration, now: u64) {
+    fn note(&self, listed: &[Candidate], look: Look, context: &TriggerContext, now: u64) {
+        let half_life = context.core.settings().heat.half_life.as_millis();
+        let oldest = now.saturating_sub(u64::try_from(half_life).unwrap_or(u64::MAX));
         let mut state = self.lock();
-        let oldest = now.saturating_sub(u64::try_from(half_life.as_millis()).unwrap_or(u64::MAX));
-        state.tried.retain(|_, tried| tried.at >= oldest);
-        for Candidate { forecast, .. } in listed {
-            let tried = state.tried.entry(forecast.key()).or_insert(Tried {
-                times: 0,
-                at: now,
-                searches: forecast.searches,
-            });
-            if tried.searches != forecast.searches {
-                tried.times = 0;
-            }
-            tried.times += 1;
-            (tried.at, tried.searches) = (now, forecast.searches);
-        }
+        let pairs = listed.iter().map(|one| one.forecast.key());
+        state.tried.note(pairs, oldest, now);
         state.look = look;
     }
 
@@ -277,21 +255,21 @@ impl Trigger for Predictive {
         }
         Prices::of(context.warmer()).score(&mut listed);
         let is_predicted = |one: &Candidate| one.forecast.expected >= predictive;
-        listed.sort_by(|a, b| {
-            let by_name = || a.forecast.key().cmp(&b.forecast.key());
+        listed.sort_unstable_by(|a, b| {
             let by_kind = is_predicted(b).cmp(&is_predicted(a));
             by_kind
                 .then_with(|| b.score.total_cmp(&a.score))
-                .then_with(by_name)
+                .then_with(|| a.forecast.by_name(&b.forecast))
         });
         look.predictive = listed.iter().filter(|one| is_predicted(one)).count();
         listed.truncate(look.predictive + context.settings().batch_size);
         look.proactive = listed.len() - look.predictive;
         look.new = listed.iter().filter(|one| one.forecast.is_new).count();
         look.expected = listed.iter().map(|one| one.forecast.expected).sum();
-        self.note(&listed, look, context.core.settings().heat.half_life, now);
-        let wanted = listed.into_iter().map(|Candidate { forecast, .. }| {
-            Wanted::new(forecast.split, forecast.request).with_asks(forecast.expected)
+        self.note(&listed, look, context, now);
+        let wanted = listed.into_iter().map(|one| {
+            let Forecast { split, request, .. } = one.forecast;
+            Wanted::new(split, request).with_asks(one.worth)
         });
         Ok(wanted.collect())
     }
@@ -301,43 +279,41 @@ impl Trigger for Predictive {
     }
 }
 
-impl Tried {
-    /// Whether it is too early to list the pair again.
-    fn holds_back(self, forecast: &Forecast, interval: Duration, now: u64) -> bool {
-        if self.searches != forecast.searches {
-            return false;
-        }
-        let pause = interval.saturating_mul(1 << self.times.min(MAX_DOUBLINGS));
-        u128::from(now.saturating_sub(self.at)) < pause.as_millis()
+/// Classifies pairs: those that are expected most for their size first. Answers also with the mean
+/// size of those whose plan is known.
+fn see<'a>(expected: &'a [Forecast], warmer: &Warmer) -> (Vec<Seen<'a>>, u64) {
+    let mut by_request: BTreeMap<Fingerprint, Vec<&Forecast>> = BTreeMap::new();
+    for forecast in expected {
+        let of_request = by_request.entry(forecast.identity).or_default();
+        of_request.push(forecast);
     }
+    let mut seen = Vec::with_capacity(expected.len());
+    for forecasts in by_request.into_values() {
+        let splits: Vec<SplitAddress> = forecasts.iter().map(|it| it.split.clone()).collect();
+        let classified = warmer.classify_planned(&splits, &forecasts[0].request);
+        let pairs = forecasts.into_iter().zip(classified);
+        seen.extend(pairs.map(|(forecast, (warmth, ranges))| Seen {
+            forecast,
+            warmth,
+            ranges,
+        }));
+    }
+    let sizes = seen.iter().filter_map(Seen::bytes);
+    let (count, bytes) = sizes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+    let mean = u64::checked_div(bytes, count).unwrap_or(BYTES);
+    let density =
+        |one: &Seen<'_>| one.forecast.expected / one.bytes().unwrap_or(mean).max(1) as f64;
+    seen.sort_by(|a, b| {
+        let by_name = || a.forecast.by_name(b.forecast);
+        density(b).total_cmp(&density(a)).then_with(by_name)
+    });
+    (seen, mean)
 }
 
-impl Prices {
-    /// As the store is measured to be.
-    fn of(warmer: &Warmer) -> Self {
-        let statistics = warmer.statistics();
-        Self {
-            round: statistics.time_to_first_byte_us as f64 / 1e6,
-            byte: 1.0 / statistics.bandwidth.max(1) as f64,
-        }
-    }
-
-    /// Scores each by the seconds that searches are likely to be spared for each second that the
-    /// store is busy: what nobody can foretell costs as much as others do.
-    fn score(&self, candidates: &mut [Candidate]) {
-        let known: Vec<Traffic> = candidates.iter().filter_map(|one| one.cost).collect();
-        let bytes: u64 = known.iter().map(|cost| cost.bytes).sum();
-        let mean = bytes.checked_div(known.len() as u64).unwrap_or(BYTES);
-        for one in candidates {
-            let (gets, bytes, rounds) = match one.cost {
-                Some(cost) => (cost.gets, cost.bytes, cost.rounds),
-                None => (ROUNDS, mean, ROUNDS),
-            };
-            let likely = 1.0 - (-one.worth).exp();
-            let bytes = bytes as f64 * self.byte;
-            let spared = rounds as f64 * self.round + bytes;
-            let spent = gets as f64 * self.round + bytes;
-            one.score = likely * spared / spent.max(f64::MIN_POSITIVE);
-        }
+impl Seen<'_> {
+    /// What it takes in the cache, when a plan tells.
+    fn bytes(&self) -> Option<u64> {
+        let length = |range: &Range<u64>| range.end - range.start + EXTENT_OVERHEAD_BYTES;
+        Some(self.ranges.as_ref()?.iter().map(length).sum())
     }
 }

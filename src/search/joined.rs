@@ -1,0 +1,245 @@
+//! The splits of a search: their warmups joined, and opened where there was nothing to join.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+
+use super::collect::Prepared;
+use super::execute::micros;
+use super::options::{SearchOptions, Warming};
+use super::report::SearchReport;
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::split::SplitAddress;
+use crate::store::{Traffic, TrafficCounter, in_time};
+use crate::warmup::{Compiled, Outcome, Warmed, Warmer, Warmup, Work};
+
+/// Splits that have been joined, or opened when there was nothing to join.
+pub(super) struct Joined {
+    pub(super) splits: Arc<[Prepared]>,
+    pub(super) report: SearchReport,
+    /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
+    /// what it fetches.
+    _warmups: Vec<Warmup>,
+}
+
+impl Joined {
+    pub(super) fn new(splits: Vec<Prepared>, report: SearchReport, warmups: Vec<Warmup>) -> Self {
+        Self {
+            splits: splits.into(),
+            report,
+            _warmups: warmups,
+        }
+    }
+}
+
+impl Warmer {
+    /// Joins or starts warmups, and opens splits that have none.
+    pub(super) async fn joined(
+        &self,
+        splits: &[SplitAddress],
+        work: &Work,
+        options: &SearchOptions,
+    ) -> Result<Joined> {
+        let started = Instant::now();
+        let patience = options
+            .join_deadline
+            .unwrap_or(self.settings().join_deadline);
+        let deadline = in_time(patience);
+        let warmups: Vec<_> = splits
+            .iter()
+            .map(|split| self.begun(split, work, options.warming))
+            .collect();
+        let mut seen = Seen::default();
+        let mut arrivals = Vec::with_capacity(splits.len());
+        // They all run by themselves, so it is as well to wait for one after another.
+        for (place, (warmup, address)) in warmups.iter().zip(splits).enumerate() {
+            let (outcome, warmed) = match warmup {
+                Some((warmup, _)) => warmup.wait(deadline).await,
+                None => (Outcome::Missing, None),
+            };
+            let paid = warmup.as_ref().is_some_and(|(_, started)| *started);
+            seen.add(outcome, warmed.as_deref().filter(|_| paid), 0);
+            arrivals.push(Arrival {
+                place,
+                address,
+                warmed,
+            });
+        }
+        let waited = started.elapsed();
+        let (prepared, opened, opening) = self.prepared(arrivals, work).await?;
+        seen.opening = seen.opening.max(opening);
+        let mut report = seen.report(splits.len());
+        report.then(opened);
+        report.join_us = micros(waited);
+        let warmups = warmups.into_iter().flatten().map(|(warmup, _)| warmup);
+        Ok(Joined::new(prepared, report, warmups.collect()))
+    }
+
+    /// The warmup of a split, and whether it was started now.
+    pub(super) fn begun(
+        &self,
+        split: &SplitAddress,
+        work: &Work,
+        warming: Warming,
+    ) -> Option<(Warmup, bool)> {
+        match warming {
+            Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
+            Warming::Off => None,
+            Warming::Start => Some(self.warm_work(split, work, None)),
+        }
+    }
+
+    /// What a search needs of all splits; what opening those cost that were not warmed, and how
+    /// long it took.
+    pub(super) async fn prepared(
+        &self,
+        arrivals: Vec<Arrival<'_>>,
+        work: &Work,
+    ) -> Result<(Vec<Prepared>, Traffic, Duration)> {
+        let mut same = SameFilter::new(work);
+        let mut prepared = Vec::with_capacity(arrivals.len());
+        let mut rest = Vec::new();
+        for arrival in arrivals {
+            match arrival.warmed {
+                Some(warmed) if same.is(&warmed) => {
+                    prepared.push(Some(Prepared::of(arrival.place, warmed)));
+                }
+                warmed => {
+                    prepared.push(None);
+                    let arrival = Arrival { warmed, ..arrival };
+                    rest.push(self.prepare(arrival, work));
+                }
+            }
+        }
+        let mut opened = Traffic::default();
+        let mut opening = Duration::ZERO;
+        let rest = try_join_all(rest).await?.into_iter();
+        let mut rest = rest.map(|(split, spent, took)| {
+            opened = opened.beside(spent);
+            opening = opening.max(took);
+            split
+        });
+        let prepared = prepared.into_iter();
+        let prepared = prepared.filter_map(|ready| ready.or_else(|| rest.next()));
+        Ok((prepared.collect(), opened, opening))
+    }
+
+    /// What a search needs of a split whose warmup compiled another filter, or that has none.
+    async fn prepare(
+        &self,
+        arrival: Arrival<'_>,
+        work: &Work,
+    ) -> Result<(Prepared, Traffic, Duration)> {
+        let warmed = arrival.warmed;
+        let started = Instant::now();
+        let traffic = TrafficCounter::default();
+        let split = match &warmed {
+            Some(warmed) => Arc::clone(&warmed.split),
+            None => self.open_counted(arrival.address, &traffic).await?,
+        };
+        let opening = match warmed {
+            Some(_) => Duration::ZERO,
+            None => started.elapsed(),
+        };
+        // It may read the same as its warmup, but score and name otherwise.
+        let limits = &self.settings().expansion;
+        let Compiled { query, extras } = work.compiled(&split, limits, self.pool()).await?;
+        let hopeless = warmed.as_ref().map(|warmed| Arc::clone(&warmed.hopeless));
+        let prepared = Prepared {
+            place: arrival.place,
+            split,
+            query,
+            extras,
+            hopeless: hopeless.unwrap_or_default(),
+            warmed,
+        };
+        Ok((prepared, traffic.snapshot(), opening))
+    }
+}
+
+/// A split whose warmup was joined, with what it brought; nothing where there was none to join, or
+/// it failed or came too late.
+pub(super) struct Arrival<'a> {
+    /// Which of the splits of the search it is, in the order given.
+    pub(super) place: usize,
+    pub(super) address: &'a SplitAddress,
+    pub(super) warmed: Option<Arc<Warmed>>,
+}
+
+/// What joining saw of all splits.
+pub(super) struct Seen {
+    outcome: Outcome,
+    pub(super) traffic: Traffic,
+    probe_rounds: u64,
+    pub(super) opening: Duration,
+    warming: Duration,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            outcome: Outcome::Ready,
+            traffic: Traffic::default(),
+            probe_rounds: 0,
+            opening: Duration::ZERO,
+            warming: Duration::ZERO,
+        }
+    }
+}
+
+impl Seen {
+    /// Adds a split, with what the search `paid` for: a warmup that it started, once others had
+    /// taken so many `rounds`.
+    pub(super) fn add(&mut self, outcome: Outcome, paid: Option<&Warmed>, rounds: u64) {
+        let so_far = std::mem::replace(&mut self.outcome, Outcome::Ready);
+        self.outcome = so_far.worse(outcome);
+        if let Some(warmed) = paid {
+            self.pay(warmed.traffic, rounds);
+            self.opening = self.opening.max(warmed.opening);
+            self.warming = self.warming.max(warmed.warming);
+            self.probe_rounds = self.probe_rounds.max(warmed.probe_rounds);
+        }
+    }
+
+    /// Adds what was sent once others had taken so many `rounds`.
+    pub(super) fn pay(&mut self, traffic: Traffic, rounds: u64) {
+        let rounds = traffic.rounds + rounds;
+        self.traffic = self.traffic.beside(Traffic { rounds, ..traffic });
+    }
+
+    /// What is to be told of so many `splits` so far.
+    pub(super) fn report(&self, splits: usize) -> SearchReport {
+        let mut report = SearchReport::new(splits, &self.outcome);
+        report.then(self.traffic);
+        report.probe_rounds = self.probe_rounds;
+        report.open_us = micros(self.opening);
+        report.warmup_us = micros(self.warming);
+        report
+    }
+}
+
+/// Compares the filters of warmups with that of a search: those that one request has warmed have
+/// clones of one filter, which is compared once.
+struct SameFilter<'a> {
+    work: &'a Work,
+    known: Option<(Filter, bool)>,
+}
+
+impl<'a> SameFilter<'a> {
+    fn new(work: &'a Work) -> Self {
+        Self { work, known: None }
+    }
+
+    fn is(&mut self, warmed: &Warmed) -> bool {
+        match &self.known {
+            Some((filter, same)) if filter.is_clone_of(&warmed.filter) => *same,
+            _ => {
+                let same = warmed.filter.is_same(self.work.filter());
+                self.known = Some((warmed.filter.clone(), same));
+                same
+            }
+        }
+    }
+}

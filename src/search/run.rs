@@ -1,0 +1,184 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use tantivy::aggregation::AggregationLimitsGuard;
+
+use super::answer::{Answer, Asked};
+use super::collect::Prepared;
+use super::documents::Way;
+use super::execute::micros;
+use super::joined::Joined;
+use super::options::{SearchOptions, Warming};
+use super::page::Page;
+use super::reading::Reading;
+use super::report::SearchReport;
+use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
+use crate::error::{Error, Result};
+use crate::filter::SearchRequest;
+use crate::pool;
+use crate::warmup::{Warmer, Work};
+
+/// A search whose parts run on the pool, in scopes that read from the leases of its splits.
+pub(super) struct Run<'a> {
+    pub(super) warmer: &'a Warmer,
+    pub(super) work: &'a Work,
+    pub(super) options: &'a SearchOptions,
+    /// What all parts read late.
+    pub(super) late: Arc<LateReads>,
+    /// What all parts read, where that is recorded.
+    reads: Option<Arc<Reads>>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(warmer: &'a Warmer, work: &'a Work, options: &'a SearchOptions) -> Self {
+        Self {
+            warmer,
+            work,
+            options,
+            late: Arc::default(),
+            reads: options.record_reads.then(Arc::default),
+        }
+    }
+
+    /// Runs one part.
+    pub(super) async fn part<T: Send + 'static>(
+        &self,
+        splits: &Arc<[Prepared]>,
+        search: impl FnOnce(&[Prepared], &Arc<ReadScope>, &LateReads) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let leases = splits
+            .iter()
+            .filter_map(|split| {
+                let lease = &split.warmed.as_ref()?.lease;
+                Some((split.split.id(), Arc::clone(lease)))
+            })
+            .collect();
+        let scope = ReadScope::search(leases, self.on_miss(), Arc::clone(&self.late))
+            .recording(self.reads.clone());
+        let (searched, late) = (Arc::clone(splits), Arc::clone(&self.late));
+        let result = pool::run(self.warmer.pool(), move || search(&searched, &scope, &late)).await;
+        match result {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                self.learn(splits);
+                Err(self.failed(splits, error).await)
+            }
+        }
+    }
+
+    /// Searches splits and adds what they answer to a page.
+    pub(super) async fn search(
+        &self,
+        asked: &Asked,
+        splits: &Arc<[Prepared]>,
+        mut page: Page,
+    ) -> Result<Page> {
+        let asked = asked.clone();
+        self.part(splits, move |splits, scope, late| {
+            asked.search(splits, &mut page, &Reading::Scoped(Arc::clone(scope)))?;
+            all_read(late).map(|()| page)
+        })
+        .await
+    }
+
+    /// Searches the `rest` of the splits that were joined and makes the answer.
+    pub(super) async fn answer(
+        &self,
+        asked: &Asked,
+        joined: &mut Joined,
+        rest: Arc<[Prepared]>,
+        mut page: Page,
+    ) -> Result<Answer> {
+        let started = Instant::now();
+        let asked = asked.clone();
+        let warming = self.options.warming;
+        let answer = self.part(&joined.splits, move |splits, scope, late| {
+            let way = match warming {
+                Warming::Off => Way::OnDemand(Reading::Scoped(scope.without_leases())),
+                Warming::JoinOnly | Warming::Start => Way::InMemory,
+            };
+            let reading = Reading::Scoped(Arc::clone(scope));
+            asked.search(&rest, &mut page, &reading)?;
+            let answer = asked.answer(splits, page, &reading, way, || all_read(late));
+            note_use(splits);
+            answer
+        });
+        let answer = answer.await?;
+        let documents = micros(answer.reading_documents);
+        let report = &mut joined.report;
+        report.search_us += micros(started.elapsed()).saturating_sub(documents);
+        report.fetch_docs_us = documents;
+        self.settle(&joined.splits, report);
+        Ok(answer)
+    }
+
+    /// Takes note of how the splits were warmed, and of what was read late nevertheless.
+    pub(super) fn settle(&self, splits: &[Prepared], report: &mut SearchReport) {
+        report.read_bytes = self.reads.as_ref().map(|reads| reads.bytes());
+        report.planned_splits = splits.iter().filter(|split| split.is_planned()).count();
+        report.plan_misses = self.learn(splits);
+    }
+
+    /// Remembers what was read late; answers how many reads plans lacked.
+    fn learn(&self, splits: &[Prepared]) -> u64 {
+        let mut plan_misses = 0;
+        if self.late.count() == 0 {
+            return plan_misses;
+        }
+        for split in splits {
+            // Without a warmup everything is read late, which teaches nothing.
+            let Some(warmed) = &split.warmed else {
+                continue;
+            };
+            let plan = warmed.plan.as_deref().filter(|_| split.is_planned());
+            let ranges = self.late.ranges(split.split.id());
+            plan_misses += plan.map_or(0, |_| ranges.len() as u64);
+            self.warmer.learn(&split.split, self.work, plan, ranges);
+        }
+        plan_misses
+    }
+
+    /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
+    /// first one itself says most. Splits that were replaced are forgotten.
+    async fn failed(&self, splits: &[Prepared], error: Error) -> Error {
+        self.warmer.count_reads(&self.late);
+        let error = self.late.failure().cloned().unwrap_or(error);
+        for split in splits {
+            let address = split.split.address();
+            let _ = self
+                .warmer
+                .forget_if_changed::<()>(&address, Err(error.clone()))
+                .await;
+        }
+        error
+    }
+
+    pub(super) fn on_miss(&self) -> OnMiss {
+        let settings = self.warmer.settings();
+        self.options.on_miss.unwrap_or(settings.on_miss)
+    }
+}
+
+impl Warmer {
+    /// What a request asks, with fresh limits.
+    pub(super) fn asked(&self, request: &SearchRequest) -> Asked {
+        let settings = self.settings();
+        let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
+        Asked {
+            request: Arc::new(request.clone()),
+            limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
+            buckets,
+        }
+    }
+}
+
+/// A reader that took a failed read for an empty one has not answered.
+pub(super) fn all_read(late: &LateReads) -> Result<()> {
+    late.failure().cloned().map_or(Ok(()), Err)
+}
+
+/// Tells the cache that what was warmed of these splits was searched.
+pub(super) fn note_use(splits: &[Prepared]) {
+    let warmed = splits.iter().filter_map(|split| split.warmed.as_ref());
+    warmed.for_each(|warmed| warmed.count_search());
+}

@@ -1,0 +1,143 @@
+use std::time::Duration;
+
+use metrics::{SharedString, Unit};
+
+/// How a metric is counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// One metric: a row of the list.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// What one of it is.
+    pub(super) unit: &'static str,
+    /// The label that it is told apart by.
+    pub(super) by: Option<&'static str>,
+    pub(super) what: &'static str,
+}
+
+/// A metric that grows.
+#[derive(Debug)]
+pub(crate) struct Counter(pub(super) Metric);
+
+/// A metric that goes up and down.
+#[derive(Debug)]
+pub(crate) struct Gauge(pub(super) Metric);
+
+/// A metric of many durations, in seconds.
+#[derive(Debug)]
+pub(crate) struct Histogram(pub(super) Metric);
+
+impl Metric {
+    pub(super) fn describe(&self) {
+        let unit = match self.unit {
+            "bytes" => Unit::Bytes,
+            "seconds" => Unit::Seconds,
+            _ => Unit::Count,
+        };
+        match self.kind {
+            Kind::Counter => metrics::describe_counter!(self.name, unit, self.what),
+            Kind::Gauge => metrics::describe_gauge!(self.name, unit, self.what),
+            Kind::Histogram => metrics::describe_histogram!(self.name, unit, self.what),
+        }
+    }
+}
+
+impl Counter {
+    pub(super) const fn new(name: &'static str, unit: &'static str, what: &'static str) -> Self {
+        Self(Metric {
+            name,
+            kind: Kind::Counter,
+            unit,
+            by: None,
+            what,
+        })
+    }
+
+    /// The same, told apart by `label`.
+    pub(super) const fn by(mut self, label: &'static str) -> Self {
+        self.0.by = Some(label);
+        self
+    }
+
+    /// Counts so many more.
+    pub(crate) fn add(&self, count: u64) {
+        debug_assert!(self.0.by.is_none(), "{} has a label", self.0.name);
+        metrics::counter!(self.0.name).increment(count);
+    }
+
+    /// Counts so many more of which the label says `value`.
+    pub(crate) fn add_of(&self, value: impl Into<SharedString>, count: u64) {
+        if let Some(label) = self.0.by {
+            metrics::counter!(self.0.name, label => value.into()).increment(count);
+        } else {
+            debug_assert!(false, "{} has no label", self.0.name);
+        }
+    }
+}
+
+impl Gauge {
+    pub(super) const fn new(name: &'static str, unit: &'static str, what: &'static str) -> Self {
+        Self(Metric {
+            name,
+            kind: Kind::Gauge,
+            unit,
+            by: None,
+            what,
+        })
+    }
+
+    /// Says how much there is now.
+    pub(crate) fn set(&self, amount: u64) {
+        metrics::gauge!(self.0.name).set(amount as f64);
+    }
+
+    /// One more.
+    pub(crate) fn increment(&self) {
+        metrics::gauge!(self.0.name).increment(1.0);
+    }
+
+    /// One less.
+    pub(crate) fn decrement(&self) {
+        metrics::gauge!(self.0.name).decrement(1.0);
+    }
+}
+
+impl Histogram {
+    pub(super) const fn new(name: &'static str, what: &'static str) -> Self {
+        Self(Metric {
+            name,
+            kind: Kind::Histogram,
+            unit: "seconds",
+            by: None,
+            what,
+        })
+    }
+
+    /// The same, told apart by `label`.
+    pub(super) const fn by(mut self, label: &'static str) -> Self {
+        self.0.by = Some(label);
+        self
+    }
+
+    /// Adds one duration.
+    pub(crate) fn record(&self, time: Duration) {
+        debug_assert!(self.0.by.is_none(), "{} has a label", self.0.name);
+        metrics::histogram!(self.0.name).record(time.as_secs_f64());
+    }
+
+    /// Adds one duration of which the label says `value`.
+    pub(crate) fn record_of(&self, value: impl Into<SharedString>, time: Duration) {
+        if let Some(label) = self.0.by {
+            metrics::histogram!(self.0.name, label => value.into()).record(time.as_secs_f64());
+        } else {
+            debug_assert!(false, "{} has no label", self.0.name);
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Splits that come and go, what is bound to events, and times of the day.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use forewarm::{
+    Event, EventBinding, EventsSettings, Manager, ManagerSettings, RefreshSettings,
+    ScheduleSettings, ScheduledSettings, SearchOptions, SearchRequest, SplitAddress,
+    TriggerSettings, Warmth,
+};
+use object_store::ObjectStoreExt;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::fixture::{FrozenTime, answer, index, is_busy, put, request, strict, truth, warmer};
+use crate::test_store::TestStore;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = HOUR;
+
+fn asking(word: &str) -> SearchRequest {
+    request(json!({"match": {"body": word}}))
+}
+
+fn refreshing(store: &Arc<TestStore>, settings: RefreshSettings) -> Manager {
+    let settings = ManagerSettings::default().with_refresh(Some(settings));
+    Manager::new(warmer(store.clone(), strict()), settings).unwrap()
+}
+
+fn warmth(manager: &Manager, split: &SplitAddress, request: &SearchRequest) -> Warmth {
+    manager
+        .warmer()
+        .classify(std::slice::from_ref(split), request)[0]
+}
+
+/// Waits until the manager serves these.
+async fn serves(manager: &Manager, splits: &[&SplitAddress]) {
+    let mut served = manager.watch_splits();
+    let is_served = |now: &Arc<[SplitAddress]>| now.iter().eq(splits.iter().copied());
+    served.wait_for(is_served).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_merged_split_is_warm_for_what_is_hot_before_it_is_announced() {
+    let store = TestStore::in_memory();
+    let a = put(&*store, "a.split", &index(1, 60, 1)).await;
+    let b = put(&*store, "b.split", &index(1, 70, 2)).await;
+    let other = put(&*store, "other.split", &index(1, 80, 3)).await;
+    let merged = put(&*store, "merged.split", &index(2, 65, 4)).await;
+    let manager = refreshing(&store, RefreshSettings::default());
+    manager.announce([a.clone(), b.clone(), other.clone()]);
+    let (hot, elsewhere) = (asking("w3"), asking("w7"));
+    let options = SearchOptions::default();
+    for _ in 0..2 {
+        manager
+            .search(&[a.clone(), b.clone()], &hot, &options)
+            .await
+            .unwrap();
+    }
+    manager
+        .search(&[other.clone()], &elsewhere, &options)
+        .await
+        .unwrap();
+    manager.start();
+    manager.publish(&Event::SplitPublished {
+        split: merged.clone(),
+        replaces: vec![a.path().clone(), b.path().clone()],
+    });
+    serves(&manager, &[&merged, &other]).await;
+    assert_eq!(warmth(&manager, &merged, &hot), Warmth::Cached);
+    assert!(matches!(
+        warmth(&manager, &merged, &elsewhere),
+        Warmth::Cold(_) | Warmth::Partial(_)
+    ));
+    // Those it replaces take no memory any more.
+    manager
+        .trigger("refresh")
+        .unwrap()
+        .warm_now(PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(warmth(&manager, &a, &hot), Warmth::Cold(None));
+    let found = manager
+        .search(&[merged.clone()], &hot, &options)
+        .await
+        .unwrap();
+    assert_eq!(found.report.gets, 0);
+    let right = truth(&(store.clone() as _), &[merged], &hot).await;
+    assert_eq!(answer(&found), right);
+    let details = manager.trigger("refresh").unwrap().status().details;
+    assert_eq!(
+        (&details["announced"], &details["retired"]),
+        (&json!(1), &json!(2))
+    );
+}
+
+#[tokio::test]
+async fn what_comes_and_goes_below_a_prefix_is_found_by_listing_it() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let a = time
+        .run(put(&*store, "logs/a.split", &index(1, 60, 1)))
+        .await;
+    let elsewhere = time
+        .run(put(&*store, "elsewhere.split", &index(1, 50, 9)))
+        .await;
+    let trigger = TriggerSettings::default().with_interval(Duration::from_secs(60));
+    let settings = RefreshSettings::default()
+        .with_prefix(Some("logs".to_owned()))
+        .with_trigger(trigger);
+    let manager = refreshing(&store, settings);
+    manager.announce([elsewhere.clone()]);
+    manager.start();
+    time.run(serves(&manager, &[&elsewhere, &a])).await;
+    let hot = asking("w3");
+    let (splits, options) = ([a.clone()], SearchOptions::default());
+    time.run(manager.search(&splits, &hot, &options))
+        .await
+        .unwrap();
+    let b = time
+        .run(put(&*store, "logs/b.split", &index(1, 70, 2)))
+        .await;
+    store.delete(a.path()).await.unwrap();
+    time.pass(Duration::from_secs(61), || is_busy(&manager))
+        .await;
+    time.run(serves(&manager, &[&elsewhere, &b])).await;
+    assert_eq!(warmth(&manager, &b, &hot), Warmth::Cached);
+    // One that is retired is not found again though its object is still there.
+    let split = b.path().clone();
+    manager.publish(&Event::SplitRetired { split });
+    time.run(serves(&manager, &[&elsewhere])).await;
+    let trigger = manager.trigger("refresh").unwrap();
+    time.run(trigger.warm_now(PATIENCE)).await.unwrap();
+    time.run(serves(&manager, &[&elsewhere])).await;
+}
+
+#[tokio::test]
+async fn a_newcomer_that_cannot_be_warmed_is_announced_all_the_same() {
+    let store = TestStore::in_memory();
+    let a = put(&*store, "a.split", &index(1, 60, 1)).await;
+    let manager = refreshing(&store, RefreshSettings::default());
+    manager.announce([a.clone()]);
+    let hot = asking("w3");
+    manager
+        .search(&[a.clone()], &hot, &SearchOptions::default())
+        .await
+        .unwrap();
+    manager.start();
+    let absent = SplitAddress::new("absent.split".into());
+    manager.publish(&Event::SplitPublished {
+        split: absent.clone(),
+        replaces: Vec::new(),
+    });
+    serves(&manager, &[&a, &absent]).await;
+    let status = manager
+        .trigger("refresh")
+        .unwrap()
+        .warm_now(PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(status.failed, 1);
+}
+
+#[tokio::test]
+async fn what_is_hot_and_was_evicted_comes_back() {
+    let store = TestStore::in_memory();
+    let a = put(&*store, "a.split", &index(1, 60, 1)).await;
+    let settings = RefreshSettings::default().with_keep_above(Some(2.5));
+    let manager = refreshing(&store, settings);
+    manager.announce([a.clone()]);
+    let (hot, cool) = (asking("w3"), asking("w7"));
+    for request in [&hot, &hot, &hot, &cool] {
+        manager
+            .search(&[a.clone()], request, &SearchOptions::default())
+            .await
+            .unwrap();
+    }
+    manager.warmer().clear().await;
+    manager.start();
+    manager
+        .trigger("refresh")
+        .unwrap()
+        .warm_now(PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(warmth(&manager, &a, &hot), Warmth::Cached);
+    assert_ne!(warmth(&manager, &a, &cool), Warmth::Cached);
+}
+
+fn binding(manager: &EventsSettings) -> ManagerSettings {
+    ManagerSettings::default().with_events(Some(manager.clone()))
+}
+
+#[tokio::test]
+async fn events_that_come_together_are_acted_on_once() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let acme = time
+        .run(put(&*store, "acme/1.split", &index(1, 60, 1)))
+        .await;
+    let other = time
+        .run(put(&*store, "other/1.split", &index(1, 70, 2)))
+        .await;
+    let settings = EventsSettings::default().with_bindings([
+        EventBinding::new(
+            "tenant_active",
+            [json!({"query": {"match": {"body": "w3"}}, "_source": false})],
+        )
+        .with_prefix("{tenant}/"),
+        EventBinding::new(
+            "split_published",
+            [json!({"query": {"match": {"body": "sea1"}}, "_source": false})],
+        ),
+    ]);
+    let manager = Manager::new(warmer(store.clone(), strict()), binding(&settings)).unwrap();
+    manager.announce([acme.clone(), other.clone()]);
+    manager.start();
+    let active = Event::TenantActive {
+        tenant: "acme".to_owned(),
+    };
+    for _ in 0..3 {
+        manager.publish(&active);
+    }
+    manager.publish(&Event::NodeJoined {
+        node: "n1".to_owned(),
+    });
+    manager.publish(&Event::SplitPublished {
+        split: other.clone(),
+        replaces: Vec::new(),
+    });
+    let trigger = manager.trigger("events").unwrap();
+    time.pass(Duration::from_secs(5), || is_busy(&manager))
+        .await;
+    time.run(trigger.warm_now(PATIENCE)).await.unwrap();
+    assert_eq!(warmth(&manager, &acme, &asking("w3")), Warmth::Cached);
+    assert_eq!(warmth(&manager, &other, &asking("sea1")), Warmth::Cached);
+    assert_ne!(warmth(&manager, &other, &asking("w3")), Warmth::Cached);
+    let status = trigger.status();
+    assert_eq!(status.wanted, 2, "{status:?}");
+    assert_eq!(
+        status.details,
+        json!({"seen": 4, "coalesced": 2, "dropped": 0, "pending": 0})
+    );
+}
+
+#[tokio::test]
+async fn more_events_than_are_kept_are_dropped_and_counted() {
+    let store = TestStore::in_memory();
+    let bound = EventBinding::new(
+        "page",
+        [json!({"query": {"match": {"body": "page {data}"}}})],
+    );
+    let settings = EventsSettings::default()
+        .with_bindings([bound])
+        .with_max_pending(2);
+    let manager = Manager::new(warmer(store.clone(), strict()), binding(&settings)).unwrap();
+    for n in 0..5 {
+        manager.publish(&Event::Custom {
+            name: "page".to_owned(),
+            data: json!(n),
+        });
+    }
+    let details = manager.trigger("events").unwrap().status().details;
+    assert_eq!(
+        details,
+        json!({"seen": 5, "coalesced": 0, "dropped": 3, "pending": 2})
+    );
+}
+
+/// The time of day, by tokio's clock.
+fn day_clock(start: &str) -> impl Fn() -> SystemTime + Send + Sync + 'static + Clone {
+    let (zero, begun) = (unix(start), Instant::now());
+    move || UNIX_EPOCH + Duration::from_millis(zero) + begun.elapsed()
+}
+
+/// Milliseconds since 1970 of a time of the 27th of November 2026, a Friday.
+fn unix(time: &str) -> u64 {
+    let (hours, minutes) = time.split_once(':').unwrap();
+    let minutes = hours.parse::<u64>().unwrap() * 60 + minutes.parse::<u64>().unwrap();
+    1_795_737_600_000 + minutes * 60_000
+}
+
+fn timed(store: &Arc<TestStore>, schedules: Vec<ScheduleSettings>, start: &str) -> Manager {
+    let scheduled = ScheduledSettings::default()
+        .with_schedules(schedules)
+        .with_seed(Some(7));
+    let settings = ManagerSettings::default().with_scheduled(Some(scheduled));
+    let builder = Manager::builder(warmer(store.clone(), strict())).settings(settings);
+    builder.clock(day_clock(start)).build().unwrap()
+}
+
+#[tokio::test]
+async fn schedules_run_at_their_times_and_tell_when_they_did_and_will() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let a = time
+        .run(put(&*store, "logs/a.split", &index(1, 60, 1)))
+        .await;
+    let b = time.run(put(&*store, "b.split", &index(1, 70, 2))).await;
+    let hourly = ScheduleSettings::new("hourly", "0 * * * *", [asking("w3")]).with_prefix("logs/");
+    let jitter = ScheduleSettings::new("late", "0 12 * * *", [asking("sea1")])
+        .with_zone("Europe/Paris")
+        .with_jitter(Duration::from_secs(600));
+    let off = ScheduleSettings::new("off", "* * * * *", [asking("w9")]).with_enabled(false);
+    let manager = timed(&store, vec![hourly, jitter, off], "09:30");
+    manager.announce([a.clone(), b.clone()]);
+    let planned = manager.schedules();
+    assert_eq!(planned[0].next_run, Some(unix("10:00")));
+    // 12:00 in Paris, and up to ten minutes.
+    let late = planned[1].next_run.unwrap();
+    assert!((unix("11:00")..=unix("11:10")).contains(&late), "{late}");
+    assert_eq!((planned[2].enabled, planned[2].next_run), (false, None));
+    manager.start();
+    time.pass(Duration::from_secs(29 * 60), || is_busy(&manager))
+        .await;
+    assert_eq!(manager.schedules()[0].runs, 0);
+    time.pass(Duration::from_secs(2 * 60), || is_busy(&manager))
+        .await;
+    let ran = &manager.schedules()[0];
+    assert_eq!((ran.runs, ran.next_run), (1, Some(unix("11:00"))));
+    let last = ran.last_run.unwrap();
+    assert!(
+        (unix("10:00")..unix("10:00") + 5000).contains(&last),
+        "{last}"
+    );
+    manager.set_schedule_enabled("hourly", false).unwrap();
+    assert!(manager.set_schedule_enabled("none", true).is_err());
+    time.pass(3 * HOUR, || is_busy(&manager)).await;
+    let schedules = manager.schedules();
+    assert_eq!((schedules[0].runs, schedules[0].next_run), (1, None));
+    assert_eq!((schedules[1].runs, schedules[2].runs), (1, 0));
+    manager.set_schedule_enabled("hourly", true).unwrap();
+    time.pass(HOUR, || is_busy(&manager)).await;
+    assert_eq!(manager.schedules()[0].runs, 2);
+    let details = manager.trigger("scheduled").unwrap().status().details;
+    assert_eq!(details[0]["runs"], json!(2));
+    assert_eq!(warmth(&manager, &a, &asking("w3")), Warmth::Cached);
+    assert_eq!(warmth(&manager, &b, &asking("sea1")), Warmth::Cached);
+    assert!(matches!(
+        warmth(&manager, &b, &asking("w3")),
+        Warmth::Cold(_) | Warmth::Partial(_)
+    ));
+}
+
+#[tokio::test]
+async fn times_that_pass_while_it_is_off_are_not_made_up_for() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let hourly = ScheduleSettings::new("hourly", "0 * * * *", [asking("w3")]);
+    let manager = timed(&store, vec![hourly], "09:30");
+    let trigger = manager.trigger("scheduled").unwrap();
+    manager.start();
+    trigger.set_enabled(false);
+    time.pass(3 * HOUR, || is_busy(&manager)).await;
+    trigger.set_enabled(true);
+    time.pass(Duration::from_secs(60), || is_busy(&manager))
+        .await;
+    let schedules = manager.schedules();
+    assert_eq!(
+        (schedules[0].runs, schedules[0].next_run),
+        (0, Some(unix("13:00")))
+    );
+}
