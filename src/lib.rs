@@ -132,10 +132,10 @@ pub use manager::{
     Event, EventBinding, EventsSettings, HeatSettings, HotPair, HotRequest, HotSetFile,
     HotSetObject, HotSetSettings, HotSetState, HotSetStatus, HotSetStore, JobHandle, JobId,
     JobItem, JobState, JobStatus, Manager, ManagerBuilder, ManagerSettings, ManagerSnapshot,
-    PreloadSettings, Readiness, ReadinessState, RefreshSettings, RequestBody, ScheduleSettings,
-    ScheduleStatus, ScheduledSettings, ShutdownReport, SourceStatistics, Tally, TickReport,
-    Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState, TriggerStatus,
-    WaitBucket, Wanted,
+    PredictiveSettings, PreloadSettings, Readiness, ReadinessState, RefreshSettings, RequestBody,
+    ScheduleSettings, ScheduleStatus, ScheduledSettings, ShutdownReport, SourceStatistics, Tally,
+    TickReport, Trigger, TriggerContext, TriggerHandle, TriggerSettings, TriggerState,
+    TriggerStatus, WaitBucket, Wanted,
 };
 pub use plan::{
     AbsenceEntry, ClauseExplanation, Component, ComponentBytes, ComponentCost, ComponentReport,

@@ -39,6 +39,8 @@ mod opaque;
 mod plan_store;
 #[path = "contracts/plans.rs"]
 mod plans;
+#[path = "contracts/predictive.rs"]
+mod predictive;
 #[path = "contracts/preload.rs"]
 mod preload;
 #[path = "contracts/progressive.rs"]

@@ -15,6 +15,9 @@ use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Fetcher, ObjectHandle, Origin, Tally, Use};
 
+/// Look-ups of one key that moka tells apart: its counters have four bits.
+const MAX_COUNT: u32 = 15;
+
 type Moka = moka::sync::Cache<(u64, u64), Slot<Extent>>;
 
 /// All extents of all splits, bounded in bytes.
@@ -145,10 +148,18 @@ impl ExtentCache {
         &self.0.runtime
     }
 
-    /// Holds an extent for as long as there is room.
-    pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>) {
+    /// Holds an extent for as long as there is room, and nothing is wanted more often than this, which
+    /// was fetched ahead for so many who will ask for it. A search tells itself what it
+    /// [reads](Self::touch).
+    pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>, asks: u32) {
+        let key = (split, extent.range().start);
+        // moka counts look-ups, hits or not, and admits what was looked up more often than what
+        // has to go for it; what was never looked up never gets into a full cache.
+        for _ in 0..asks.min(MAX_COUNT) {
+            self.0.moka.get(&key);
+        }
         let slot = Slot::new(Arc::clone(extent), extent.weight());
-        self.0.moka.insert((split, extent.range().start), slot);
+        self.0.moka.insert(key, slot);
         self.0.moka.run_pending_tasks();
     }
 

@@ -171,7 +171,7 @@ impl SplitExtents {
         if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
             let extent = self.landed(start, bytes, reservation, traffic);
             extent.read_by(Reader::Opening);
-            self.publish(&extent);
+            self.publish(&extent, traffic.asks());
         }
     }
 
@@ -397,19 +397,20 @@ impl SplitExtents {
                 .collect()
         };
         for extent in &extents {
-            self.publish(extent);
+            self.publish(extent, traffic.asks());
         }
         Ok(extents)
     }
 
-    /// Makes an extent known to the map and to the cache, in the place of those inside it.
-    pub(super) fn publish(&self, extent: &Arc<Extent>) {
+    /// Makes an extent that is expected to be wanted so often known to the map and to the cache, in
+    /// the place of those inside it.
+    pub(super) fn publish(&self, extent: &Arc<Extent>, asks: u32) {
         let placed = self.shelf.place(extent);
         for inside in &placed.inside {
             self.cache.discard(self.id(), inside.range().start);
         }
         if placed.is_known {
-            self.cache.keep(self.id(), extent);
+            self.cache.keep(self.id(), extent, asks);
         }
     }
 }

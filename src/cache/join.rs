@@ -59,7 +59,7 @@ impl SplitExtents {
         fates.dedup_by(|a, b| Arc::ptr_eq(a, b));
         let shelf = Arc::clone(&self.shelf);
         let extent = Extent::new(shelf, union.start, bytes, reservation, fates);
-        self.publish(&extent);
+        self.publish(&extent, 0);
         Ok(extent)
     }
 }

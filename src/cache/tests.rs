@@ -332,6 +332,38 @@ proptest! {
 }
 
 #[test]
+fn a_full_cache_makes_room_for_what_is_wanted_more_often_and_for_nothing_else() {
+    block_on(async {
+        let rig = Rig::new(0, 4000, 1 << 20).await;
+        let acquire = async |start: u64, asks: u32| {
+            let traffic = TrafficCounter::default().expecting(asks);
+            let range = start..start + 90;
+            drop(
+                rig.split
+                    .acquire(vec![range.clone()], &traffic)
+                    .await
+                    .unwrap(),
+            );
+            // What was looked up is counted by and by.
+            rig.cache.cached_bytes();
+            rig.split.lookup(&range).is_some()
+        };
+        for _ in 0..3 {
+            for n in 0..7 {
+                assert!(acquire(n * 200, 0).await);
+            }
+        }
+        assert!(!acquire(3000, 0).await);
+        assert!(!acquire(3000, 1).await);
+        assert!(acquire(4000, 9).await);
+        for _ in 0..6 {
+            acquire(3000, 1).await;
+        }
+        assert!(acquire(3000, 0).await);
+    });
+}
+
+#[test]
 fn a_leased_extent_outlives_its_eviction_and_is_found() {
     block_on(async {
         let rig = Rig::new(0, 1 << 20, 1 << 20).await;

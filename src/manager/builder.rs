@@ -6,7 +6,7 @@ use super::core::Core;
 use super::hot_set::{HotSetKeeper, HotSetStore};
 use super::manager::Manager;
 use super::settings::ManagerSettings;
-use super::trigger::{Events, Post, Preload, Refresh, Scheduled, Trigger};
+use super::trigger::{Events, Post, Predictive, Preload, Refresh, Scheduled, Trigger};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::filter::SearchRequest;
@@ -141,6 +141,9 @@ impl KnownTriggers {
         }
         if let Some(settings) = &settings.events {
             all.push(Arc::new(Events::new(settings.clone())));
+        }
+        if let Some(settings) = &settings.predictive {
+            all.push(Arc::new(Predictive::new(settings.clone())));
         }
         if let Some(settings) = &settings.refresh {
             all.push(Arc::new(Refresh::new(settings.clone())));

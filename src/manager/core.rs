@@ -16,6 +16,7 @@ use super::settings::ManagerSettings;
 use super::statistics::Counters;
 use super::tally::Ended;
 use crate::clock::Clock;
+use crate::filter::SearchRequest;
 use crate::split::SplitAddress;
 use crate::warmup::Warmer;
 
@@ -100,6 +101,20 @@ impl Core {
         self.searching.load(Ordering::Relaxed) == 0
     }
 
+    /// Whether nobody searches and nothing is being warmed.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_idle() && self.jobs.is_empty()
+    }
+
+    /// Remembers that `request` was asked of `splits`.
+    pub(super) fn note(&self, splits: &[SplitAddress], request: &SearchRequest) {
+        let newest = |folder: &str| {
+            let births = self.catalog.births();
+            births.newest(folder).map(|split| split.path().clone())
+        };
+        self.heat.note(splits, request, newest, self.clock.millis());
+    }
+
     /// Since when something must have been asked to be kept, in milliseconds since 1970.
     pub(super) fn oldest_hot(&self) -> u64 {
         let max_age = self.settings().hot_set.max_age.as_millis();
@@ -148,11 +163,12 @@ impl Core {
         announced: Vec<(SplitAddress, Vec<Path>)>,
         retired: &[Path],
     ) {
+        let now = self.clock.millis();
         for (split, replaces) in &announced {
-            self.heat.succeed(split, replaces, self.clock.millis());
+            self.heat.succeed(split, replaces, now);
         }
         let announced = announced.into_iter().map(|(split, _)| split);
-        self.catalog.exchange(announced, retired);
+        self.catalog.exchange(announced, retired, now);
         for path in retired {
             self.heat.forget_split(path);
             if let Some(hot_set) = &self.hot_set {
@@ -196,9 +212,13 @@ impl EndJob {
     async fn warm(&self, target: usize) {
         let (core, job) = (&self.core, &self.job);
         let (at, target) = (target, &job.targets[target]);
-        let Target { split, request } = target;
+        let Target {
+            split,
+            request,
+            asks,
+        } = target;
         let origin = core.counters.origin(&job.source);
-        let warm = || core.warmer.warm_for(split, request, &origin);
+        let warm = || core.warmer.warm_for(split, request, &origin, *asks);
         let started = Instant::now();
         let Some(warmup) = job.begin(at, warm) else {
             return;

@@ -4,14 +4,16 @@
 //! for each pair of split and request, both bounded in bytes; what falls out is decided by moka,
 //! whose count-min sketch of past accesses lets the frequent stay.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use moka::sync::Cache;
 use object_store::path::Path;
 
+use super::births::folder_of;
+use super::habit::{Habit, Outlook, Share};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
 
@@ -19,35 +21,53 @@ use crate::split::SplitAddress;
 const REQUEST_FACTOR: usize = 8;
 const REQUEST_BYTES: usize = 1024;
 /// What a pair takes in memory beside its path.
-const PAIR_BYTES: usize = 320;
+const PAIR_BYTES: usize = 352;
+/// What a habit takes in memory beside its folder.
+const HABIT_BYTES: usize = 512;
 
 /// An access log in memory, decayed over time.
 pub(super) struct Heat {
-    half_life: Duration,
+    pub(super) half_life: Duration,
     requests: Cache<Fingerprint, Arc<Asked>>,
-    pairs: Cache<PairKey, Arc<Pair>>,
+    pub(super) habits: Cache<HabitKey, Arc<Habit>>,
+    pub(super) pairs: Cache<PairKey, Arc<Pair>>,
+}
+
+/// A folder of splits, and a whole request.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct HabitKey {
+    folder: Box<str>,
+    request: Fingerprint,
 }
 
 /// A split and a whole request.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct PairKey {
-    split: Path,
-    request: Fingerprint,
+pub(super) struct PairKey {
+    pub(super) split: Path,
+    pub(super) request: Fingerprint,
 }
 
 /// A request that was asked.
-struct Asked {
-    identity: Fingerprint,
+pub(super) struct Asked {
+    pub(super) identity: Fingerprint,
     /// Without a moment, and never given out: the first to ask its fingerprint would set one.
     request: SearchRequest,
     json_bytes: usize,
     heat: Mutex<Decayed>,
 }
 
-struct Pair {
-    split: SplitAddress,
-    asked: Arc<Asked>,
-    heat: Mutex<Decayed>,
+pub(super) struct Pair {
+    pub(super) split: SplitAddress,
+    pub(super) asked: Arc<Asked>,
+    state: Mutex<PairState>,
+}
+
+struct PairState {
+    heat: Decayed,
+    /// Of the request in the folder of the split.
+    habit: Arc<Habit>,
+    /// How likely a search of the habit asks the split.
+    share: Share,
 }
 
 /// A sum of accesses, each of which counts half after each half-life.
@@ -123,8 +143,13 @@ impl Decayed {
         self.at = self.at.max(now);
     }
 
+    /// When something was last added, in milliseconds since 1970.
+    pub(super) fn moment(self) -> u64 {
+        self.at
+    }
+
     /// Adds what was summed up elsewhere.
-    fn merge(&mut self, other: Self, half_life: Duration) {
+    pub(super) fn merge(&mut self, other: Self, half_life: Duration) {
         let now = self.at.max(other.at);
         self.add(other.at(now, half_life), now, half_life);
     }
@@ -135,8 +160,13 @@ impl Heat {
     pub(super) fn new(half_life: Duration, max_bytes: u64) -> Self {
         let requests = Cache::builder()
             .name("forewarm-asked")
-            .max_capacity(max_bytes / 2)
+            .max_capacity(max_bytes / 4)
             .weigher(|_, asked: &Arc<Asked>| weight(asked.weight()))
+            .build();
+        let habits = Cache::builder()
+            .name("forewarm-habits")
+            .max_capacity(max_bytes / 4)
+            .weigher(|key: &HabitKey, _| weight(HABIT_BYTES + 2 * key.folder.len()))
             .build();
         let pairs = Cache::builder()
             .name("forewarm-heat")
@@ -146,26 +176,55 @@ impl Heat {
         Self {
             half_life,
             requests,
+            habits,
             pairs,
         }
     }
 
-    /// Takes note that `request` was asked of `splits` at `now`, in milliseconds since 1970.
-    /// Requests that cannot be written as JSON (with queries of tantivy's) leave no trace.
-    pub(super) fn note(&self, splits: &[SplitAddress], request: &SearchRequest, now: u64) {
+    /// Takes note that `request` was asked of `splits` at `now`, in milliseconds since 1970, when
+    /// `newest` was the newest split of a folder. Requests that cannot be written as JSON (with
+    /// queries of tantivy's) leave no trace.
+    pub(super) fn note(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+        newest: impl Fn(&str) -> Option<Path>,
+        now: u64,
+    ) {
         let Some(asked) = self.asked(request) else {
             return;
         };
         asked.heat().add(1.0, now, self.half_life);
+        let mut folders: BTreeMap<&str, Vec<&SplitAddress>> = BTreeMap::new();
         for split in splits {
-            let pair = self.pair(split, &asked);
-            pair.heat().add(1.0, now, self.half_life);
+            let folder = folder_of(split.path());
+            folders.entry(folder).or_default().push(split);
+        }
+        for (folder, splits) in folders {
+            let habit = self.habit(folder, &asked);
+            let newest = newest(folder);
+            let is_newest = |split: &&SplitAddress| Some(split.path()) == newest.as_ref();
+            let asks_newest = splits.iter().any(is_newest);
+            let search = habit.note(splits.len(), asks_newest, now, self.half_life);
+            for split in splits {
+                let pair = self.pair(split, &asked);
+                let mut state = pair.lock();
+                state.heat.add(1.0, now, self.half_life);
+                if !Arc::ptr_eq(&state.habit, &habit) {
+                    // It was forgotten meanwhile, and begins anew.
+                    state.habit = Arc::clone(&habit);
+                    state.share = Share::default();
+                }
+                state.share.note(search);
+            }
         }
     }
 
     /// Takes over what was hot in another process, beside what was asked meanwhile.
     pub(super) fn restore(&self, remembered: &[Remembered]) {
         let mut hottest: HashMap<Fingerprint, (Arc<Asked>, Decayed)> = HashMap::new();
+        let mut habits: HashMap<*const Habit, (Arc<Habit>, Decayed)> = HashMap::new();
+        let mut pairs = Vec::with_capacity(remembered.len());
         for one in remembered {
             let (asked, hottest) = match hottest.entry(one.identity) {
                 Entry::Occupied(entry) => entry.into_mut(),
@@ -174,9 +233,19 @@ impl Heat {
                     None => continue,
                 },
             };
-            self.pair(&one.split, asked)
-                .heat()
-                .merge(one.heat, self.half_life);
+            let pair = self.pair(&one.split, asked);
+            let habit = {
+                let mut state = pair.lock();
+                state.heat.merge(one.heat, self.half_life);
+                Arc::clone(&state.habit)
+            };
+            let habit = habits
+                .entry(Arc::as_ptr(&habit))
+                .or_insert((habit, one.heat));
+            if habit.1.sum < one.heat.sum {
+                habit.1 = one.heat;
+            }
+            pairs.push((pair, one.heat));
             // At least as often as of the split it was asked of most.
             if hottest.sum < one.heat.sum {
                 *hottest = one.heat;
@@ -184,6 +253,18 @@ impl Heat {
         }
         for (asked, heat) in hottest.into_values() {
             asked.heat().merge(heat, self.half_life);
+        }
+        for (pair, heat) in pairs {
+            let mut state = pair.lock();
+            if let Some((_, hottest)) = habits.get(&Arc::as_ptr(&state.habit)) {
+                // By a share of the searches that asked the hottest of the folder.
+                let share = heat.at(hottest.at.max(heat.at), self.half_life)
+                    / hottest.at(hottest.at.max(heat.at), self.half_life);
+                state.share.restore(share);
+            }
+        }
+        for (habit, heat) in habits.into_values() {
+            habit.restore(heat, self.half_life);
         }
     }
 
@@ -194,7 +275,7 @@ impl Heat {
             split: pair.split.clone(),
             request: copies.of(&pair.asked),
             identity: pair.asked.identity,
-            heat: *pair.heat(),
+            heat: pair.lock().heat,
         });
         pairs.collect()
     }
@@ -203,7 +284,7 @@ impl Heat {
     pub(super) fn pairs(&self, now: u64) -> Vec<HotPair> {
         let mut copies = Copies::default();
         let pairs = self.pairs.iter().map(|(_, pair)| {
-            let heat = *pair.heat();
+            let heat = pair.lock().heat;
             HotPair {
                 split: pair.split.clone(),
                 request: copies.of(&pair.asked),
@@ -242,11 +323,15 @@ impl Heat {
         let pairs = self.pairs.iter();
         let of_replaced = pairs.filter(|(key, _)| replaces.contains(&key.split));
         for (_, pair) in of_replaced.collect::<Vec<_>>() {
-            let (heat, asked) = (*pair.heat(), &pair.asked);
+            let (heat, share) = {
+                let state = pair.lock();
+                (state.heat, state.share)
+            };
             let expected = heat.at(now, self.half_life);
-            self.pair(split, asked)
-                .heat()
-                .add(expected, now, self.half_life);
+            let successor = self.pair(split, &pair.asked);
+            let mut state = successor.lock();
+            state.heat.add(expected, now, self.half_life);
+            state.share.succeed(share);
         }
     }
 
@@ -261,6 +346,7 @@ impl Heat {
 
     pub(super) fn clear(&self) {
         self.requests.invalidate_all();
+        self.habits.invalidate_all();
         self.pairs.invalidate_all();
     }
 
@@ -280,6 +366,12 @@ impl Heat {
         self.requests.try_get_with(identity, fresh).ok()
     }
 
+    /// Whether a request was asked of a split, or of one that it replaces.
+    pub(super) fn knows(&self, split: &SplitAddress, request: Fingerprint) -> bool {
+        let split = split.path().clone();
+        self.pairs.contains_key(&PairKey { split, request })
+    }
+
     fn pair(&self, split: &SplitAddress, asked: &Arc<Asked>) -> Arc<Pair> {
         let key = PairKey {
             split: split.path().clone(),
@@ -289,9 +381,21 @@ impl Heat {
             Arc::new(Pair {
                 split: split.clone(),
                 asked: Arc::clone(asked),
-                heat: Mutex::default(),
+                state: Mutex::new(PairState {
+                    heat: Decayed::default(),
+                    habit: self.habit(folder_of(split.path()), asked),
+                    share: Share::default(),
+                }),
             })
         })
+    }
+
+    fn habit(&self, folder: &str, asked: &Arc<Asked>) -> Arc<Habit> {
+        let key = HabitKey {
+            folder: folder.into(),
+            request: asked.identity,
+        };
+        self.habits.get_with(key, || Habit::new(asked, folder))
     }
 }
 
@@ -307,18 +411,25 @@ impl Asked {
 
 /// Copies of requests, one of each, that take the moment they are first warmed at for `now`.
 #[derive(Default)]
-struct Copies(HashMap<Fingerprint, Arc<SearchRequest>>);
+pub(super) struct Copies(HashMap<Fingerprint, Arc<SearchRequest>>);
 
 impl Copies {
-    fn of(&mut self, asked: &Asked) -> Arc<SearchRequest> {
+    pub(super) fn of(&mut self, asked: &Asked) -> Arc<SearchRequest> {
         let copy = self.0.entry(asked.identity);
         Arc::clone(copy.or_insert_with(|| Arc::new(asked.request.clone())))
     }
 }
 
 impl Pair {
-    fn heat(&self) -> MutexGuard<'_, Decayed> {
-        self.heat.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What to expect of the pair's habit, and how likely one of its searches asks the split.
+    pub(super) fn outlook(&self, now: u64, half_life: Duration) -> (Outlook, f64) {
+        let state = self.lock();
+        let outlook = state.habit.outlook(now, half_life);
+        (outlook, state.share.after(outlook.so_far))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PairState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -344,6 +455,11 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const HOUR_MS: u64 = 3_600_000;
 
+    /// There is no newest split.
+    fn nobody(_: &str) -> Option<Path> {
+        None
+    }
+
     fn split(n: usize) -> SplitAddress {
         SplitAddress::new(format!("{n:03}.split").into())
     }
@@ -363,8 +479,8 @@ mod tests {
     #[test]
     fn an_access_counts_half_after_each_half_life() {
         let heat = Heat::new(HOUR, 1 << 20);
-        heat.note(&[split(1)], &asking("sea"), 0);
-        heat.note(&[split(1)], &asking("sea"), HOUR_MS);
+        heat.note(&[split(1)], &asking("sea"), nobody, 0);
+        heat.note(&[split(1)], &asking("sea"), nobody, HOUR_MS);
         let hot = heat.pairs(2 * HOUR_MS);
         assert_eq!(hot.len(), 1);
         assert!((hot[0].heat - 0.75).abs() < 1e-9, "{}", hot[0].heat);
@@ -376,9 +492,9 @@ mod tests {
     fn what_was_asked_often_and_lately_is_hotter() {
         let heat = Heat::new(HOUR, 1 << 20);
         for _ in 0..3 {
-            heat.note(&[split(1), split(2)], &asking("old"), 0);
+            heat.note(&[split(1), split(2)], &asking("old"), nobody, 0);
         }
-        heat.note(&[split(2)], &asking("new"), 2 * HOUR_MS);
+        heat.note(&[split(2)], &asking("new"), nobody, 2 * HOUR_MS);
         let hot = texts(&heat.pairs(2 * HOUR_MS));
         assert_eq!(hot.len(), 3);
         assert!(hot[0].1.contains("new"), "{hot:?}");
@@ -405,10 +521,10 @@ mod tests {
     fn what_is_restored_is_as_hot_as_it_was_whenever_it_was_written() {
         let (here, there) = (Heat::new(HOUR, 1 << 20), Heat::new(HOUR, 1 << 20));
         for n in 0..5 {
-            here.note(&[split(n), split(0)], &asking("sea"), HOUR_MS);
+            here.note(&[split(n), split(0)], &asking("sea"), nobody, HOUR_MS);
         }
         // Asked meanwhile: that counts beside what was.
-        there.note(&[split(0)], &asking("sea"), 2 * HOUR_MS);
+        there.note(&[split(0)], &asking("sea"), nobody, 2 * HOUR_MS);
         there.restore(&here.remembered());
         let now = 2 * HOUR_MS;
         let (was, is) = (here.pairs(now), there.pairs(now));
@@ -423,7 +539,7 @@ mod tests {
     fn each_who_asks_what_is_hot_has_a_moment_of_his_own() {
         let heat = Heat::new(HOUR, 1 << 20);
         let today = SearchRequest::new(Clause::range("at").gte("now/d"));
-        heat.note(&[split(1), split(2)], &today, 0);
+        heat.note(&[split(1), split(2)], &today, nobody, 0);
         let (first, second) = (heat.pairs(0), heat.pairs(0));
         assert!(Arc::ptr_eq(&first[0].request, &first[1].request));
         assert!(!Arc::ptr_eq(&first[0].request, &second[0].request));
@@ -441,8 +557,13 @@ mod tests {
     fn memory_is_bounded_and_the_frequent_stay() {
         let heat = Heat::new(HOUR, 256 << 10);
         for n in 0..4000 {
-            heat.note(&[split(0)], &asking("common"), n);
-            heat.note(&[split(1 + n as usize)], &asking(&format!("w{n}")), n);
+            heat.note(&[split(0)], &asking("common"), nobody, n);
+            heat.note(
+                &[split(1 + n as usize)],
+                &asking(&format!("w{n}")),
+                nobody,
+                n,
+            );
         }
         heat.pairs.run_pending_tasks();
         heat.requests.run_pending_tasks();

@@ -113,6 +113,8 @@ pub struct JobStatus {
 pub(super) struct Target {
     pub(super) split: SplitAddress,
     pub(super) request: Arc<SearchRequest>,
+    /// How often it is expected to be asked.
+    pub(super) asks: u32,
 }
 
 /// Splits that are warmed together.

@@ -133,6 +133,11 @@ impl Jobs {
         self.lock().running.values().cloned().collect()
     }
 
+    /// Whether none runs.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().running.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

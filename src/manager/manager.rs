@@ -229,7 +229,8 @@ impl Manager {
 
     /// From now on these splits are served, too, warm or not.
     pub fn announce(&self, splits: impl IntoIterator<Item = SplitAddress>) {
-        self.inner.core.catalog.exchange(splits, &[]);
+        let core = &self.inner.core;
+        core.catalog.exchange(splits, &[], core.clock.millis());
     }
 
     /// From now on these splits are not served any more: they are closed, and what is cached of
@@ -273,7 +274,7 @@ impl Manager {
     /// nobody could write them down.
     pub fn note_search(&self, splits: &[SplitAddress], request: &SearchRequest) {
         let core = &self.inner.core;
-        core.heat.note(splits, request, core.clock.millis());
+        core.note(splits, request);
     }
 
     /// Warms `splits` for a request, in the background, and returns at once. A warmup is shared by
@@ -288,6 +289,7 @@ impl Manager {
         let targets = splits.iter().map(|split| Target {
             split: split.clone(),
             request: Arc::clone(&request),
+            asks: 1,
         });
         let core = &self.inner.core;
         core.start(Order {

@@ -1,13 +1,17 @@
 //! Warming before fan-out: jobs over many splits, joined by readers, watched and ended by
 //! operators; and triggers, which warm without being asked.
 
+mod births;
 mod body;
 mod builder;
 mod busy;
 mod catalog;
 mod core;
+mod daily;
 mod event;
+mod forecast;
 mod gate;
+mod habit;
 mod heat;
 mod hot_set;
 mod job;
@@ -34,7 +38,7 @@ pub use settings::{HeatSettings, ManagerSettings};
 pub use statistics::{ManagerSnapshot, SourceStatistics, WaitBucket};
 pub use tally::Tally;
 pub use trigger::{
-    EventBinding, EventsSettings, PreloadSettings, RefreshSettings, ScheduleSettings,
-    ScheduleStatus, ScheduledSettings, TickReport, Trigger, TriggerContext, TriggerHandle,
-    TriggerSettings, TriggerState, TriggerStatus, Wanted,
+    EventBinding, EventsSettings, PredictiveSettings, PreloadSettings, RefreshSettings,
+    ScheduleSettings, ScheduleStatus, ScheduledSettings, TickReport, Trigger, TriggerContext,
+    TriggerHandle, TriggerSettings, TriggerState, TriggerStatus, Wanted,
 };

@@ -3,7 +3,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::hot_set::HotSetSettings;
-use super::trigger::{EventsSettings, PreloadSettings, RefreshSettings, ScheduledSettings};
+use super::trigger::{
+    EventsSettings, PredictiveSettings, PreloadSettings, RefreshSettings, ScheduledSettings,
+};
 use crate::error::{Error, Result};
 use crate::store::millis;
 
@@ -42,6 +44,9 @@ pub struct ManagerSettings {
     pub heat: HeatSettings,
     /// Warms what is bound to events. Default none.
     pub events: Option<EventsSettings>,
+    /// Warms what is expected to be asked. Default none: what it fetches costs money, so somebody
+    /// has to ask for it.
+    pub predictive: Option<PredictiveSettings>,
     /// Warms newcomers before they are announced, and what is hot and was evicted. Default none.
     pub refresh: Option<RefreshSettings>,
     /// Warms at times of the day. Default none.
@@ -101,6 +106,7 @@ impl Default for ManagerSettings {
             demand_reserve: 0.25,
             heat: HeatSettings::default(),
             events: None,
+            predictive: None,
             refresh: None,
             scheduled: None,
             hot_set: HotSetSettings::default(),
@@ -155,6 +161,12 @@ impl ManagerSettings {
     /// Sets [`events`](Self::events).
     pub fn with_events(mut self, events: Option<EventsSettings>) -> Self {
         self.events = events;
+        self
+    }
+
+    /// Sets [`predictive`](Self::predictive).
+    pub fn with_predictive(mut self, predictive: Option<PredictiveSettings>) -> Self {
+        self.predictive = predictive;
         self
     }
 
@@ -223,6 +235,11 @@ impl ManagerSettings {
             "heat.half_life is 0: nothing would be remembered",
         );
         problems.extend(self.events.iter().flat_map(EventsSettings::problems));
+        problems.extend(
+            self.predictive
+                .iter()
+                .flat_map(PredictiveSettings::problems),
+        );
         problems.extend(self.refresh.iter().flat_map(RefreshSettings::problems));
         problems.extend(self.scheduled.iter().flat_map(ScheduledSettings::problems));
         problems.extend(self.hot_set.problems());
@@ -237,6 +254,7 @@ impl ManagerSettings {
         for (name, is_unlike) in [
             ("events", self.events != other.events),
             ("heat", self.heat != other.heat),
+            ("predictive", self.predictive != other.predictive),
             ("preload", self.preload != other.preload),
             ("refresh", self.refresh != other.refresh),
             ("scheduled", self.scheduled != other.scheduled),

@@ -14,6 +14,7 @@ use super::SplitAddress;
 use super::stored::check_document;
 use crate::directory::SplitFiles;
 use crate::filter::Fingerprint;
+use crate::plan::Component;
 use crate::store::{ObjectHandle, Traffic, normalise};
 
 /// An opened split: parsed once, shared by every request.
@@ -113,6 +114,26 @@ impl Split {
     /// Bytes of hot bytes: what the split keeps in memory while it is open.
     pub fn hot_bytes(&self) -> u64 {
         self.files.hot().len() as u64
+    }
+
+    /// Ranges of the object with the component that each belongs to, cut where one file ends.
+    pub(crate) fn by_component(
+        &self,
+        ranges: impl IntoIterator<Item = Range<u64>>,
+    ) -> Vec<(Component, Range<u64>)> {
+        let files = self.files.ranges().iter();
+        let mut files: Vec<_> = files.map(|(name, at)| (at.start, at.end, name)).collect();
+        files.sort_unstable();
+        let mut found = Vec::new();
+        for range in ranges {
+            let first = files.partition_point(|(_, end, _)| *end <= range.start);
+            let within = files[first..].iter();
+            for (start, end, name) in within.take_while(|(start, _, _)| *start < range.end) {
+                let part = range.start.max(*start)..range.end.min(*end);
+                found.push((Component::of_file(name), part));
+            }
+        }
+        found
     }
 
     /// Documents that are not deleted.

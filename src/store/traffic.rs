@@ -59,6 +59,7 @@ pub(crate) struct TrafficCounter {
     request: Request,
     urgency: Arc<Urgency>,
     origin: Option<Arc<Origin>>,
+    asks: u32,
     trace: Option<Arc<Trace>>,
     /// GETs that wait for their turn, and that are under way, of the whole work.
     queued: Arc<AtomicU64>,
@@ -82,6 +83,7 @@ impl TrafficCounter {
             request: request.clone(),
             urgency: Urgency::new(priority),
             origin: None,
+            asks: 0,
             trace: None,
             queued: Arc::default(),
             under_way: Arc::default(),
@@ -102,6 +104,16 @@ impl TrafficCounter {
             origin: origin.cloned(),
             ..self
         }
+    }
+
+    /// The same counter, of work whose bytes are expected to be wanted so often.
+    pub(crate) fn expecting(self, asks: u32) -> Self {
+        Self { asks, ..self }
+    }
+
+    /// How often the bytes are expected to be wanted: what their place in memory is worth.
+    pub(crate) fn asks(&self) -> u32 {
+        self.asks
     }
 
     /// For whom it is, unless a search wants it for itself.

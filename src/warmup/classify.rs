@@ -1,5 +1,6 @@
 //! What warming a split would cost, told from memory alone.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::warmer::Warmer;
 use super::work::Work;
 use crate::filter::SearchRequest;
-use crate::plan::is_proven_empty;
+use crate::plan::{Component, PlanEntry, is_proven_empty};
 use crate::split::{Split, SplitAddress};
 use crate::store::{Batch, ObjectHandle, Traffic};
 
@@ -50,7 +51,40 @@ impl Warmth {
     }
 }
 
+/// What a request reads in a split, by component.
+#[derive(Debug, Default)]
+pub(crate) struct PlannedReads {
+    /// All of it.
+    pub(crate) all: Vec<(Component, Range<u64>)>,
+    /// What of it is not in memory.
+    pub(crate) missing: Vec<(Component, Range<u64>)>,
+}
+
 impl Warmer {
+    /// Tells what a request reads in a split, from memory alone; nothing unless the split is open
+    /// and a plan known.
+    pub(crate) fn planned_reads(
+        &self,
+        address: &SplitAddress,
+        request: &SearchRequest,
+    ) -> Option<PlannedReads> {
+        let split = self.inner.opener.opened(address.path()).now_or_never()??;
+        let work = Work::of_request(request);
+        let planned = work.planned(&self.settings().expansion)?;
+        let entry = self.inner.planner.plans.find(address.path(), planned)?;
+        let plan = entry.plan()?;
+        if *split.object().version() != entry.version {
+            return None;
+        }
+        let ranges = plan.ranges(work.identity(), true);
+        let missing = split.files().extents().missing(ranges.clone());
+        let missing = missing.into_iter().flat_map(|batch| batch.parts);
+        Some(PlannedReads {
+            all: split.by_component(ranges),
+            missing: split.by_component(missing),
+        })
+    }
+
     /// Tells how warm each of `splits` is for a request, in their order, from plans, extents, proven
     /// absences and what is [remembered](crate::ResultSettings) alone: nothing is fetched, and nothing waited for.
     ///
@@ -60,11 +94,30 @@ impl Warmer {
         let work = Work::of_request(request);
         splits
             .iter()
-            .map(|split| self.classify_one(split, &work))
+            .map(|split| self.classify_one(split, &work).0)
             .collect()
     }
 
-    fn classify_one(&self, address: &SplitAddress, work: &Work) -> Warmth {
+    /// [`classify`](Self::classify), and what each reads in an open split, as far as plans tell.
+    pub(crate) fn classify_planned(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+    ) -> Vec<(Warmth, Option<Vec<Range<u64>>>)> {
+        let work = Work::of_request(request);
+        let planned = |split| {
+            let (warmth, entry) = self.classify_one(split, &work);
+            let ranges = |entry: Arc<PlanEntry>| Some(entry.plan()?.ranges(work.identity(), true));
+            (warmth, entry.and_then(ranges))
+        };
+        splits.iter().map(planned).collect()
+    }
+
+    fn classify_one(
+        &self,
+        address: &SplitAddress,
+        work: &Work,
+    ) -> (Warmth, Option<Arc<PlanEntry>>) {
         // A look into a map; it waits only for housekeeping that is due, and then tells less.
         let opened = self.inner.opener.opened(address.path()).now_or_never();
         let opened = opened.flatten();
@@ -72,25 +125,26 @@ impl Warmer {
         let plans = &self.inner.planner.plans;
         let entry = planned.and_then(|planned| plans.find(address.path(), planned));
         if self.settings().results.enabled && self.remembered(address, work) == Some(0) {
-            return Warmth::ProvablyEmpty;
+            return (Warmth::ProvablyEmpty, None);
         }
         let Some((entry, plan)) = entry
             .as_ref()
             .and_then(|entry| Some((entry, entry.plan()?)))
         else {
-            return match opened {
+            let warmth = match opened {
                 Some(split) if self.is_empty(&split, work) => Warmth::ProvablyEmpty,
                 _ => Warmth::Cold(None),
             };
+            return (warmth, None);
         };
         if opened
             .as_ref()
             .is_some_and(|split| *split.object().version() != entry.version)
         {
-            return Warmth::Cold(None);
+            return (Warmth::Cold(None), None);
         }
         if plan.is_hopeless() {
-            return Warmth::ProvablyEmpty;
+            return (Warmth::ProvablyEmpty, None);
         }
         let object = ObjectHandle::new(address.path().clone(), entry.version.clone());
         let ranges = plan.ranges(work.identity(), opened.is_some());
@@ -102,11 +156,12 @@ impl Warmer {
             .map(|part| part.end - part.start)
             .sum();
         let traffic = Batch::traffic(&batches);
-        match missing {
+        let warmth = match missing {
             0 => Warmth::Cached,
             _ if missing < wanted => Warmth::Partial(traffic),
             _ => Warmth::Cold(Some(traffic)),
-        }
+        };
+        (warmth, Some(Arc::clone(entry)))
     }
 
     /// Whether absences prove that an open split matches nothing.

@@ -24,6 +24,7 @@ mod whole;
 mod work;
 
 pub use builder::WarmerBuilder;
+pub(crate) use classify::PlannedReads;
 pub use classify::Warmth;
 pub use component_warmup::ComponentWarmup;
 pub use outcome::Outcome;

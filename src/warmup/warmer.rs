@@ -109,15 +109,16 @@ impl Warmer {
     }
 
     /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
-    /// warmup fetches; one that runs or has finished keeps the origin it was started for. Answers
+    /// warmup fetches, and which expects them to be wanted `asks` times; one that runs or has finished keeps the origin it was started for. Answers
     /// with the warmup, and whether it was started now.
     pub(crate) fn warm_for(
         &self,
         split: &SplitAddress,
         request: &SearchRequest,
         origin: &Arc<Origin>,
+        asks: u32,
     ) -> (Warmup, bool) {
-        self.warm_work(split, &Work::of_request(request), Some(origin))
+        self.warm_work(split, &Work::of_request(request), Some((origin, asks)))
     }
 
     /// Answers with the warmup, and whether it was started now. Without `origin` a search wants it
@@ -126,7 +127,7 @@ impl Warmer {
         &self,
         split: &SplitAddress,
         work: &Work,
-        origin: Option<&Arc<Origin>>,
+        origin: Option<(&Arc<Origin>, u32)>,
     ) -> (Warmup, bool) {
         let key = WarmupKey {
             path: split.path().clone(),
@@ -144,7 +145,10 @@ impl Warmer {
             );
             // Until somebody joins.
             let traffic = TrafficCounter::of(work.queued(), Priority::Prefetch);
-            let mut traffic = traffic.for_origin(origin);
+            let (origin, asks) = origin.unzip();
+            let traffic = traffic.for_origin(origin);
+            // A search tells the cache itself what it reads.
+            let mut traffic = traffic.expecting(asks.unwrap_or(0));
             if self.settings().trace {
                 traffic = traffic.traced();
             }

@@ -5,6 +5,7 @@ mod context;
 mod events;
 mod handle;
 mod post;
+mod predictive;
 mod preload;
 mod preload_settings;
 mod refresh;
@@ -25,6 +26,8 @@ pub(super) use events::Events;
 pub use events::{EventBinding, EventsSettings};
 pub use handle::TriggerHandle;
 pub(super) use post::Post;
+pub(super) use predictive::Predictive;
+pub use predictive::PredictiveSettings;
 pub(super) use preload::{Preload, Progress};
 pub use preload_settings::PreloadSettings;
 pub(super) use refresh::Refresh;
@@ -48,6 +51,9 @@ pub struct Wanted {
     pub split: SplitAddress,
     /// What for.
     pub request: Arc<SearchRequest>,
+    /// How often it is expected to be asked while it is in memory: where memory is full, what is
+    /// warmed takes the place of what is wanted less often. Default 1.
+    pub asks: f64,
 }
 
 impl Wanted {
@@ -56,7 +62,14 @@ impl Wanted {
         Self {
             split,
             request: request.into(),
+            asks: 1.0,
         }
+    }
+
+    /// Sets [`asks`](Self::asks).
+    pub fn with_asks(mut self, asks: f64) -> Self {
+        self.asks = asks;
+        self
     }
 }
 

@@ -177,6 +177,8 @@ impl Runner {
             targets.push(Target {
                 split: wanted.split.clone(),
                 request: Arc::clone(&wanted.request),
+                // A count of some dozens at most: what does not fit is many.
+                asks: wanted.asks.round() as u32,
             });
         }
         report.leave_out("budget", batch.len() - targets.len());

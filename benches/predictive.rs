@@ -1,0 +1,463 @@
+//! A generated day of 100,000 searches over a store with a first byte after 30 ms: how many find
+//! everything warm, with nobody warming, with the hottest warmed once at the start, with
+//! [`PredictiveSettings`], and with an oracle.
+//!
+//! What is asked is described in `common/day.rs`; the seed decides it. The cache is too small for
+//! what is asked in an hour. The day before was searched elsewhere: its log is known, its bytes are
+//! not here.
+//!
+//! The oracle looks as often as the trigger, under the same budgets, into the same cache. It knows
+//! every search until it looks next (the requests that nobody asked before, and those that are
+//! asked once, too) and of which of the splits that are there when it looks. It does not know
+//! which splits will come.
+//!
+//! A search is warm when, the moment it begins, all that it reads is in memory. What was fetched
+//! ahead is wasted when it leaves memory unread (see `forewarm::Use`), or is unread when the day ends.
+//!
+//! Time is tokio's, paused: what takes time is the simulated store alone. Everything of one way runs on
+//! one thread, so that time never passes while somebody computes.
+//!
+//! `FOREWARM_DAY_SEARCHES` sets how many searches, `FOREWARM_DAY_SEED` the seed, `FOREWARM_DAY_WAYS` which
+//! ways, by their first letters.
+
+mod common {
+    pub mod day;
+    #[path = "day_splits.rs"]
+    pub mod splits;
+
+    pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use common::Outcome;
+use common::day::{DAY, Days, HOUR, What, path};
+use forewarm::{
+    CacheSettings, HeatSettings, Manager, ManagerSettings, PredictiveSettings, SearchOptions,
+    SearchRequest, SimulatedSettings, SimulatedStore, SplitAddress, Trigger, TriggerContext,
+    TriggerHandle, TriggerSettings, Wanted, Warmer, WarmerSettings, Warmth,
+};
+use object_store::memory::InMemory;
+use tokio::time::{Instant, sleep_until};
+
+const SEARCHES: usize = 100_000;
+const SEED: u64 = 5;
+const CAPACITY: u64 = 3 << 20;
+const PRELOADED: usize = 500;
+const INTERVAL: Duration = Duration::from_secs(120);
+const BYTES_PER_HOUR: u64 = 64 << 20;
+const GETS_PER_HOUR: u64 = 20_000;
+/// That it is yesterday no more.
+const TODAY: u64 = u64::MAX;
+/// What is to be reached.
+const GAIN: f64 = 0.8;
+const WASTE: f64 = 0.3;
+
+fn main() -> Outcome<()> {
+    let is_test = std::env::args().any(|argument| argument == "--test");
+    let number = |name: &str, default: usize| -> Outcome<usize> {
+        match std::env::var(name) {
+            Ok(text) => Ok(text.parse()?),
+            Err(_) => Ok(default),
+        }
+    };
+    let searches = number(
+        "FOREWARM_DAY_SEARCHES",
+        if is_test { 4_000 } else { SEARCHES },
+    )?;
+    let seed = number("FOREWARM_DAY_SEED", SEED as usize)? as u64;
+    let chosen = std::env::var("FOREWARM_DAY_WAYS").unwrap_or_else(|_| "npPo".into());
+    let days = Arc::new(Days::new(seed, searches)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let store = runtime.block_on(common::splits::put(&days))?;
+    println!(
+        "{} searches, seed {seed}, a cache of {} KiB",
+        days.searches(),
+        CAPACITY >> 10
+    );
+    let ways = [
+        ('n', Way::None),
+        ('p', Way::Preload),
+        ('P', Way::Predictive),
+        ('o', Way::Oracle),
+    ];
+    let ways = ways
+        .into_iter()
+        .filter(|(letter, _)| chosen.contains(*letter));
+    let threads: Vec<_> = ways
+        .map(|(_, way)| {
+            let (days, store) = (Arc::clone(&days), Arc::clone(&store));
+            let run = move || follow(way, &days, store);
+            (way, std::thread::spawn(run))
+        })
+        .collect();
+    let mut tallies = HashMap::new();
+    for (way, thread) in threads {
+        let tally = thread.join().map_err(|_| "a way panicked")??;
+        tally.print(way);
+        tallies.insert(way, tally);
+    }
+    verdict(&tallies);
+    Ok(())
+}
+
+/// Who warms.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Way {
+    None,
+    Preload,
+    Predictive,
+    Oracle,
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Tally {
+    searches: u64,
+    warm: u64,
+    gets: u64,
+    bytes: u64,
+    late_reads: u64,
+    latencies: Vec<Duration>,
+    /// Bytes fetched ahead, and those of them that searches read, and that none did.
+    ahead: u64,
+    used: u64,
+    wasted: u64,
+    status: String,
+    took: Duration,
+}
+
+/// One way through the two days.
+struct Run {
+    manager: Manager,
+    days: Arc<Days>,
+    tally: Arc<Mutex<Tally>>,
+    start: Instant,
+    /// What time it is while yesterday's log is read.
+    yesterday: Arc<AtomicU64>,
+}
+
+fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
+    let began = std::time::Instant::now();
+    // Work for the pool is done when nothing else is left to do, on this very thread.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .use_current_thread()
+        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .on_thread_park(|| while rayon::yield_local() == Some(rayon::Yield::Executed) {})
+        .build()?;
+    let days = Arc::clone(days);
+    let mut tally = runtime.block_on(async move {
+        let run = Run::new(way, days, store, Arc::new(pool))?;
+        // A task, so that what wakes it is seen before time passes.
+        tokio::spawn(run.go(way)).await?
+    })?;
+    tally.took = began.elapsed();
+    Ok(tally)
+}
+
+impl Run {
+    fn new(
+        way: Way,
+        days: Arc<Days>,
+        store: Arc<InMemory>,
+        pool: Arc<rayon::ThreadPool>,
+    ) -> Outcome<Self> {
+        let start = Instant::now();
+        let mut slow = SimulatedSettings::default();
+        slow.first_byte = Duration::from_millis(30);
+        let cache = CacheSettings::default()
+            .with_capacity_bytes(CAPACITY)
+            .with_lease_bytes(32 << 20);
+        // What lingers does so by the clock of the machine, which does not stand still.
+        let settings = WarmerSettings::default()
+            .with_cache(cache)
+            .with_linger(Duration::ZERO);
+        let warmer = Warmer::builder(Arc::new(SimulatedStore::new(store, slow)))
+            .settings(settings)
+            .pool(pool)
+            .build()?;
+        let trigger = TriggerSettings::default()
+            .with_interval(INTERVAL)
+            .with_bytes_per_hour(Some(BYTES_PER_HOUR))
+            .with_gets_per_hour(Some(GETS_PER_HOUR));
+        let predictive = PredictiveSettings::default().with_trigger(trigger.clone());
+        let settings = ManagerSettings::default()
+            .with_heat(HeatSettings::default())
+            .with_predictive((way == Way::Predictive).then_some(predictive));
+        let yesterday = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&yesterday);
+        let clock = move || {
+            let first = UNIX_EPOCH + DAY * 20_000;
+            match read.load(Ordering::Relaxed) {
+                TODAY => first + DAY + start.elapsed(),
+                millis => first + Duration::from_millis(millis),
+            }
+        };
+        let mut builder = Manager::builder(warmer).settings(settings).clock(clock);
+        if way == Way::Oracle {
+            builder = builder.trigger(Oracle {
+                days: Arc::clone(&days),
+                settings: trigger,
+                start,
+            });
+        }
+        Ok(Self {
+            manager: builder.build()?,
+            days,
+            tally: Arc::default(),
+            start,
+            yesterday,
+        })
+    }
+
+    async fn go(self, way: Way) -> Outcome<Tally> {
+        let mut newest: HashMap<usize, usize> = HashMap::new();
+        let mut asked: HashMap<(usize, usize, usize), u64> = HashMap::new();
+        let days = Arc::clone(&self.days);
+        let mut searches = tokio::task::JoinSet::new();
+        let mut is_today = false;
+        for event in &days.events {
+            if let Some(at) = event.at.checked_sub(DAY) {
+                sleep_until(self.start + at).await;
+            } else {
+                let at = event.at.as_millis() as u64;
+                self.yesterday.store(at, Ordering::Relaxed);
+            }
+            if event.at >= DAY && !is_today {
+                is_today = true;
+                self.yesterday.store(TODAY, Ordering::Relaxed);
+                if way == Way::Preload {
+                    self.preload(&asked, &newest).await;
+                }
+                self.manager.start();
+            }
+            match event.what {
+                What::Split(number) => {
+                    newest.insert(event.tenant, number);
+                    let split = SplitAddress::new(path(event.tenant, number).into());
+                    self.manager.announce([split]);
+                }
+                What::Search { request, window } => {
+                    let splits = window_of(event.tenant, newest[&event.tenant], window);
+                    let asks = &days.requests[request];
+                    if is_today {
+                        searches.spawn(self.search(splits, asks));
+                        while let Some(done) = searches.try_join_next() {
+                            done??;
+                        }
+                    } else {
+                        if way == Way::Predictive {
+                            self.manager.note_search(&splits, asks);
+                        }
+                        *asked.entry((event.tenant, request, window)).or_default() += 1;
+                    }
+                }
+            }
+        }
+        while let Some(done) = searches.join_next().await {
+            done??;
+        }
+        self.end().await
+    }
+
+    async fn end(self) -> Outcome<Tally> {
+        let statistics = self.manager.warmer().statistics();
+        let status = self.manager.triggers().first().map(TriggerHandle::status);
+        // What is in memory and unread is read no more.
+        self.manager.shutdown(HOUR).await;
+        self.manager.warmer().clear().await;
+        let mut tally = std::mem::take(&mut *self.tally.lock().expect("no panic"));
+        for source in self.manager.snapshot().sources.values() {
+            let usage = source.usage;
+            tally.ahead += usage.fetched_bytes;
+            tally.used += usage.used_bytes;
+            tally.wasted += usage.wasted_bytes;
+        }
+        (tally.gets, tally.bytes) = (statistics.gets, statistics.bytes);
+        if let Some(status) = status {
+            tally.status = serde_json::to_string(&status)?;
+        }
+        Ok(tally)
+    }
+
+    /// Warms what was asked most often yesterday, in the splits that it would be asked of now.
+    async fn preload(
+        &self,
+        asked: &HashMap<(usize, usize, usize), u64>,
+        newest: &HashMap<usize, usize>,
+    ) {
+        let mut hottest: Vec<_> = asked.iter().collect();
+        hottest.sort_by_key(|(what, times)| (std::cmp::Reverse(**times), **what));
+        for ((tenant, request, window), _) in hottest.into_iter().take(PRELOADED) {
+            let splits = window_of(*tenant, newest[tenant], *window);
+            let job = self.manager.prewarm(&splits, &self.days.requests[*request]);
+            job.wait(HOUR).await;
+        }
+    }
+
+    fn search(
+        &self,
+        splits: Vec<SplitAddress>,
+        request: &SearchRequest,
+    ) -> impl Future<Output = Outcome<()>> + Send + 'static {
+        let (manager, tally, request) = (
+            self.manager.clone(),
+            Arc::clone(&self.tally),
+            request.clone(),
+        );
+        async move {
+            let began = Instant::now();
+            let warmth = manager.warmer().classify(&splits, &request);
+            let is_warm = |it: &Warmth| matches!(it, Warmth::Cached | Warmth::ProvablyEmpty);
+            let is_all_warm = warmth.iter().all(is_warm);
+            let options = SearchOptions::default();
+            let response = manager.search(&splits, &request, &options).await?;
+            let mut found = tally.lock().expect("no panic");
+            found.searches += 1;
+            found.warm += u64::from(is_all_warm);
+            found.late_reads += response.report.late_reads;
+            found.latencies.push(began.elapsed());
+            Ok(())
+        }
+    }
+}
+
+fn window_of(tenant: usize, newest: usize, window: usize) -> Vec<SplitAddress> {
+    let numbers = (newest + 1).saturating_sub(window)..=newest;
+    numbers
+        .map(|number| SplitAddress::new(path(tenant, number).into()))
+        .collect()
+}
+
+/// Knows what will be asked until it looks next.
+struct Oracle {
+    days: Arc<Days>,
+    settings: TriggerSettings,
+    start: Instant,
+}
+
+impl std::fmt::Debug for Oracle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Oracle")
+    }
+}
+
+#[async_trait::async_trait]
+impl Trigger for Oracle {
+    fn name(&self) -> &str {
+        "oracle"
+    }
+
+    fn settings(&self) -> TriggerSettings {
+        self.settings.clone()
+    }
+
+    async fn due(&self, context: &TriggerContext) {
+        let mut splits = context.watch_splits();
+        tokio::select! {
+            () = context.interval() => (),
+            _ = splits.changed() => (),
+        }
+    }
+
+    async fn wanted(&self, context: &TriggerContext) -> forewarm::Result<Vec<Wanted>> {
+        let now = DAY + self.start.elapsed();
+        let mut newest: HashMap<String, Vec<SplitAddress>> = HashMap::new();
+        for split in context.splits().iter() {
+            let folder = split.path().as_ref().split('/').next().unwrap_or_default();
+            newest
+                .entry(folder.to_owned())
+                .or_default()
+                .push(split.clone());
+        }
+        let first = self.days.events.partition_point(|event| event.at < now);
+        // A little more, for its own warmups take a moment.
+        let end = now + INTERVAL + Duration::from_secs(1);
+        let last = self.days.events.partition_point(|event| event.at < end);
+        let coming = self.days.events[first..last].iter();
+        let coming = coming.filter_map(|event| match event.what {
+            What::Search { request, window } => Some((event.tenant, request, window)),
+            What::Split(_) => None,
+        });
+        let mut asks: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
+        coming.for_each(|what| *asks.entry(what).or_default() += 1.0);
+        let mut wanted = Vec::new();
+        for ((tenant, request, window), asks) in asks {
+            let request = Arc::new(self.days.requests[request].clone());
+            let splits = &newest[&format!("tenant-{:02}", tenant)];
+            let splits = &splits[splits.len().saturating_sub(window)..];
+            let warmth = context.warmer().classify(splits, &request);
+            for (split, warmth) in splits.iter().zip(warmth) {
+                if !matches!(warmth, Warmth::Cached | Warmth::ProvablyEmpty) {
+                    wanted.push(Wanted::new(split.clone(), request.clone()).with_asks(asks));
+                }
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+impl Tally {
+    fn share(&self) -> f64 {
+        self.warm as f64 / self.searches.max(1) as f64
+    }
+
+    fn waste(&self) -> f64 {
+        self.wasted as f64 / (self.used + self.wasted).max(1) as f64
+    }
+
+    fn print(&self, way: Way) {
+        let mut latencies = self.latencies.clone();
+        latencies.sort_unstable();
+        let quantile = |share: f64| {
+            let at = (latencies.len().saturating_sub(1) as f64 * share) as usize;
+            latencies.get(at).copied().unwrap_or_default().as_millis()
+        };
+        println!(
+            "{:<10} warm {:5.1} %  GETs {:>7}  {:>7.1} MiB  warmed {:>6.1} MiB, wasted {:4.1} %  \
+             p50 {:>3} ms  p90 {:>3} ms  p99 {:>3} ms  late reads {}  ({:.0} s)",
+            format!("{way:?}").to_lowercase(),
+            self.share() * 100.0,
+            self.gets,
+            self.bytes as f64 / 1_048_576.0,
+            self.ahead as f64 / 1_048_576.0,
+            self.waste() * 100.0,
+            quantile(0.5),
+            quantile(0.9),
+            quantile(0.99),
+            self.late_reads,
+            self.took.as_secs_f64(),
+        );
+        if std::env::var_os("FOREWARM_DAY_STATUS").is_some() {
+            println!("  {}", self.status);
+        }
+    }
+}
+
+fn verdict(tallies: &HashMap<Way, Tally>) {
+    let (Some(none), Some(ours), Some(best)) = (
+        tallies.get(&Way::None),
+        tallies.get(&Way::Predictive),
+        tallies.get(&Way::Oracle),
+    ) else {
+        return;
+    };
+    let gain = (ours.share() - none.share()) / (best.share() - none.share());
+    let within = |is: bool| if is { "within" } else { "NOT within" };
+    println!(
+        "predictive reaches {:.1} % of the oracle's gain, {} {:.0} %; wasted {:.1} %, {} {:.0} %",
+        gain * 100.0,
+        within(gain >= GAIN),
+        GAIN * 100.0,
+        ours.waste() * 100.0,
+        within(ours.waste() <= WASTE),
+        WASTE * 100.0,
+    );
+}

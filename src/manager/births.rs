@@ -1,0 +1,104 @@
+//! When splits came, folder by folder: a split that is new takes the place, in what is asked, of
+//! the one that was the newest before it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use object_store::path::Path;
+
+use crate::split::SplitAddress;
+
+/// When served splits came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Births {
+    /// By folder, the oldest first; those that came together by path.
+    folders: HashMap<String, BTreeMap<(u64, Path), SplitAddress>>,
+    /// By path, in milliseconds since 1970.
+    at: HashMap<Path, u64>,
+}
+
+/// The folder that a split is in.
+pub(super) fn folder_of(path: &Path) -> &str {
+    let path = path.as_ref();
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+impl Births {
+    /// Takes note of splits that come and go at `now`. One that is there already is as old as it
+    /// was.
+    pub(super) fn exchange(&mut self, announced: &[SplitAddress], retired: &[Path], now: u64) {
+        for path in retired {
+            let Some(born) = self.at.remove(path) else {
+                continue;
+            };
+            let folder = folder_of(path);
+            if let Some(splits) = self.folders.get_mut(folder) {
+                splits.remove(&(born, path.clone()));
+                if splits.is_empty() {
+                    self.folders.remove(folder);
+                }
+            }
+        }
+        for split in announced {
+            let path = split.path();
+            let born = *self.at.entry(path.clone()).or_insert(now);
+            let folder = self.folders.entry(folder_of(path).to_owned()).or_default();
+            folder.insert((born, path.clone()), split.clone());
+        }
+    }
+
+    /// The newest split of a folder.
+    pub(super) fn newest(&self, folder: &str) -> Option<&SplitAddress> {
+        self.folders.get(folder)?.values().next_back()
+    }
+
+    /// How many splits of its folder are newer, by path.
+    pub(super) fn newer(&self) -> HashMap<&Path, usize> {
+        let folders = self.folders.values();
+        let ranked = folders.flat_map(|splits| splits.values().rev().enumerate());
+        ranked.map(|(newer, split)| (split.path(), newer)).collect()
+    }
+
+    /// The splits of a folder that came after `then`, the newest first.
+    pub(super) fn since(&self, folder: &str, then: u64) -> impl Iterator<Item = &SplitAddress> {
+        let splits = self.folders.get(folder).into_iter().flatten().rev();
+        splits
+            .take_while(move |((born, _), _)| *born > then)
+            .map(|(_, split)| split)
+    }
+
+    /// Whether a split is served, or nobody tells which ones are.
+    pub(super) fn is_served(&self, path: &Path) -> bool {
+        self.at.is_empty() || self.at.contains_key(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn splits(paths: &[&str]) -> Vec<SplitAddress> {
+        let paths = paths.iter().copied();
+        paths.map(|path| SplitAddress::new(path.into())).collect()
+    }
+
+    fn since(births: &Births, then: u64) -> Vec<&str> {
+        let since = births.since("a", then);
+        since.map(|split| split.path().as_ref()).collect()
+    }
+
+    #[test]
+    fn the_newest_of_a_folder_is_the_last_that_came_and_is_still_there() {
+        let mut births = Births::default();
+        assert!(births.is_served(&"a/0".into()));
+        births.exchange(&splits(&["a/0", "a/1", "b/9"]), &[], 10);
+        births.exchange(&splits(&["a/00", "a/0"]), &[], 20);
+        assert_eq!(births.newest("a").unwrap().path().as_ref(), "a/00");
+        assert_eq!(since(&births, 10), ["a/00"]);
+        assert_eq!(since(&births, 9), ["a/00", "a/1", "a/0"]);
+        births.exchange(&[], &["a/00".into(), "a/x".into()], 30);
+        assert_eq!(births.newest("a").unwrap().path().as_ref(), "a/1");
+        assert_eq!(births.newer()[&Path::from("a/0")], 1);
+        assert_eq!(births.newest("").map(SplitAddress::path), None);
+        assert!(births.is_served(&"b/9".into()) && !births.is_served(&"a/00".into()));
+    }
+}

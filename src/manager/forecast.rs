@@ -1,0 +1,84 @@
+//! What is expected to be asked, by what was asked.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use object_store::path::Path;
+
+use super::births::Births;
+use super::heat::{Copies, Heat};
+use crate::filter::{Fingerprint, SearchRequest};
+use crate::split::SplitAddress;
+
+/// How often a request is expected to be asked of a split.
+#[derive(Clone, Debug)]
+pub(super) struct Forecast {
+    pub(super) split: SplitAddress,
+    pub(super) request: Arc<SearchRequest>,
+    /// Tells the request from all others.
+    pub(super) identity: Fingerprint,
+    /// Times it will be asked in the next half-life.
+    pub(super) expected: f64,
+    /// Whether the split has come since the request was last asked of its folder.
+    pub(super) is_new: bool,
+}
+
+impl Forecast {
+    /// Tells the pair from all others.
+    pub(super) fn key(&self) -> (Path, Fingerprint) {
+        (self.split.path().clone(), self.identity)
+    }
+
+    /// In the order of paths, then of requests.
+    pub(super) fn by_name(&self, other: &Self) -> Ordering {
+        let by_path = self.split.path().cmp(other.split.path());
+        by_path.then_with(|| self.identity.cmp(&other.identity))
+    }
+}
+
+impl Heat {
+    /// What is expected to be asked so often at least, in no order: requests of splits that they
+    /// were asked of lately, and of those that came after that.
+    pub(super) fn forecasts(&self, births: &Births, least: f64, now: u64) -> Vec<Forecast> {
+        let mut forecasts = Vec::new();
+        let mut copies = Copies::default();
+        let newer = births.newer();
+        for (key, pair) in &self.pairs {
+            let (outlook, share) = pair.outlook(now, self.half_life);
+            // Where nobody tells what is served, nothing is newer than anything.
+            let newer = newer.get(&key.split).copied().unwrap_or(0);
+            let expected = outlook.of(newer, share);
+            if expected >= least && births.is_served(&key.split) {
+                forecasts.push(Forecast {
+                    split: pair.split.clone(),
+                    request: copies.of(&pair.asked),
+                    identity: key.request,
+                    expected,
+                    is_new: false,
+                });
+            }
+        }
+        for (_, habit) in &self.habits {
+            let outlook = habit.outlook(now, self.half_life);
+            let expected = outlook.searches * outlook.newest;
+            if expected < least {
+                continue;
+            }
+            let new = births.since(&habit.folder, outlook.last);
+            for split in new.take(outlook.depth) {
+                let forecast = Forecast {
+                    split: split.clone(),
+                    request: copies.of(&habit.asked),
+                    identity: habit.asked.identity,
+                    expected,
+                    is_new: true,
+                };
+                // One that replaces others has their pairs.
+                if !self.knows(split, forecast.identity) {
+                    forecasts.push(forecast);
+                }
+            }
+        }
+        forecasts
+    }
+}

@@ -1,0 +1,110 @@
+use serde::{Deserialize, Serialize};
+
+use crate::manager::trigger::TriggerSettings;
+
+/// How the trigger `predictive` works, which warms what is expected to be asked: plain data.
+///
+/// Expectations are told in *asks*: how often a request will be asked of a split within the next
+/// [half-life](crate::HeatSettings::half_life) of the memory that they are made from. One of 1.0
+/// comes true, once or more often, 63 times in 100.
+///
+/// ```
+/// let settings: forewarm::PredictiveSettings =
+///     serde_json::from_str(r#"{"predictive": 2.0, "trigger": {"bytes_per_hour": 1073741824}}"#)?;
+/// assert!(settings.proactive < settings.predictive);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PredictiveSettings {
+    /// What it may do, and how often. Beside the [`interval`](TriggerSettings::interval) it looks
+    /// each time splits come.
+    pub trigger: TriggerSettings,
+    /// Asks from which on a pair of a request and a split is warmed. Default 1.3: three in four
+    /// are read, and what was asked twice lately is above it.
+    pub predictive: f64,
+    /// Asks from which on a pair is warmed while nobody searches and nothing else is warmed; at most
+    /// as many as `predictive`. A batch of them at a time, so that it is looked again whether that
+    /// is still so. Default 0.6: what was asked once lately is above it.
+    pub proactive: f64,
+    /// Pairs that one look considers, those that are expected most. Default 4096: telling whether a
+    /// pair is warm takes a few microseconds, so a look takes some tens of milliseconds at most.
+    pub max_pairs: usize,
+    /// The share of [`capacity_bytes`](crate::CacheSettings::capacity_bytes) that what is expected
+    /// may take together (0 to 1), what is expected more often for its size first; the rest is left
+    /// alone. Default 0.9: past it, each warmup drives out what another has brought, and what nobody
+    /// foresees needs room only while it is searched.
+    pub cache_share: f64,
+}
+
+impl Default for PredictiveSettings {
+    fn default() -> Self {
+        Self {
+            trigger: TriggerSettings::default(),
+            predictive: 1.3,
+            proactive: 0.6,
+            max_pairs: 4096,
+            cache_share: 0.9,
+        }
+    }
+}
+
+impl PredictiveSettings {
+    /// Sets [`trigger`](Self::trigger).
+    pub fn with_trigger(mut self, trigger: TriggerSettings) -> Self {
+        self.trigger = trigger;
+        self
+    }
+
+    /// Sets [`predictive`](Self::predictive).
+    pub fn with_predictive(mut self, asks: f64) -> Self {
+        self.predictive = asks;
+        self
+    }
+
+    /// Sets [`proactive`](Self::proactive).
+    pub fn with_proactive(mut self, asks: f64) -> Self {
+        self.proactive = asks;
+        self
+    }
+
+    /// Sets [`max_pairs`](Self::max_pairs).
+    pub fn with_max_pairs(mut self, pairs: usize) -> Self {
+        self.max_pairs = pairs;
+        self
+    }
+
+    /// Sets [`cache_share`](Self::cache_share).
+    pub fn with_cache_share(mut self, share: f64) -> Self {
+        self.cache_share = share;
+        self
+    }
+
+    /// Everything that is wrong.
+    pub(in crate::manager) fn problems(&self) -> Vec<String> {
+        let mut problems = self.trigger.problems("predictive.trigger");
+        let mut wrong = |is_wrong: bool, what: &str| {
+            if is_wrong {
+                problems.push(format!("predictive.{what}"));
+            }
+        };
+        wrong(
+            !(self.predictive.is_finite() && self.predictive > 0.0),
+            "predictive is no number of asks above 0",
+        );
+        wrong(
+            !(self.proactive > 0.0 && self.proactive <= self.predictive),
+            "proactive is not above 0, or above predictive",
+        );
+        wrong(
+            self.max_pairs == 0,
+            "max_pairs is 0: nothing would be warmed",
+        );
+        wrong(
+            !(0.0..=1.0).contains(&self.cache_share),
+            "cache_share is no share: 0 to 1",
+        );
+        problems
+    }
+}
