@@ -86,7 +86,8 @@ impl Warmer {
     }
 
     /// Tells how warm each of `splits` is for a request, in their order, from plans, extents, proven
-    /// absences and what is [remembered](crate::ResultSettings) alone: nothing is fetched, and nothing waited for.
+    /// absences and what is [remembered](crate::ResultSettings) alone: nothing is fetched, and nothing
+    /// waited for.
     ///
     /// What it tells is true of the moment. A split that was never opened and has no plan is
     /// [`Cold`](Warmth::Cold), though its object may not exist.

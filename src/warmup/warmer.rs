@@ -353,8 +353,8 @@ impl Warmer {
         self.inner.planner.plans.all()
     }
 
-    /// Takes over plans of another warmer, and what is remembered beside them. A plan of a version of a split that is no more costs a
-    /// refused GET, and is forgotten.
+    /// Takes over plans of another warmer, and what is remembered beside them. A plan of a version of a
+    /// split that is no more costs a refused GET, and is forgotten.
     pub fn add_plans(&self, plans: impl IntoIterator<Item = PlanEntry>) {
         for plan in plans {
             self.inner.planner.plans.add(Arc::new(plan));

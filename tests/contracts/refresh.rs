@@ -1,5 +1,6 @@
 //! Splits that come and go, what is bound to events, and times of the day.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,9 +29,7 @@ fn refreshing(store: &Arc<TestStore>, settings: RefreshSettings) -> Manager {
 }
 
 fn warmth(manager: &Manager, split: &SplitAddress, request: &SearchRequest) -> Warmth {
-    manager
-        .warmer()
-        .classify(std::slice::from_ref(split), request)[0]
+    manager.warmer().classify(from_ref(split), request)[0]
 }
 
 /// Waits until the manager serves these.
@@ -58,7 +57,7 @@ async fn a_merged_split_is_warm_for_what_is_hot_before_it_is_announced() {
             .unwrap();
     }
     manager
-        .search(&[other.clone()], &elsewhere, &options)
+        .search(from_ref(&other), &elsewhere, &options)
         .await
         .unwrap();
     manager.start();
@@ -81,7 +80,7 @@ async fn a_merged_split_is_warm_for_what_is_hot_before_it_is_announced() {
         .unwrap();
     assert_eq!(warmth(&manager, &a, &hot), Warmth::Cold(None));
     let found = manager
-        .search(&[merged.clone()], &hot, &options)
+        .search(from_ref(&merged), &hot, &options)
         .await
         .unwrap();
     assert_eq!(found.report.gets, 0);
@@ -142,7 +141,7 @@ async fn a_newcomer_that_cannot_be_warmed_is_announced_all_the_same() {
     manager.announce([a.clone()]);
     let hot = asking("w3");
     manager
-        .search(&[a.clone()], &hot, &SearchOptions::default())
+        .search(from_ref(&a), &hot, &SearchOptions::default())
         .await
         .unwrap();
     manager.start();
@@ -171,7 +170,7 @@ async fn what_is_hot_and_was_evicted_comes_back() {
     let (hot, cool) = (asking("w3"), asking("w7"));
     for request in [&hot, &hot, &hot, &cool] {
         manager
-            .search(&[a.clone()], request, &SearchOptions::default())
+            .search(from_ref(&a), request, &SearchOptions::default())
             .await
             .unwrap();
     }

@@ -1,6 +1,7 @@
 //! What is written is read, and nothing else is.
 
 use std::cmp::Reverse;
+use std::iter;
 
 use proptest::prelude::*;
 
@@ -218,7 +219,7 @@ fn what_the_first_version_of_the_format_wrote_is_read() {
     let mut row = plan("a.split", 7, 5);
     ranges(&mut row).documents.push(DocumentPlan {
         request: Fingerprint::from_bytes([9; 32]),
-        ranges: vec![40..50],
+        ranges: iter::once(40..50).collect(),
     });
     let mut expected = batch([row]);
     expected.absences.push(absence("a.split", "sea", 4));
