@@ -148,14 +148,13 @@ impl ExtentCache {
         &self.0.runtime
     }
 
-    /// Holds an extent for as long as there is room, and nothing is wanted more often than this, which
-    /// was fetched ahead for so many who will ask for it. A search tells itself what it
-    /// [reads](Self::touch).
+    /// Holds an extent for as long as there is room, and nothing is wanted more often than this,
+    /// which was fetched for so many who will ask for it.
     pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>, asks: u32) {
         let key = (split, extent.range().start);
         // moka counts look-ups, hits or not, and admits what was looked up more often than what
-        // has to go for it; what was never looked up never gets into a full cache.
-        for _ in 0..asks.min(MAX_COUNT) {
+        // has to go for it. Whoever fetches it [touches](Self::touch) it once.
+        for _ in 1..asks.min(MAX_COUNT) {
             self.0.moka.get(&key);
         }
         let slot = Slot::new(Arc::clone(extent), extent.weight());

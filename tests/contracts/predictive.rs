@@ -188,7 +188,7 @@ async fn what_is_less_likely_waits_until_nobody_searches() {
     let old = rig.split("a/0").await;
     rig.look().await;
     // 0.7 asks are expected: above `proactive` and below `predictive`.
-    rig.ask(&[old.clone()], &hot(), 1).await;
+    rig.ask(std::slice::from_ref(&old), &hot(), 1).await;
     let busy = rig.split("b/0").await;
     rig.store.close();
     let begun = rig.store.begun();
@@ -233,7 +233,7 @@ async fn thresholds_decide_what_is_warmed() {
 async fn no_more_pairs_are_looked_at_than_the_settings_say() {
     let rig = Rig::new(settings().with_max_pairs(1));
     let old = rig.split("a/0").await;
-    rig.ask(&[old.clone()], &hot(), 3).await;
+    rig.ask(std::slice::from_ref(&old), &hot(), 3).await;
     rig.ask(&[old], &other(), 5).await;
     let new = rig.split("a/1").await;
     let details = rig.look().await;

@@ -106,7 +106,7 @@ mod tests {
         }
         let densities = heat.densities();
         let of = |missing: &[_]| Density::of_missing(&densities, &reads(&[], missing));
-        assert!((of(&[column.clone()]) - 1.5).abs() < 1e-9);
+        assert!((of(std::slice::from_ref(&column)) - 1.5).abs() < 1e-9);
         assert!((of(&[own(1)]) - 0.3).abs() < 1e-9);
         let both = of(&[column, own(1)]);
         assert!((1.3..1.5).contains(&both), "{both}");

@@ -59,9 +59,12 @@ mod tests {
     fn what_several_read_takes_room_once() {
         let mut room = Room::new(1000 + 2 * EXTENT_OVERHEAD_BYTES);
         let (one, other) = (Path::from("one"), Path::from("other"));
-        assert!(room.place(&one, &[0..600]));
-        assert!(room.place(&one, &[0..500]));
-        assert!(!room.place(&other, &[0..500]));
+        let place = |room: &mut Room, path: &Path, end: u64| {
+            room.place(path, std::slice::from_ref(&(0..end)))
+        };
+        assert!(place(&mut room, &one, 600));
+        assert!(place(&mut room, &one, 500));
+        assert!(!place(&mut room, &other, 500));
         assert!(room.place(&one, &[0..600, 700..1100]));
         assert!(!room.take(1) && room.take(0));
     }
