@@ -138,9 +138,9 @@ fn what_cannot_be_warmed_is_an_error_and_never_left_out() {
             "error: selection: store for a request: ",
         ),
         (
-            &["--field", "titel"],
+            &["--field", "titles"],
             1,
-            "docs-00000.split: unknown field \"titel\"",
+            "docs-00000.split: unknown field \"titles\"",
         ),
         (
             &["--component", "postings,positions", "--field", "kind"],
