@@ -155,7 +155,10 @@ fn settings_that_cannot_be_say_where() {
     for (text, parts) in [
         ("", ["missing field", "url"]),
         ("url = 3", ["forewarm.toml", "string"]),
-        ("url = \"x\"\n[manager]\nrefreshed = {}", ["refreshed", "line 3"]),
+        (
+            "url = \"x\"\n[manager]\nrefreshed = {}",
+            ["refreshed", "line 3"],
+        ),
     ] {
         let config = room.write("forewarm.toml", text);
         let run = forewarm(&["manage", "--config", &config]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use forewarm::{ManagerSettings, PreloadSettings, RefreshSettings, WarmerSettings};
+use forewarm::{ManagerSettings, WarmerSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
@@ -63,15 +63,9 @@ impl Config {
     /// The manager's settings, over splits below `prefix`.
     pub(super) fn manager(&self, prefix: &str) -> ManagerSettings {
         let mut settings = self.manager.clone();
-        let refresh = settings
-            .refresh
-            .take()
-            .unwrap_or_else(RefreshSettings::default);
+        let refresh = settings.refresh.take().unwrap_or_default();
         let prefix = refresh.prefix.clone().unwrap_or_else(|| prefix.to_owned());
-        let preload = settings
-            .preload
-            .take()
-            .unwrap_or_else(PreloadSettings::default);
+        let preload = settings.preload.take().unwrap_or_default();
         settings
             .with_refresh(Some(refresh.with_prefix(Some(prefix))))
             .with_preload(Some(preload))
