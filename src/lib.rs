@@ -114,6 +114,7 @@ mod pool;
 mod search;
 mod split;
 mod store;
+mod sync;
 mod warmup;
 
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use tokio::runtime::Handle;
@@ -11,6 +11,7 @@ use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Fetcher, ObjectHandle};
+use crate::sync::atomic::AtomicU64;
 
 type Moka = moka::sync::Cache<(u64, u64), Slot<Extent>>;
 

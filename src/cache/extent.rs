@@ -1,11 +1,12 @@
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use tantivy::directory::OwnedBytes;
 
 use super::budget::Reservation;
 use super::shelf::Shelf;
+use crate::sync::atomic::AtomicU64;
 
 /// Memory one extent takes beside its bytes: moka's node, the ordered map's entry, the extent.
 pub(crate) const EXTENT_OVERHEAD_BYTES: u64 = 320;

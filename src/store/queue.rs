@@ -17,11 +17,12 @@
 //! without it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::request::{Priority, Request, Urgency, raises};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What a GET costs beside its bytes, in bytes: about what a connection would have brought in the
 /// time to its first byte.

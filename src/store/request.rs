@@ -1,5 +1,8 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
 
 /// How often anything became more urgent in this process: queues look again when it changes.
 static RAISES: AtomicU64 = AtomicU64::new(0);

@@ -8,7 +8,7 @@
 //! `running` locked, for its `Drop` takes that lock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use object_store::path::Path;
@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::task::{Task, WarmupKey};
 use crate::cache::Slot;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Bookkeeping of a lingering warmup: its entry, task and query.
 const TASK_BYTES: u64 = 2048;
