@@ -13,6 +13,7 @@ mod statistics;
 mod task;
 #[cfg(test)]
 mod tests;
+mod warmed;
 mod warmer;
 mod whole;
 mod work;
@@ -23,7 +24,7 @@ pub use outcome::Outcome;
 pub use plans::PlanLoad;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
-pub(crate) use task::Warmed;
 pub use task::Warmup;
+pub(crate) use warmed::Warmed;
 pub use warmer::Warmer;
 pub(crate) use work::{Compiled, Extras, Work};
