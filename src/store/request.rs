@@ -98,12 +98,15 @@ impl Urgency {
         if self.is_demand.load(Ordering::Relaxed) {
             return;
         }
-        if waiter.is_demand.load(Ordering::Relaxed) {
-            return self.raise();
-        }
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         if !waiters.iter().any(|known| Arc::ptr_eq(known, waiter)) {
             waiters.push(Arc::clone(waiter));
+        }
+        drop(waiters);
+        // Looked at last: a queue that was told of the raise before may not have found the waiter
+        // here, and would not look again.
+        if waiter.is_demand.load(Ordering::Relaxed) {
+            self.raise();
         }
     }
 }
