@@ -75,7 +75,7 @@ impl Drop for Working {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
 
