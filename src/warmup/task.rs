@@ -81,6 +81,10 @@ impl Task {
         self.finished.borrow().clone()
     }
 
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.borrow().is_some()
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         matches!(&*self.finished.borrow(), Some(Err(_)))
     }
@@ -140,7 +144,7 @@ impl Warmup {
 
     /// Whether the warmup has ended, well or not.
     pub fn is_finished(&self) -> bool {
-        self.task.finished.borrow().is_some()
+        self.task.is_finished()
     }
 
     /// Waits for the warmup, for at most `deadline`. Any number of readers may join, in any
