@@ -250,6 +250,26 @@ struct Model {
     stopped: bool,
     /// Splits and requests that somebody asked for and nobody let go of.
     asked: BTreeSet<(usize, u64)>,
+    /// Whether every job has ended, so that only what lingers is there to be joined.
+    quiet: bool,
+}
+
+impl Model {
+    /// What has finished is let go of; what runs stays.
+    fn evict(&mut self) {
+        if self.quiet {
+            self.asked.clear();
+        }
+    }
+}
+
+/// Waits until the runners of all `jobs` have gone, a cancelled job's too.
+async fn have_gone(manager: &Manager, jobs: &[forewarm::JobHandle]) {
+    let ids: BTreeSet<_> = jobs.iter().map(forewarm::JobHandle::id).collect();
+    let ended = || manager.snapshot().ended_jobs.values().sum::<u64>();
+    while ended() < ids.len() as u64 {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn follow(acts: &[Act]) {
@@ -273,6 +293,7 @@ async fn follow(acts: &[Act]) {
                     assert!(known || status.state == JobState::Skipped);
                 } else {
                     assert_ne!(status.state, JobState::Skipped);
+                    model.quiet = false;
                     model
                         .asked
                         .extend((split..splits.len()).map(|split| (split, of)));
@@ -306,8 +327,14 @@ async fn follow(acts: &[Act]) {
                     assert!(job.status().state.is_finished());
                 }
             }
-            Act::Evict => manager.warmer().forget_warmups(),
-            Act::Clear => manager.clear_all().await,
+            Act::Evict => {
+                manager.warmer().forget_warmups();
+                model.evict();
+            }
+            Act::Clear => {
+                manager.clear_all().await;
+                model.evict();
+            }
             Act::Switch(on) => {
                 manager.set_enabled(on);
                 model.off = !on;
@@ -318,10 +345,13 @@ async fn follow(acts: &[Act]) {
                     assert!(status.state.is_finished());
                     assert_eq!(status.finished, status.splits);
                 }
+                have_gone(&manager, &jobs).await;
+                model.quiet = true;
             }
             Act::Shutdown => {
                 manager.shutdown(PATIENCE).await;
                 model.stopped = true;
+                model.quiet = true;
                 assert!(jobs.iter().all(|job| job.status().state.is_finished()));
             }
         }
