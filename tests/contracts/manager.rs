@@ -235,8 +235,8 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (split.clone(), 0..3_u64).prop_map(|(split, of)| Act::Join(split, of)),
         3 => (split, 0..3_u64).prop_map(|(split, of)| Act::Search(split, of)),
         2 => (0..8_usize).prop_map(Act::Cancel),
-        1 => Just(Act::Evict),
-        1 => Just(Act::Clear),
+        2 => Just(Act::Evict),
+        2 => Just(Act::Clear),
         1 => any::<bool>().prop_map(Act::Switch),
         3 => Just(Act::Settle),
         1 => Just(Act::Shutdown),
@@ -255,10 +255,11 @@ struct Model {
 }
 
 impl Model {
-    /// What has finished is let go of; what runs stays.
-    fn evict(&mut self) {
-        if self.quiet {
-            self.asked.clear();
+    /// What has finished is let go of; what runs stays. Answers with what is surely gone.
+    fn evict(&mut self) -> BTreeSet<(usize, u64)> {
+        match self.quiet {
+            true => std::mem::take(&mut self.asked),
+            false => BTreeSet::new(),
         }
     }
 }
@@ -327,13 +328,16 @@ async fn follow(acts: &[Act]) {
                     assert!(job.status().state.is_finished());
                 }
             }
-            Act::Evict => {
-                manager.warmer().forget_warmups();
-                model.evict();
-            }
-            Act::Clear => {
-                manager.clear_all().await;
-                model.evict();
+            Act::Evict | Act::Clear => {
+                match act {
+                    Act::Evict => manager.warmer().forget_warmups(),
+                    _ => manager.clear_all().await,
+                }
+                for (split, of) in model.evict() {
+                    let outcome = manager.join(&splits[split], request(of).fingerprint(), PATIENCE);
+                    let outcome = outcome.await;
+                    assert!(matches!(outcome, Outcome::Missing), "{outcome:?}");
+                }
             }
             Act::Switch(on) => {
                 manager.set_enabled(on);
@@ -381,7 +385,7 @@ async fn follow(acts: &[Act]) {
             tokio::task::yield_now().await;
         }
     };
-    let gone = tokio::time::timeout(PATIENCE, all_gone).await;
+    let gone = tokio::time::timeout(Duration::from_secs(10), all_gone).await;
     assert!(gone.is_ok(), "{} bytes stay leased", leased());
 }
 
