@@ -64,7 +64,7 @@ impl Rig {
         }
     }
 
-    /// Whether all slots and bytes are free: a queue that has lost some would let this wait for ever.
+    /// All slots and bytes are free: a queue that has lost some would let this wait for ever.
     fn is_whole(&self, slots: usize) {
         let request = Request::default();
         let urgency = Urgency::new(Priority::Demand);
