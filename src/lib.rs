@@ -95,6 +95,7 @@ mod search;
 mod split;
 mod staged;
 mod store;
+mod sync;
 mod telemetry;
 mod warmup;
 

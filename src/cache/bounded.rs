@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use object_store::path::Path;
@@ -14,6 +14,7 @@ use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Fetcher, ObjectHandle, Origin, Tally, Use};
+use crate::sync::atomic::AtomicU64;
 
 /// Look-ups of one key that moka tells apart: its counters have four bits.
 const MAX_COUNT: u32 = 15;

@@ -1,12 +1,13 @@
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use tantivy::directory::OwnedBytes;
 
 use super::budget::Reservation;
 use super::fate::{Fate, Reader};
 use super::shelf::Shelf;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
 
 /// Memory one extent takes beside its bytes: moka's node, the ordered map's entry, the extent,
 /// its fate.

@@ -1,7 +1,8 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::store::{Origin, Tally};
+use crate::sync::atomic::AtomicU8;
 use crate::telemetry::{Counter, SEARCH, list};
 
 /// Who reads from an extent.

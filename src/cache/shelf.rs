@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use object_store::path::Path;
 
 use super::extent::Extent;
 use super::flight::Flight;
 use crate::store::ObjectVersion;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::{Mutex, MutexGuard};
 
 /// One object in one version.
 #[derive(Clone, Eq, Hash, PartialEq)]

@@ -17,11 +17,12 @@
 //! without it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::request::{Priority, Request, Urgency, raises};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What a GET costs beside its bytes, in bytes: about what a connection would have brought in the
 /// time to its first byte.
@@ -297,7 +298,7 @@ impl Class {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use proptest::prelude::*;
 
@@ -471,6 +472,23 @@ mod tests {
         let mut before = queue.line_up(&first, &idle, 1);
         let mut mine = queue.line_up(&other, &shared, 1);
         joined.raise();
+        drop(held);
+        assert!(!is_granted(&mut before));
+        assert!(is_granted(&mut mine));
+    }
+
+    #[test]
+    fn a_prefetch_found_by_one_who_is_waited_for_already_goes_first() {
+        let queue = Queue::new(1, 100);
+        let (running, first, other) = (demand(), Request::default(), Request::default());
+        let (idle, shared) = (
+            Urgency::new(Priority::Prefetch),
+            Urgency::new(Priority::Prefetch),
+        );
+        let held = queue.line_up(&running.0, &running.1, 1);
+        let mut before = queue.line_up(&first, &idle, 1);
+        let mut mine = queue.line_up(&other, &shared, 1);
+        shared.wait_with(&running.1);
         drop(held);
         assert!(!is_granted(&mut before));
         assert!(is_granted(&mut mine));

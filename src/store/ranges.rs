@@ -219,7 +219,7 @@ impl<'a> Merger<'a> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::collections::BTreeSet;
 

@@ -1,5 +1,8 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
 
 /// How often anything became more urgent in this process: queues look again when it changes.
 static RAISES: AtomicU64 = AtomicU64::new(0);
@@ -95,12 +98,15 @@ impl Urgency {
         if self.is_demand.load(Ordering::Relaxed) {
             return;
         }
-        if waiter.is_demand.load(Ordering::Relaxed) {
-            return self.raise();
-        }
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         if !waiters.iter().any(|known| Arc::ptr_eq(known, waiter)) {
             waiters.push(Arc::clone(waiter));
+        }
+        drop(waiters);
+        // Looked at last: a queue that was told of the raise before may not have found the waiter
+        // here, and would not look again.
+        if waiter.is_demand.load(Ordering::Relaxed) {
+            self.raise();
         }
     }
 }

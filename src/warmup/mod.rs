@@ -19,6 +19,7 @@ mod statistics;
 mod task;
 #[cfg(test)]
 pub(crate) mod tests;
+mod warmed;
 mod warmer;
 mod whole;
 mod work;
@@ -34,7 +35,7 @@ pub use results::ResultSettings;
 pub use selection::ComponentSelection;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
-pub(crate) use task::Warmed;
 pub use task::Warmup;
+pub(crate) use warmed::Warmed;
 pub use warmer::Warmer;
 pub(crate) use work::{Compiled, Extras, Work};

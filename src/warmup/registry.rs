@@ -8,7 +8,7 @@
 //! `running` locked, for its `Drop` takes that lock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use object_store::path::Path;
@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::task::{Task, WarmupKey};
 use crate::cache::Slot;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Bookkeeping of a lingering warmup: its entry, task and query.
 const TASK_BYTES: u64 = 2048;
@@ -115,12 +116,19 @@ impl Registry {
         }
     }
 
-    /// Lets go of a finished warmup that brought too little, so that the next one starts anew.
+    /// Lets go of a finished warmup that brought too little, so that the next one starts anew. One
+    /// under way was started since, and stays.
     pub(super) fn retire(&self, key: &WarmupKey) {
         self.lingering.invalidate(key);
         self.lingering.run_pending_tasks();
+        // Declared before the guard: dropped after it.
+        let found;
+        let mut running = self.lock();
+        found = running.get(key).and_then(Weak::upgrade);
         // One that somebody still holds stays with them, but is found no more.
-        self.lock().remove(key);
+        if found.as_ref().is_none_or(|task| task.is_finished()) {
+            running.remove(key);
+        }
     }
 
     /// Forgets all warmups of a split whose object was replaced: what they lease is of the old
@@ -149,5 +157,30 @@ impl Registry {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<WarmupKey, Weak<Task>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::filter::Fingerprint;
+    use crate::store::TrafficCounter;
+
+    #[tokio::test]
+    async fn retiring_a_finished_warmup_leaves_its_successor_alone() {
+        let registry = Registry::new(Duration::from_secs(60), 1 << 20, Handle::current());
+        let key = WarmupKey {
+            path: Path::from("a.split"),
+            fingerprint: Fingerprint::from_bytes([0; 32]),
+        };
+        let successor = registry.find_or_start(&key, || {
+            let (runtime, traffic) = (registry.runtime(), TrafficCounter::default());
+            let for_ever = std::future::pending();
+            Task::start(key.clone(), &registry, runtime, traffic, true, for_ever)
+        });
+        // Two searches have read late beside the first.
+        registry.retire(&key);
+        let found = registry.find(&key);
+        assert!(found.is_some_and(|found| Arc::ptr_eq(&found, &successor)));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::task::Warmed;
+use super::warmed::Warmed;
 use super::warmer::Warmer;
 use super::work::Work;
 use crate::split::{Split, SplitAddress};

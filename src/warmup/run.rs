@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::try_join;
 use tokio::time::{Instant, sleep_until};
 
-use super::task::{Finished, Noted, Warmed};
+use super::warmed::{Finished, Noted, Warmed};
 use super::warmer::Warmer;
 use super::work::{BoundWork, Work};
 use crate::cache::LeaseBuilder;

@@ -1,9 +1,7 @@
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use object_store::path::Path;
-use tantivy::query::Query;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -11,13 +9,9 @@ use tokio::time::Instant;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::running::Running;
-use super::work::Extras;
+use super::warmed::{Finished, Warmed};
 use crate::Traffic;
-use crate::cache::Lease;
-use crate::error::Result;
-use crate::filter::{Filter, Fingerprint, SearchRequest};
-use crate::plan::PlanEntry;
-use crate::split::Split;
+use crate::filter::Fingerprint;
 use crate::store::{GetTrace, TrafficCounter, in_time};
 
 /// Which warmup: of what, in which split.
@@ -26,65 +20,6 @@ pub(crate) struct WarmupKey {
     pub(crate) path: Path,
     pub(crate) fingerprint: Fingerprint,
 }
-
-/// What a warmup brought: everything that its search reads in its split.
-pub(crate) struct Warmed {
-    pub(crate) split: Arc<Split>,
-    /// What `query` was compiled from. Others that read the same join too, and compile their own.
-    pub(crate) filter: Filter,
-    pub(crate) query: Arc<dyn Query>,
-    pub(crate) extras: Arc<Extras>,
-    pub(crate) lease: Arc<Lease>,
-    /// By segment: whether it is proven to hold no match, so that it need not be searched.
-    pub(crate) hopeless: Arc<[bool]>,
-    /// What is remembered of it for next time.
-    pub(crate) plan: Option<Arc<PlanEntry>>,
-    /// Whether that was known, and nothing else was fetched.
-    pub(crate) replayed: bool,
-    /// Rounds spent on what only tells what it reads while it reads it.
-    pub(crate) probe_rounds: u64,
-    /// Opening and warming, as far as this warmup paid for it.
-    pub(crate) traffic: Traffic,
-    pub(crate) opening: Duration,
-    pub(crate) warming: Duration,
-    /// The request whose documents were last added to the plan.
-    pub(crate) noted: Noted,
-    /// How many searches have read from the lease.
-    pub(crate) searches: AtomicU32,
-}
-
-impl Warmed {
-    /// Takes note that a search has read from the lease. The cache sees nothing of that by itself,
-    /// and would think hot what was warmed last.
-    pub(crate) fn count_search(&self) {
-        // As far as the cache counts. Later it is told now and then, for what it has counted fades.
-        const TELLING: u32 = 16;
-        let searches = self.searches.fetch_add(1, Ordering::Relaxed);
-        if searches < TELLING || searches.is_multiple_of(TELLING) {
-            self.split.files().extents().touch(&self.lease);
-        }
-    }
-}
-
-/// A request that need not be noted again.
-#[derive(Default)]
-pub(crate) struct Noted(Mutex<Option<Arc<SearchRequest>>>);
-
-impl Noted {
-    /// Whether `request` brings the same documents as the one noted last.
-    pub(crate) fn is(&self, request: &SearchRequest) -> bool {
-        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let noted = noted.as_ref();
-        noted.is_some_and(|noted| noted.brings_same(request))
-    }
-
-    pub(crate) fn set(&self, request: &Arc<SearchRequest>) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *noted = Some(Arc::clone(request));
-    }
-}
-
-pub(crate) type Finished = Result<Arc<Warmed>>;
 
 /// A warmup under way, or finished.
 pub(crate) struct Task {
@@ -118,7 +53,7 @@ impl Task {
                 if let (Some(task), Some(registry), Ok(warmed)) =
                     (task, registry_too.upgrade(), &outcome)
                 {
-                    registry.keep(task, warmed.lease.bytes() + warmed.split.weight());
+                    registry.keep(task, warmed.weight());
                 }
                 send.send_replace(Some(outcome));
             });
@@ -134,6 +69,10 @@ impl Task {
 
     pub(super) fn key(&self) -> &WarmupKey {
         &self.key
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.running.is_finished()
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -182,7 +121,7 @@ impl Warmup {
 
     /// Whether the warmup has ended, well or not.
     pub fn is_finished(&self) -> bool {
-        self.task.running.is_finished()
+        self.task.is_finished()
     }
 
     /// Waits for the warmup, for at most `deadline`. Any number of readers may join, in any

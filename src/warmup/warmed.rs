@@ -1,0 +1,78 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tantivy::query::Query;
+
+use super::work::Extras;
+use crate::Traffic;
+use crate::cache::Lease;
+use crate::error::Result;
+use crate::filter::{Filter, SearchRequest};
+use crate::plan::PlanEntry;
+use crate::split::Split;
+
+/// How a warmup ended.
+pub(crate) type Finished = Result<Arc<Warmed>>;
+
+/// What a warmup brought: everything that its search reads in its split.
+pub(crate) struct Warmed {
+    pub(crate) split: Arc<Split>,
+    /// What `query` was compiled from. Others that read the same join too, and compile their own.
+    pub(crate) filter: Filter,
+    pub(crate) query: Arc<dyn Query>,
+    pub(crate) extras: Arc<Extras>,
+    pub(crate) lease: Arc<Lease>,
+    /// By segment: whether it is proven to hold no match, so that it need not be searched.
+    pub(crate) hopeless: Arc<[bool]>,
+    /// What is remembered of it for next time.
+    pub(crate) plan: Option<Arc<PlanEntry>>,
+    /// Whether that was known, and nothing else was fetched.
+    pub(crate) replayed: bool,
+    /// Rounds spent on what only tells what it reads while it reads it.
+    pub(crate) probe_rounds: u64,
+    /// Opening and warming, as far as this warmup paid for it.
+    pub(crate) traffic: Traffic,
+    pub(crate) opening: Duration,
+    pub(crate) warming: Duration,
+    /// The request whose documents were last added to the plan.
+    pub(crate) noted: Noted,
+    /// How many searches have read from the lease.
+    pub(crate) searches: AtomicU32,
+}
+
+impl Warmed {
+    /// Bytes that it keeps alive: those leased, and its opened split.
+    pub(super) fn weight(&self) -> u64 {
+        self.lease.bytes() + self.split.weight()
+    }
+
+    /// Takes note that a search has read from the lease. The cache sees nothing of that by itself,
+    /// and would think hot what was warmed last.
+    pub(crate) fn count_search(&self) {
+        // As far as the cache counts. Later it is told now and then, for what it has counted fades.
+        const TELLING: u32 = 16;
+        let searches = self.searches.fetch_add(1, Ordering::Relaxed);
+        if searches < TELLING || searches.is_multiple_of(TELLING) {
+            self.split.files().extents().touch(&self.lease);
+        }
+    }
+}
+
+/// A request that need not be noted again.
+#[derive(Default)]
+pub(crate) struct Noted(Mutex<Option<Arc<SearchRequest>>>);
+
+impl Noted {
+    /// Whether `request` brings the same documents as the one noted last.
+    pub(crate) fn is(&self, request: &SearchRequest) -> bool {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = noted.as_ref();
+        noted.is_some_and(|noted| noted.brings_same(request))
+    }
+
+    pub(crate) fn set(&self, request: &Arc<SearchRequest>) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = Some(Arc::clone(request));
+    }
+}

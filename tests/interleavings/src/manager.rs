@@ -1,0 +1,6 @@
+#[path = "../../../src/manager/busy.rs"]
+mod busy;
+
+mod tests {
+    mod busy;
+}
