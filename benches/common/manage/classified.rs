@@ -67,7 +67,7 @@ fn requests(corpus: &Corpus) -> Outcome<(SearchRequest, SearchRequest)> {
     }
     let keys = json!({"terms": {"key": keys}});
     let asked = json!({
-        "query": {"bool": {"must": {"match": {"body": "old w7"}}, "filter": keys}},
+        "query": {"bool": {"must": {"match": {"body": "old man3"}}, "filter": keys}},
         "_source": false,
     });
     let absent = json!({"query": keys, "size": 0});
@@ -113,7 +113,7 @@ async fn prepared(
     }
     corpus::hand_over(&teacher, &warmer);
     warm(&warmer, &of_state(0), asked).await?;
-    let part = json!({"query": {"match": {"body": "w7"}}, "_source": false});
+    let part = json!({"query": {"match": {"body": "old"}}, "_source": false});
     warm(&warmer, &of_state(2), &SearchRequest::from_value(&part)?).await?;
     warm(&warmer, &of_state(3), absent).await?;
     Ok(warmer)

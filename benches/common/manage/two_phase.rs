@@ -56,7 +56,7 @@ pub async fn run(bench: &Bench) -> Outcome<usize> {
                     .await?;
             }
         }
-        let body = json!({"query": {"match": {"body": "old w7"}}, "sort": [{"price": "desc"}]});
+        let body = json!({"query": {"match": {"body": "old man3"}}, "sort": [{"price": "desc"}]});
         let case = Case {
             bench,
             splits: &splits,
@@ -77,7 +77,7 @@ pub async fn run(bench: &Bench) -> Outcome<usize> {
 /// after the warmup.
 fn requests() -> [(&'static str, Value, bool, bool); 3] {
     let query = json!({"bool": {
-        "must": {"match": {"body": "old w7"}},
+        "must": {"match": {"body": "old man3"}},
         "filter": {"range": {"price": {"gte": 200, "lt": 700}}},
     }});
     let documents = json!({"query": query, "size": 10});
