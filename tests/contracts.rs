@@ -61,6 +61,8 @@ mod test_store;
 mod traces;
 #[path = "contracts/triggers.rs"]
 mod triggers;
+#[path = "contracts/two_phase.rs"]
+mod two_phase;
 #[path = "contracts/usage.rs"]
 mod usage;
 #[path = "contracts/warmth.rs"]

@@ -1,5 +1,6 @@
 //! How far the needs of one split are resolved: what is pending, what was found, what waits.
 
+use std::borrow::Borrow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -108,9 +109,34 @@ impl Segment {
 }
 
 /// Whether what is known to be absent proves that no segment of a split holds a match.
-pub(crate) fn is_proven_empty(split: &Arc<Split>, demand: Demand, absences: &Absences) -> bool {
-    let progress = Progress::new(split, demand, Depth::Dictionaries, absences);
-    progress.segments.iter().all(|segment| segment.hopeless)
+pub(crate) fn is_proven_empty(split: &Split, demand: &Demand, absences: &Absences) -> bool {
+    let Demand { needs, clauses, .. } = demand;
+    let mut decisive = vec![false; needs.len()];
+    clauses.mark_decisive(&mut decisive);
+    let mut found = vec![None; needs.len()];
+    (0..split.num_segments()).all(|segment| {
+        found.fill(None);
+        recall((split, segment), needs, &decisive, absences, &mut found)
+            && clauses.can_match(&found) == Some(false)
+    })
+}
+
+/// Takes note of which decisive needs a segment is known to lack; answers whether there are any.
+fn recall(
+    (split, segment): (&Split, usize),
+    needs: &[impl Borrow<Need>],
+    decisive: &[bool],
+    absences: &Absences,
+    found: &mut [Option<bool>],
+) -> bool {
+    let mut any = false;
+    for (number, need) in needs.iter().enumerate() {
+        if decisive[number] && absences.knows(split, segment, need.borrow()) {
+            found[number] = Some(false);
+            any = true;
+        }
+    }
+    any
 }
 
 impl Progress {
@@ -168,14 +194,9 @@ impl Progress {
     /// Finds segments that are known to lack what must be there.
     fn recall(&mut self, needs: &[Arc<Need>], absences: &Absences) {
         for (segment, state) in self.segments.iter_mut().enumerate() {
-            let mut any = false;
-            for (number, need) in needs.iter().enumerate() {
-                if self.decisive[number] && absences.knows(&self.object, segment, need) {
-                    state.found[number] = Some(false);
-                    any = true;
-                }
-            }
-            state.hopeless = any && self.clauses.can_match(&state.found) == Some(false);
+            let segment = (self.object.as_ref(), segment);
+            state.hopeless = recall(segment, needs, &self.decisive, absences, &mut state.found)
+                && self.clauses.can_match(&state.found) == Some(false);
             if !state.hopeless {
                 // It may still be read: what is known to be absent is looked up as ever.
                 state.found.fill(None);

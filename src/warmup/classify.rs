@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::warmer::Warmer;
 use super::work::Work;
 use crate::filter::SearchRequest;
+use crate::needs::Demand;
 use crate::plan::{Component, PlanEntry, is_proven_empty};
-use crate::split::{Split, SplitAddress};
+use crate::split::{SchemaKey, Split, SplitAddress};
 use crate::store::{Batch, ObjectHandle, Traffic};
 
 /// How warm a split is for a request, as far as memory tells: to order, route or skip splits before
@@ -93,9 +94,10 @@ impl Warmer {
     /// [`Cold`](Warmth::Cold), though its object may not exist.
     pub fn classify(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmth> {
         let work = Work::of_request(request);
+        let mut demands = Demands::default();
         splits
             .iter()
-            .map(|split| self.classify_one(split, &work).0)
+            .map(|split| self.classify_one(split, &work, &mut demands).0)
             .collect()
     }
 
@@ -106,8 +108,9 @@ impl Warmer {
         request: &SearchRequest,
     ) -> Vec<(Warmth, Option<Vec<Range<u64>>>)> {
         let work = Work::of_request(request);
+        let mut demands = Demands::default();
         let planned = |split| {
-            let (warmth, entry) = self.classify_one(split, &work);
+            let (warmth, entry) = self.classify_one(split, &work, &mut demands);
             let ranges = |entry: Arc<PlanEntry>| Some(entry.plan()?.ranges(work.identity(), true));
             (warmth, entry.and_then(ranges))
         };
@@ -118,6 +121,7 @@ impl Warmer {
         &self,
         address: &SplitAddress,
         work: &Work,
+        demands: &mut Demands,
     ) -> (Warmth, Option<Arc<PlanEntry>>) {
         // A look into a map; it waits only for housekeeping that is due, and then tells less.
         let opened = self.inner.opener.opened(address.path()).now_or_never();
@@ -133,7 +137,7 @@ impl Warmer {
             .and_then(|entry| Some((entry, entry.plan()?)))
         else {
             let warmth = match opened {
-                Some(split) if self.is_empty(&split, work) => Warmth::ProvablyEmpty,
+                Some(split) if self.is_empty(&split, work, demands) => Warmth::ProvablyEmpty,
                 _ => Warmth::Cold(None),
             };
             return (warmth, None);
@@ -166,12 +170,31 @@ impl Warmer {
     }
 
     /// Whether absences prove that an open split matches nothing.
-    fn is_empty(&self, split: &Arc<Split>, work: &Work) -> bool {
+    fn is_empty(&self, split: &Split, work: &Work, demands: &mut Demands) -> bool {
         let absences = &self.inner.planner.absences;
         if absences.is_empty() {
             return false;
         }
-        let bound = work.bind(split.index(), &self.settings().expansion, false);
-        bound.is_ok_and(|bound| is_proven_empty(split, bound.demand, absences))
+        let demand = demands.of(split, || {
+            let bound = work.bind(split.index(), &self.settings().expansion, false);
+            bound.ok().map(|bound| bound.demand)
+        });
+        demand.is_some_and(|demand| is_proven_empty(split, demand, absences))
+    }
+}
+
+/// What a request reads in splits of each schema, found out once; nothing where it does not fit.
+#[derive(Default)]
+struct Demands(Vec<(SchemaKey, Option<Demand>)>);
+
+impl Demands {
+    fn of(&mut self, split: &Split, bind: impl FnOnce() -> Option<Demand>) -> Option<&Demand> {
+        let key = split.schema_key();
+        let place = self.0.iter().position(|(known, _)| *known == key);
+        let place = place.unwrap_or_else(|| {
+            self.0.push((key, bind()));
+            self.0.len() - 1
+        });
+        self.0[place].1.as_ref()
     }
 }
