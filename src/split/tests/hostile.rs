@@ -7,6 +7,7 @@ use tantivy::directory::OwnedBytes;
 
 use super::{delete_some, parse_footer, peer_splits, sample_index};
 use crate::ErrorKind;
+use crate::split::footer::TRAILER_LEN;
 use crate::split::{Composite, FileFooter, Footer, HotBytes, PackSettings, pack};
 
 /// Splits to be damaged: packed here, and small ones of other writers.
@@ -80,6 +81,8 @@ proptest! {
     fn a_truncated_split_is_an_error(which in any::<prop::sample::Index>(), keep in 0.0..1.0_f64) {
         let split = which.get(&SPLITS);
         let cut = &split[..(split.len() as f64 * keep) as usize];
+        // Without its trailer, and nothing else, it is a whole split of the older layout.
+        prop_assume!(cut.len() + TRAILER_LEN as usize != split.len());
         let error = parse_all(cut, 4096).unwrap_err();
         prop_assert!([ErrorKind::Corrupt, ErrorKind::Unsupported].contains(&error.kind()));
         prop_assert!(error.to_string().starts_with("a.split: "), "{error}");
