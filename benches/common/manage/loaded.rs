@@ -247,8 +247,8 @@ impl Load<'_> {
         targets.tell(
             "traffic",
             format!(
-                "{:.0} searches/s, {} GETs, {} refused, {} searches not warm, {late_reads} late reads",
-                micros.len() as f64 / self.time.as_secs_f64(),
+                "{} searches, {} GETs, {} refused, {} searches not warm, {late_reads} late reads",
+                micros.len(),
                 warmer.gets,
                 warmer.throttled,
                 cold,
