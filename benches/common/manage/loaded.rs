@@ -1,5 +1,5 @@
-//! 64 searchers and all triggers at once against one manager, over a store that is well, and over one
-//! that fails and dawdles.
+//! 64 searchers and all triggers at once against one manager, over a store that is well, and over two
+//! that fail and dawdle.
 //!
 //! What is asked is drawn beforehand, and answered in memory; every answer is compared. Splits are files,
 //! 1.25 MB each and a multiple of the cache together, so that memory is what forewarm holds.
@@ -14,6 +14,7 @@ use forewarm::{
     SimulatedSettings, SimulatedStore, SplitAddress, StoreSettings, TriggerSettings, Warmer,
     WarmerSettings,
 };
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 use super::beside::Beside;
 use super::corpus::{self, Bench, Corpus, FIRST_BYTE};
+use super::switched::Switched;
 use crate::soaked::Outcome;
 use crate::targets::Targets;
 
@@ -54,35 +56,62 @@ pub async fn run(bench: &Bench) -> Outcome<usize> {
     };
     let corpus = Corpus::write(splits, docs).await?;
     let asks = Arc::new(asks(bench, &corpus, splits, sets).await?);
-    let mut well = corpus::steady();
-    well.tail = SimulatedSettings::default().tail;
-    let mut ill = well.clone();
-    (ill.error, ill.slow) = (0.05, 0.05);
     let mut missed = 0;
-    for (name, settings, may_be_late) in [
-        ("a store that is well", well, false),
-        (
-            "a store that fails 5 % of GETs and slows 5 % tenfold",
-            ill,
-            true,
-        ),
-    ] {
+    for store in [Store::Well, Store::Failing, Store::Refusing] {
         let load = Load {
             bench,
             corpus: &corpus,
             asks: &asks,
             splits,
             time,
+            store,
         };
         let mut targets = Targets::default();
-        load.put_on(settings, may_be_late, &mut targets).await?;
+        load.put_on(&mut targets).await?;
         missed += targets.print(&format!(
             "load: {SEARCHERS} searchers, {} requests over {splits} splits, {time:?}, {FIRST_BYTE:?} to the \
-             first byte, {name}",
-            asks.len()
+             first byte, a store that {}",
+            asks.len(),
+            store.name(),
         ));
     }
     Ok(missed)
+}
+
+/// How the store is.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Store {
+    Well,
+    /// GETs break off.
+    Failing,
+    /// GETs are refused: `503 SlowDown`, which asks for less.
+    Refusing,
+}
+
+impl Store {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Well => "is well",
+            Self::Failing => "fails 5 % of GETs and slows 5 % tenfold",
+            Self::Refusing => "refuses 5 % of GETs (503) and slows 5 % tenfold",
+        }
+    }
+
+    fn over(self, files: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        let mut well = corpus::steady();
+        well.tail = SimulatedSettings::default().tail;
+        let mut ill = well.clone();
+        (ill.error, ill.slow) = (0.05, 0.05);
+        match self {
+            Self::Well => Arc::new(SimulatedStore::new(files, well)),
+            Self::Refusing => Arc::new(SimulatedStore::new(files, ill)),
+            Self::Failing => {
+                let store = Switched::new(&files, well, ill);
+                store.be_ill_for(usize::MAX);
+                store
+            }
+        }
+    }
 }
 
 /// Requests of random sets of splits, with their answers in memory.
@@ -116,16 +145,12 @@ struct Load<'a> {
     asks: &'a Arc<Vec<Ask>>,
     splits: usize,
     time: Duration,
+    store: Store,
 }
 
 impl Load<'_> {
-    async fn put_on(
-        &self,
-        store: SimulatedSettings,
-        may_be_late: bool,
-        targets: &mut Targets,
-    ) -> Outcome<()> {
-        let manager = self.manager(store)?;
+    async fn put_on(&self, targets: &mut Targets) -> Outcome<()> {
+        let manager = self.manager()?;
         manager.announce(corpus::addresses(self.splits));
         manager.start();
         let beside = Beside::start(&manager, self.splits, self.time);
@@ -139,7 +164,7 @@ impl Load<'_> {
             all.add(searcher.await??);
         }
         let resident = beside.end().await?;
-        self.judge(&manager, all, may_be_late, targets);
+        self.judge(&manager, all, targets);
         let growth = resident.growth();
         targets.add(
             "resident memory, last quarter ÷ first",
@@ -147,7 +172,7 @@ impl Load<'_> {
             format!("{growth:.3}: {resident}"),
             growth <= FLAT,
         );
-        triggers(&manager, targets);
+        self.triggers(&manager, targets);
         let report = manager.shutdown(Duration::from_secs(30)).await;
         targets.add(
             "shutdown",
@@ -158,9 +183,9 @@ impl Load<'_> {
         Ok(())
     }
 
-    fn manager(&self, store: SimulatedSettings) -> Outcome<Manager> {
+    fn manager(&self) -> Outcome<Manager> {
         let files = LocalFileSystem::new_with_prefix(self.corpus.folder.path())?;
-        let store = SimulatedStore::new(Arc::new(files), store);
+        let store = self.store.over(Arc::new(files));
         let cache = CacheSettings::default()
             .with_capacity_bytes(CAPACITY)
             .with_lease_bytes(LEASES)
@@ -168,7 +193,7 @@ impl Load<'_> {
             .with_plan_bytes(8 << 20);
         let gets = StoreSettings::default().with_in_flight_bytes(LEASES / 2);
         let settings = WarmerSettings::default().with_cache(cache).with_store(gets);
-        let warmer = Warmer::builder(Arc::new(store)).settings(settings);
+        let warmer = Warmer::builder(store).settings(settings);
         let warmer = warmer.pool(Arc::clone(&self.bench.pool)).build()?;
         Ok(Manager::new(warmer, self.settings())?)
     }
@@ -194,7 +219,8 @@ impl Load<'_> {
             .with_preload(Some(preload))
     }
 
-    fn judge(&self, manager: &Manager, done: Done, may_be_late: bool, targets: &mut Targets) {
+    fn judge(&self, manager: &Manager, done: Done, targets: &mut Targets) {
+        let may_be_late = self.store != Store::Well;
         let Done {
             mut micros,
             wrong,
@@ -221,8 +247,8 @@ impl Load<'_> {
         targets.tell(
             "traffic",
             format!(
-                "{:.0} searches/s, {} GETs, {} refused, {} searches not warm, {late_reads} late reads",
-                micros.len() as f64 / self.time.as_secs_f64(),
+                "{} searches, {} GETs, {} refused, {} searches not warm, {late_reads} late reads",
+                micros.len(),
                 warmer.gets,
                 warmer.throttled,
                 cold,
@@ -249,6 +275,23 @@ impl Load<'_> {
             },
             failed.values().all(|(kind, _)| is_allowed(kind)),
         );
+    }
+
+    /// Where the store is ill, what is warmed waits for what is searched.
+    fn triggers(&self, manager: &Manager, targets: &mut Targets) {
+        for trigger in manager.triggers() {
+            let status = trigger.status();
+            let what = format!("trigger {}", status.name);
+            let measured = format!(
+                "{} ticks, {} wanted, {} warm, {} failed, left out {:?}",
+                status.ticks, status.wanted, status.warmed, status.failed, status.left_out
+            );
+            if self.store == Store::Well {
+                targets.add(what, "has warmed something", measured, status.warmed > 0);
+            } else {
+                targets.tell(what, measured);
+            }
+        }
     }
 }
 
@@ -313,19 +356,4 @@ async fn search(manager: Manager, asks: Arc<Vec<Ask>>, seed: u64, end: Instant) 
         }
     }
     Ok(done)
-}
-
-fn triggers(manager: &Manager, targets: &mut Targets) {
-    for trigger in manager.triggers() {
-        let status = trigger.status();
-        targets.add(
-            format!("trigger {}", status.name),
-            "has warmed something",
-            format!(
-                "{} ticks, {} wanted, {} warm, {} failed, left out {:?}",
-                status.ticks, status.wanted, status.warmed, status.failed, status.left_out
-            ),
-            status.warmed > 0,
-        );
-    }
 }

@@ -2,27 +2,29 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use forewarm::{SimulatedSettings, SimulatedStore};
 use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// Two ways in which the same objects are served: one while all is well, one while it is ill.
+/// Two ways in which the same objects are served: one while all is well, one while it is ill. What
+/// fails then is no refusal, as [`SimulatedStore`]'s errors are: nobody is asked to send less.
 #[derive(Debug)]
 pub struct Switched {
     well: SimulatedStore,
     ill: SimulatedStore,
-    is_ill: AtomicBool,
+    /// GETs that are still to be served by the ill one.
+    ill_gets: AtomicUsize,
 }
 
 impl Switched {
-    /// Well until it is [told](Self::set_ill) otherwise.
+    /// Well until it is [told](Self::be_ill_for) otherwise.
     pub fn new(
         inner: &Arc<dyn ObjectStore>,
         well: SimulatedSettings,
@@ -31,20 +33,21 @@ impl Switched {
         Arc::new(Self {
             well: SimulatedStore::new(Arc::clone(inner), well),
             ill: SimulatedStore::new(Arc::clone(inner), ill),
-            is_ill: AtomicBool::new(false),
+            ill_gets: AtomicUsize::new(0),
         })
     }
 
-    /// How requests from now on are served.
-    pub fn set_ill(&self, is_ill: bool) {
-        self.is_ill.store(is_ill, Ordering::SeqCst);
+    /// So many GETs from now on meet an ill store.
+    pub fn be_ill_for(&self, gets: usize) {
+        self.ill_gets.store(gets, Ordering::SeqCst);
     }
 
-    fn now(&self) -> &SimulatedStore {
-        if self.is_ill.load(Ordering::SeqCst) {
-            &self.ill
-        } else {
-            &self.well
+    fn next(&self) -> &SimulatedStore {
+        let one_less = |left: usize| left.checked_sub(1);
+        let left = &self.ill_gets;
+        match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(_) => &self.ill,
+            Err(_) => &self.well,
         }
     }
 }
@@ -63,7 +66,7 @@ impl ObjectStore for Switched {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.now().put_opts(location, payload, options).await
+        self.well.put_opts(location, payload, options).await
     }
 
     async fn put_multipart_opts(
@@ -71,29 +74,36 @@ impl ObjectStore for Switched {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.now().put_multipart_opts(location, options).await
+        self.well.put_multipart_opts(location, options).await
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.now().get_opts(location, options).await
+        let found = self.next().get_opts(location, options).await;
+        found.map_err(|error| match error {
+            Error::Generic { store, .. } => Error::Generic {
+                store,
+                source: "connection reset".into(),
+            },
+            error => error,
+        })
     }
 
     fn delete_stream(
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.now().delete_stream(locations)
+        self.well.delete_stream(locations)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.now().list(prefix)
+        self.well.list(prefix)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.now().list_with_delimiter(prefix).await
+        self.well.list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.now().copy_opts(from, to, options).await
+        self.well.copy_opts(from, to, options).await
     }
 }

@@ -10,7 +10,7 @@ use forewarm::{
 use object_store::ObjectStore;
 use serde_json::{Value, json};
 
-use super::corpus::{self, Bench, Corpus, FIRST_BYTE};
+use super::corpus::{self, Bench, Corpus};
 use super::faults;
 use crate::soaked::Outcome;
 use crate::targets::{Targets, median};
@@ -145,7 +145,6 @@ impl Case<'_> {
     /// A manager that has nothing, over a store of its own.
     fn manager(&self, plain: &Arc<dyn ObjectStore>) -> Outcome<Manager> {
         let store = SimulatedStore::new(Arc::clone(plain), corpus::steady());
-        assert_eq!(store.settings().first_byte, FIRST_BYTE);
         let warmer = warmer(self.bench, Arc::new(store), OnMiss::Fail)?;
         if let Some(teacher) = self.teacher {
             corpus::hand_over(teacher, &warmer);
