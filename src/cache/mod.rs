@@ -14,6 +14,7 @@ mod budget;
 mod extent;
 mod extents;
 mod flight;
+mod found;
 mod lease;
 mod settings;
 mod shelf;

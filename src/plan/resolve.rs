@@ -72,7 +72,7 @@ impl Fetched {
             .iter()
             .flat_map(|range| gaps(range, &before))
             .collect();
-        let batches = split.files().extents().missing(fresh);
+        let batches = split.files().extents().missing(fresh, 0);
         self.predicted = self.predicted.then(Batch::traffic(&batches));
         self.ranges = before;
         self.ranges.extend(wanted);
@@ -170,7 +170,10 @@ pub(crate) async fn resolve(
         if depth == Depth::Data {
             fetch.extend(data);
         }
-        let acquired = split.files().extents().acquire(fetch, traffic).await?;
+        if traffic.has_company() {
+            traffic.want(extents.wanted(&fetch));
+        }
+        let acquired = extents.acquire(fetch, traffic).await?;
         if acquired.waited {
             traffic.count_round();
             probe_rounds += u64::from(step.only_opaque);

@@ -171,14 +171,18 @@ impl Warmer {
             .join_deadline
             .unwrap_or(self.settings().join_deadline);
         let deadline = in_time(patience);
-        let warmups: Vec<_> = splits
-            .iter()
-            .map(|split| match options.warming {
-                Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
-                Warming::Off => None,
-                Warming::Start => Some(self.warm_work(split, work)),
-            })
-            .collect();
+        let warmups: Vec<_> = match options.warming {
+            Warming::JoinOnly => {
+                let find = |split| self.find(split, work.fingerprint());
+                let found = splits.iter().map(find);
+                found.map(|it| it.map(|warmup| (warmup, false))).collect()
+            }
+            Warming::Off => splits.iter().map(|_| None).collect(),
+            Warming::Start => {
+                let warmups = self.warm_works(splits, work).into_iter();
+                warmups.map(Some).collect()
+            }
+        };
         let mut seen = Seen::new(splits.len());
         // They all run by themselves, so it is as well to wait for one after another.
         for warmup in &warmups {

@@ -20,6 +20,7 @@ mod simulated;
 mod throttle;
 mod trace;
 mod traffic;
+mod want;
 
 pub(crate) use fetcher::{Fetcher, in_time};
 pub use hedge::HedgeSettings;

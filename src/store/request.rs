@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::want::Wants;
+
 /// How often anything became more urgent in this process: queues look again when it changes.
 static RAISES: AtomicU64 = AtomicU64::new(0);
 
@@ -22,11 +24,16 @@ struct Shared {
     id: u64,
     /// When its next GET is due, in the queue's virtual time.
     due: AtomicU64,
+    wants: Wants,
 }
 
 impl Request {
     pub(super) fn id(&self) -> u64 {
         self.0.id
+    }
+
+    pub(super) fn wants(&self) -> &Wants {
+        &self.0.wants
     }
 
     pub(super) fn due(&self) -> u64 {
@@ -44,6 +51,7 @@ impl Default for Request {
         Self(Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             due: AtomicU64::new(0),
+            wants: Wants::default(),
         }))
     }
 }

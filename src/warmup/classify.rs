@@ -1,5 +1,6 @@
 //! What warming a split would cost, told from memory alone.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -7,6 +8,7 @@ use serde::Serialize;
 
 use super::warmer::Warmer;
 use super::work::Work;
+use crate::cache::SplitExtents;
 use crate::filter::SearchRequest;
 use crate::plan::is_proven_empty;
 use crate::split::{Split, SplitAddress};
@@ -50,21 +52,41 @@ impl Warmth {
     }
 }
 
+/// What memory tells of a split at first sight.
+enum Look {
+    /// What warming it is, whatever becomes of the others.
+    Known {
+        warmth: Warmth,
+        /// GETs that it wants in its first round.
+        wants: u64,
+    },
+    /// A plan tells what it reads.
+    Planned {
+        extents: Arc<SplitExtents>,
+        ranges: Vec<Range<u64>>,
+    },
+}
+
 impl Warmer {
     /// Tells how warm each of `splits` is for a request, in their order, from plans, extents and
     /// proven absences alone: nothing is fetched, and nothing waited for.
     ///
-    /// What it tells is true of the moment. A split that was never opened and has no plan is
+    /// What it tells is true of the moment, and of warming all of them
+    /// [together](Self::warm_many). A split that was never opened and has no plan is
     /// [`Cold`](Warmth::Cold), though its object may not exist.
     pub fn classify(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmth> {
         let work = Work::of_request(request);
-        splits
-            .iter()
-            .map(|split| self.classify_one(split, &work))
-            .collect()
+        let looks: Vec<Look> = splits.iter().map(|split| self.look(split, &work)).collect();
+        let wanted_by_all = match looks.len() {
+            // Alone it waits for nobody.
+            1 => 0,
+            _ => looks.iter().map(Look::wants).sum(),
+        };
+        let warmth = looks.into_iter().map(|look| look.warmth(wanted_by_all));
+        warmth.collect()
     }
 
-    fn classify_one(&self, address: &SplitAddress, work: &Work) -> Warmth {
+    fn look(&self, address: &SplitAddress, work: &Work) -> Look {
         // A look into a map; it waits only for housekeeping that is due, and then tells less.
         let opened = self.inner.opener.opened(address.path()).now_or_never();
         let opened = opened.flatten();
@@ -72,25 +94,58 @@ impl Warmer {
         let plans = &self.inner.planner.plans;
         let entry = planned.and_then(|planned| plans.find(address.path(), planned));
         let Some(entry) = entry else {
-            return match opened {
+            let wants = u64::from(opened.is_none());
+            let warmth = match opened {
                 Some(split) if self.is_empty(&split, work) => Warmth::ProvablyEmpty,
                 _ => Warmth::Cold(None),
             };
+            return Look::Known { warmth, wants };
         };
         let plan = entry.plan();
-        if opened
-            .as_ref()
-            .is_some_and(|split| *split.object().version() != plan.version)
-        {
-            return Warmth::Cold(None);
-        }
-        if !plan.hopeless.is_empty() && plan.hopeless.iter().all(|it| *it) {
-            return Warmth::ProvablyEmpty;
+        let version = opened.as_ref().map(|split| split.object().version());
+        if version.is_some_and(|version| *version != plan.version) {
+            let warmth = Warmth::Cold(None);
+            return Look::Known { warmth, wants: 0 };
         }
         let object = ObjectHandle::new(address.path().clone(), plan.version.clone());
+        let extents = self.inner.cache.split(&object);
         let ranges = plan.ranges(work.identity(), opened.is_some());
+        if !plan.hopeless.is_empty() && plan.hopeless.iter().all(|it| *it) {
+            return Look::Known {
+                warmth: Warmth::ProvablyEmpty,
+                wants: extents.wanted(&ranges),
+            };
+        }
+        Look::Planned { extents, ranges }
+    }
+
+    /// Whether absences prove that an open split matches nothing.
+    fn is_empty(&self, split: &Arc<Split>, work: &Work) -> bool {
+        let absences = &self.inner.planner.absences;
+        if absences.is_empty() {
+            return false;
+        }
+        let bound = work.bind(split.index(), &self.settings().expansion, false);
+        bound.is_ok_and(|bound| is_proven_empty(split, bound.demand, absences))
+    }
+}
+
+impl Look {
+    fn wants(&self) -> u64 {
+        match self {
+            Self::Known { wants, .. } => *wants,
+            Self::Planned { extents, ranges } => extents.wanted(ranges),
+        }
+    }
+
+    /// How warm the split is, where all of them want so many GETs.
+    fn warmth(self, wanted_by_all: u64) -> Warmth {
+        let (extents, ranges) = match self {
+            Self::Known { warmth, .. } => return warmth,
+            Self::Planned { extents, ranges } => (extents, ranges),
+        };
         let wanted: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-        let batches = self.inner.cache.split(&object).missing(ranges);
+        let batches = extents.missing(ranges, wanted_by_all);
         let missing: u64 = batches
             .iter()
             .flat_map(|batch| &batch.parts)
@@ -102,15 +157,5 @@ impl Warmer {
             _ if missing < wanted => Warmth::Partial(traffic),
             _ => Warmth::Cold(Some(traffic)),
         }
-    }
-
-    /// Whether absences prove that an open split matches nothing.
-    fn is_empty(&self, split: &Arc<Split>, work: &Work) -> bool {
-        let absences = &self.inner.planner.absences;
-        if absences.is_empty() {
-            return false;
-        }
-        let bound = work.bind(split.index(), &self.settings().expansion, false);
-        bound.is_ok_and(|bound| is_proven_empty(split, bound.demand, absences))
     }
 }

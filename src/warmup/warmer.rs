@@ -14,7 +14,7 @@ use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
 use super::statistics::Statistics;
-use super::task::{Task, Warmed, Warmup, WarmupKey};
+use super::task::{Held, Task, Warmed, Warmup, WarmupKey};
 use super::work::Work;
 use crate::Traffic;
 use crate::cache::ExtentCache;
@@ -95,28 +95,41 @@ impl Warmer {
     ///
     /// See [`Warmup`]: dropping the last handle of an unfinished warmup gives it up.
     pub fn warm(&self, split: &SplitAddress, request: &SearchRequest) -> Warmup {
-        self.warm_work(split, &Work::of_request(request)).0
+        self.warm_held(split, &Work::of_request(request)).0
     }
 
-    /// [`warm`](Self::warm) for several splits.
+    /// [`warm`](Self::warm) for several splits, whose GETs are then coalesced with regard to each
+    /// other: where they want more than [go at
+    /// once](crate::StoreSettings::max_concurrent_gets) together, each fetches more of the gaps
+    /// between what it reads, if everything is here sooner then.
     pub fn warm_many(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmup> {
-        let work = Work::of_request(request);
-        splits
-            .iter()
-            .map(|split| self.warm_work(split, &work).0)
-            .collect()
+        let warmups = self.warm_works(splits, &Work::of_request(request));
+        warmups.into_iter().map(|(warmup, _)| warmup).collect()
     }
 
-    /// Answers with the warmup, and whether it was started now.
-    pub(crate) fn warm_work(&self, split: &SplitAddress, work: &Work) -> (Warmup, bool) {
+    /// Answers with the warmups, and whether each was started now.
+    pub(crate) fn warm_works(&self, splits: &[SplitAddress], work: &Work) -> Vec<(Warmup, bool)> {
+        // None of them decides anything before it is known how many they are.
+        let mut held = Vec::new();
+        let warmups = splits.iter().map(|split| {
+            let (warmup, started) = self.warm_held(split, work);
+            let is_started = started.is_some();
+            held.extend(started);
+            (warmup, is_started)
+        });
+        warmups.collect()
+    }
+
+    /// Answers with the warmup, and with what holds it back until it is dropped when it was started
+    /// now.
+    fn warm_held(&self, split: &SplitAddress, work: &Work) -> (Warmup, Option<Held>) {
         let key = WarmupKey {
             path: split.path().clone(),
             fingerprint: work.fingerprint(),
         };
         let registry = &self.inner.registry;
-        let mut started = false;
+        let mut started = None;
         let task = registry.find_or_start(&key, || {
-            started = true;
             metrics::counter!("forewarm_warmups_total").increment(1);
             let span = tracing::info_span!(
                 "warm", split = %split, fingerprint = %work.fingerprint(),
@@ -130,14 +143,16 @@ impl Warmer {
             }
             let warmer = self.clone();
             let run = warmer.run(split.clone(), work.clone(), span.clone(), traffic.clone());
-            Task::start(
+            let (task, held) = Task::start(
                 key.clone(),
                 registry,
                 &self.inner.runtime,
                 traffic,
                 work.can_recur(),
                 run.instrument(span),
-            )
+            );
+            started = Some(held);
+            task
         });
         (Warmup::new(task), started)
     }
