@@ -87,15 +87,21 @@ impl Warmer {
         request: &SearchRequest,
         options: &SearchOptions,
     ) -> Result<SearchResponse> {
-        let work = Work::of_request(request);
-        let span = search_span(&work, splits.len());
+        let span = search_span(splits.len());
         let record = span.clone();
         let search = async {
             let started = Instant::now();
             request.check_sorts()?;
-            let joined = self.joined(splits, &work, options).await?;
-            let asked = self.asked(request, Arc::clone(&joined.splits));
-            let (answer, joined, late) = self.answer(joined, &work, &asked, options).await?;
+            let (work, now) = self.search_now(splits, request, options).await?;
+            record.record("fingerprint", tracing::field::display(work.fingerprint()));
+            let (asked, answered) = match now {
+                Some(answered) => answered,
+                None => {
+                    let joined = self.joined(splits, &work, options).await?;
+                    self.answer(joined, request, options).await?
+                }
+            };
+            let (answer, joined, late) = self.ended(answered, &work).await?;
             let response = self.respond(&asked, &work, joined, answer, &late, options);
             let mut response = response.await?;
             response.took = started.elapsed().as_millis() as u64;
@@ -138,17 +144,20 @@ impl Warmer {
         let kind = std::any::type_name::<C>();
         let columns = options.columns.clone();
         let work = Work::of_collector(filter.into(), scored, columns, probe, kind);
-        let span = search_span(&work, splits.len());
+        let span = search_span(splits.len());
+        span.record("fingerprint", tracing::field::display(work.fingerprint()));
         let record = span.clone();
         let search = async {
             let joined = self.joined(splits, &work, options).await?;
-            let (fruit, joined, late) = self
-                .run_search(joined, &work, options, move |splits, scope, late| {
+            let how = self.how(options);
+            let ran = pool::run(self.pool(), move || {
+                Ok(how.run(joined, |splits, scope, late| {
                     let reading = Reading::Scoped(Arc::clone(scope));
                     let fruit = collect(splits, &*collector, Hopeless::Seen, &reading)?;
                     all_read(late).map(|()| fruit)
-                })
-                .await?;
+                }))
+            });
+            let (fruit, joined, late) = self.ended(ran.await?, &work).await?;
             let mut report = joined.report;
             report.late_reads = late.count();
             report.then(late.traffic());
@@ -278,31 +287,13 @@ impl Warmer {
         Ok((prepared, traffic.snapshot(), opening))
     }
 
-    /// Runs a search on the pool, in a scope that reads from the leases.
-    async fn run_search<T: Send + 'static>(
-        &self,
-        mut joined: Joined,
-        work: &Work,
-        options: &SearchOptions,
-        search: impl FnOnce(&[Prepared], &Arc<ReadScope>, &LateReads) -> Result<T> + Send + 'static,
-    ) -> Result<(T, Joined, Arc<LateReads>)> {
-        let started = Instant::now();
-        let late = Arc::new(LateReads::default());
-        let leases = joined
-            .splits
-            .iter()
-            .filter_map(|split| {
-                let lease = &split.warmed.as_ref()?.lease;
-                Some((split.split.id(), Arc::clone(lease)))
-            })
-            .collect();
-        let reads = options.record_reads.then(Arc::<Reads>::default);
-        let scope = ReadScope::search(leases, self.on_miss(options), Arc::clone(&late))
-            .recording(reads.clone());
-        let (splits, counts) = (Arc::clone(&joined.splits), Arc::clone(&late));
-        let result = pool::run(self.pool(), move || search(&splits, &scope, &counts)).await;
-        joined.report.read_bytes = reads.map(|reads| reads.bytes());
-        joined.report.search_us = micros(started.elapsed());
+    /// Looks after what a run on the pool leaves behind: what was read late is learnt.
+    async fn ended<T>(&self, ran: Ran<T>, work: &Work) -> Result<(T, Joined, Arc<LateReads>)> {
+        let Ran {
+            mut joined,
+            late,
+            result,
+        } = ran;
         let splits = Arc::clone(&joined.splits);
         for split in &*splits {
             // Without a warmup everything is read late, which teaches nothing.
@@ -338,44 +329,161 @@ impl Warmer {
     }
 
     /// A request and its splits, with fresh limits.
-    pub(super) fn asked(&self, request: &SearchRequest, splits: Arc<[Prepared]>) -> Asked {
+    pub(super) fn asked(&self, request: Arc<SearchRequest>, splits: Arc<[Prepared]>) -> Asked {
         let settings = self.settings();
         let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
         Asked {
-            request: Arc::new(request.clone()),
+            request,
             splits,
             limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
             buckets,
         }
     }
 
+    /// Names a request and, where all of it is warm, runs it: on the pool, for a long request takes
+    /// long to be named, and in one go, for the shortest searches take no longer than waking a
+    /// thread.
+    async fn search_now(
+        &self,
+        splits: &[SplitAddress],
+        request: &SearchRequest,
+        options: &SearchOptions,
+    ) -> Result<(Work, Option<(Asked, Ran<Answer>)>)> {
+        if options.warming == Warming::Off {
+            return Ok((Work::of_request(request), None));
+        }
+        // Before it is cloned: whoever asks the same request again means the same moment.
+        request.moment();
+        let (warmer, splits, how) = (self.clone(), splits.to_vec(), self.how(options));
+        let asked = Arc::new(request.clone());
+        let named = pool::run(self.pool(), move || {
+            let work = Work::of_shared(Arc::clone(&asked));
+            let joined = warmer.joined_now(&splits, &work);
+            let ran = joined.map(|joined| {
+                let asked = warmer.asked(asked, Arc::clone(&joined.splits));
+                let ran = how.answer(joined, &asked, Warming::Start);
+                (asked, ran)
+            });
+            Ok((work, ran))
+        });
+        let (work, ran) = named.await?;
+        // Nobody has to name it again.
+        let _ = request.fingerprint.set(work.fingerprint());
+        Ok((work, ran))
+    }
+
+    /// [Joins](Self::joined) where nothing has to be started, waited for or compiled.
+    fn joined_now(&self, splits: &[SplitAddress], work: &Work) -> Option<Joined> {
+        let started = Instant::now();
+        let mut same = SameFilter::new(work);
+        let mut prepared = Vec::with_capacity(splits.len());
+        let mut warmups = Vec::with_capacity(splits.len());
+        for split in splits {
+            let warmup = self.find(split, work.fingerprint())?;
+            let warmed = warmup.warmed().filter(|warmed| same.is(warmed))?;
+            prepared.push(Prepared::of(warmed));
+            warmups.push(warmup);
+        }
+        warmups
+            .iter()
+            .for_each(|warmup| warmup.observe(&Outcome::Ready));
+        let mut report = SearchReport::new(splits.len(), &Outcome::Ready);
+        report.join_us = micros(started.elapsed());
+        Some(Joined {
+            splits: prepared.into(),
+            report,
+            _warmups: warmups,
+        })
+    }
+
     /// Runs a request on the pool.
     async fn answer(
         &self,
         joined: Joined,
-        work: &Work,
-        asked: &Asked,
+        request: &SearchRequest,
         options: &SearchOptions,
-    ) -> Result<(Answer, Joined, Arc<LateReads>)> {
-        let asked = asked.clone();
-        let warming = options.warming;
-        let (answer, mut joined, late) = self
-            .run_search(joined, work, options, move |_, scope, late| {
-                let way = match warming {
-                    Warming::Off => Way::OnDemand(Reading::Scoped(scope.without_leases())),
-                    Warming::JoinOnly | Warming::Start => Way::InMemory,
-                };
-                asked.answer(&Reading::Scoped(Arc::clone(scope)), way, || all_read(late))
-            })
-            .await?;
-        let documents = micros(answer.reading_documents);
-        joined.report.search_us = joined.report.search_us.saturating_sub(documents);
-        joined.report.fetch_docs_us = documents;
-        Ok((answer, joined, late))
+    ) -> Result<(Asked, Ran<Answer>)> {
+        let asked = self.asked(Arc::new(request.clone()), Arc::clone(&joined.splits));
+        let (how, warming) = (self.how(options), options.warming);
+        let answered = pool::run(self.pool(), move || {
+            let ran = how.answer(joined, &asked, warming);
+            Ok((asked, ran))
+        });
+        answered.await
+    }
+
+    fn how(&self, options: &SearchOptions) -> How {
+        How {
+            on_miss: self.on_miss(options),
+            record_reads: options.record_reads,
+        }
     }
 
     pub(super) fn on_miss(&self, options: &SearchOptions) -> OnMiss {
         options.on_miss.unwrap_or(self.settings().on_miss)
+    }
+}
+
+/// How a search reads.
+#[derive(Clone, Copy)]
+struct How {
+    on_miss: OnMiss,
+    record_reads: bool,
+}
+
+/// A search that has run.
+struct Ran<T> {
+    joined: Joined,
+    late: Arc<LateReads>,
+    result: Result<T>,
+}
+
+impl How {
+    /// Searches on this thread, which is one of the pool's, in a scope that reads from the leases.
+    fn run<T>(
+        self,
+        mut joined: Joined,
+        search: impl FnOnce(&[Prepared], &Arc<ReadScope>, &LateReads) -> Result<T>,
+    ) -> Ran<T> {
+        let started = Instant::now();
+        let late = Arc::new(LateReads::default());
+        let leases = joined
+            .splits
+            .iter()
+            .filter_map(|split| {
+                let lease = &split.warmed.as_ref()?.lease;
+                Some((split.split.id(), Arc::clone(lease)))
+            })
+            .collect();
+        let reads = self.record_reads.then(Arc::<Reads>::default);
+        let scope =
+            ReadScope::search(leases, self.on_miss, Arc::clone(&late)).recording(reads.clone());
+        let result = pool::guarded(|| search(&joined.splits, &scope, &late)).flatten();
+        joined.report.read_bytes = reads.map(|reads| reads.bytes());
+        joined.report.search_us = micros(started.elapsed());
+        Ran {
+            joined,
+            late,
+            result,
+        }
+    }
+
+    /// Runs a request.
+    fn answer(self, joined: Joined, asked: &Asked, warming: Warming) -> Ran<Answer> {
+        let mut ran = self.run(joined, |_, scope, late| {
+            let way = match warming {
+                Warming::Off => Way::OnDemand(Reading::Scoped(scope.without_leases())),
+                Warming::JoinOnly | Warming::Start => Way::InMemory,
+            };
+            asked.answer(&Reading::Scoped(Arc::clone(scope)), way, || all_read(late))
+        });
+        if let Ok(answer) = &ran.result {
+            let documents = micros(answer.reading_documents);
+            let report = &mut ran.joined.report;
+            report.search_us = report.search_us.saturating_sub(documents);
+            report.fetch_docs_us = documents;
+        }
+        ran
     }
 }
 
@@ -459,11 +567,16 @@ fn all_read(late: &LateReads) -> Result<()> {
     late.failure().cloned().map_or(Ok(()), Err)
 }
 
-fn search_span(work: &Work, splits: usize) -> tracing::Span {
+fn search_span(splits: usize) -> tracing::Span {
     tracing::info_span!(
-        "search", fingerprint = %work.fingerprint(), splits, gets = tracing::field::Empty,
-        bytes = tracing::field::Empty, rounds = tracing::field::Empty,
-        late_reads = tracing::field::Empty, outcome = tracing::field::Empty
+        "search",
+        fingerprint = tracing::field::Empty,
+        splits,
+        gets = tracing::field::Empty,
+        bytes = tracing::field::Empty,
+        rounds = tracing::field::Empty,
+        late_reads = tracing::field::Empty,
+        outcome = tracing::field::Empty
     )
 }
 

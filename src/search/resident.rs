@@ -134,7 +134,7 @@ impl ResidentSplits {
         let (warmer, splits) = (self.warmer.clone(), Arc::clone(&self.splits));
         // Before it is cloned: whoever asks the same request again means the same moment.
         request.moment();
-        let request = request.clone();
+        let request = Arc::new(request.clone());
         let mut response = pool::run(self.warmer.pool(), move || {
             let limits = warmer.settings().expansion;
             let mut compiled: Vec<(SchemaKey, Compiled)> = Vec::new();
@@ -157,7 +157,8 @@ impl ResidentSplits {
                     warmed: None,
                 })
             });
-            let asked: Asked = warmer.asked(&request, prepared.collect::<Result<_>>()?);
+            let prepared = prepared.collect::<Result<_>>()?;
+            let asked: Asked = warmer.asked(Arc::clone(&request), prepared);
             let searching = Instant::now();
             let answer = asked.answer(&Reading::Resident, Way::InMemory, || Ok(()))?;
             let mut report = SearchReport::new(splits.len(), &Outcome::Ready);

@@ -218,6 +218,20 @@ impl Warmup {
         joined
     }
 
+    /// What was warmed, when it is all here.
+    pub(crate) fn warmed(&self) -> Option<Arc<Warmed>> {
+        self.task.result()?.ok()
+    }
+
+    /// Takes note of a join that did not have to [wait](Self::wait).
+    pub(crate) fn observe(&self, outcome: &Outcome) {
+        let _span = tracing::info_span!(
+            "join", split = %self.task.key.path, fingerprint = %self.task.key.fingerprint,
+            outcome = outcome.name()
+        );
+        metrics::counter!("forewarm_joins_total", "outcome" => outcome.name()).increment(1);
+    }
+
     async fn outcome(&self, deadline: Instant) -> (Outcome, Option<Arc<Warmed>>) {
         match self.task.result() {
             Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),

@@ -109,6 +109,11 @@ enum Collect {
 impl Work {
     pub(crate) fn of_request(request: &SearchRequest) -> Self {
         // Before it is cloned: whoever asks the same request again means the same moment.
+        request.fingerprint();
+        Self::of_shared(Arc::new(request.clone()))
+    }
+
+    pub(crate) fn of_shared(request: Arc<SearchRequest>) -> Self {
         let fingerprint = request.fingerprint();
         Self {
             filter: request.filter().clone(),
@@ -116,7 +121,7 @@ impl Work {
             recurring: fingerprint,
             once: Arc::default(),
             queued: Request::default(),
-            collect: Collect::Hits(Arc::new(request.clone())),
+            collect: Collect::Hits(request),
         }
     }
 
