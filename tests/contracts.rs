@@ -31,6 +31,8 @@ mod plan_store;
 mod plans;
 #[path = "contracts/rounds.rs"]
 mod rounds;
+#[path = "contracts/small_splits.rs"]
+mod small_splits;
 #[path = "contracts/soak.rs"]
 mod soak;
 #[path = "contracts/test_store.rs"]

@@ -146,10 +146,12 @@ impl SplitFile {
         if let Some(reads) = &scope.reads {
             reads.record(extents.id(), &range);
         }
-        if let Some(bytes) = scope
-            .lease(extents.id())
-            .and_then(|lease| lease.read(&range))
-        {
+        let is_shown = match &scope.mode {
+            Mode::Probe(probe) => probe.shows(&range),
+            Mode::Search { .. } => true,
+        };
+        let lease = scope.lease(extents.id()).filter(|_| is_shown);
+        if let Some(bytes) = lease.and_then(|lease| lease.read(&range)) {
             return Ok(bytes);
         }
         match &scope.mode {

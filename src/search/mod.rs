@@ -12,6 +12,7 @@ mod execute;
 mod highlight;
 mod hits;
 mod in_order;
+mod join;
 mod leaves;
 mod matched;
 mod options;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{Answer, Asked};
-use super::execute::{Joined, micros};
+use super::execute::micros;
+use super::join::Joined;
 use super::options::SearchOptions;
 use super::reading::Reading;
 use super::response::SearchResponse;

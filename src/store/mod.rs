@@ -25,7 +25,7 @@ mod want;
 pub(crate) use fetcher::{Fetcher, in_time};
 pub use hedge::HedgeSettings;
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
-pub(crate) use ranges::{Batch, Coalescing, gaps, normalise};
+pub(crate) use ranges::{Batch, Coalescing, contains, gaps, normalise};
 pub(crate) use request::{Priority, Request, Urgency};
 pub use settings::StoreSettings;
 pub(crate) use settings::millis;
