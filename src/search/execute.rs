@@ -225,11 +225,12 @@ impl Warmer {
         }
         // Before it is cloned: whoever asks the same request again means the same moment.
         request.moment();
-        let (warmer, splits, how) = (self.clone(), splits.to_vec(), self.how(options));
+        let paths: Vec<_> = splits.iter().map(|split| split.path().clone()).collect();
+        let (warmer, how) = (self.clone(), self.how(options));
         let asked = Arc::new(request.clone());
         let named = pool::run(self.pool(), move || {
             let work = Work::of_shared(Arc::clone(&asked));
-            let joined = warmer.joined_now(&splits, &work);
+            let joined = warmer.joined_now(paths, &work);
             let ran = joined.map(|joined| {
                 let asked = warmer.asked(asked, Arc::clone(&joined.splits));
                 let ran = how.answer(joined, &asked, Warming::Start);

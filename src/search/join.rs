@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use object_store::path::Path;
 
 use super::collect::Prepared;
 use super::execute::micros;
@@ -26,13 +27,13 @@ pub(super) struct Joined {
 
 impl Warmer {
     /// [Joins](Self::joined) where nothing has to be started, waited for or compiled.
-    pub(super) fn joined_now(&self, splits: &[SplitAddress], work: &Work) -> Option<Joined> {
+    pub(super) fn joined_now(&self, splits: Vec<Path>, work: &Work) -> Option<Joined> {
         let started = Instant::now();
         let mut same = SameFilter::new(work);
         let mut prepared = Vec::with_capacity(splits.len());
         let mut warmups = Vec::with_capacity(splits.len());
-        for split in splits {
-            let warmup = self.find(split, work.fingerprint())?;
+        for path in splits {
+            let warmup = self.find_path(path, work.fingerprint())?;
             let warmed = warmup.warmed().filter(|warmed| same.is(warmed))?;
             prepared.push(Prepared::of(warmed));
             warmups.push(warmup);
@@ -40,7 +41,7 @@ impl Warmer {
         warmups
             .iter()
             .for_each(|warmup| warmup.observe(&Outcome::Ready));
-        let mut report = SearchReport::new(splits.len(), &Outcome::Ready);
+        let mut report = SearchReport::new(warmups.len(), &Outcome::Ready);
         report.join_us = micros(started.elapsed());
         Some(Joined {
             splits: prepared.into(),

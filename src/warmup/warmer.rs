@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use object_store::ObjectStore;
+use object_store::path::Path;
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
 use tracing::Instrument;
@@ -182,10 +183,11 @@ impl Warmer {
     }
 
     pub(crate) fn find(&self, split: &SplitAddress, fingerprint: Fingerprint) -> Option<Warmup> {
-        let key = WarmupKey {
-            path: split.path().clone(),
-            fingerprint,
-        };
+        self.find_path(split.path().clone(), fingerprint)
+    }
+
+    pub(crate) fn find_path(&self, path: Path, fingerprint: Fingerprint) -> Option<Warmup> {
+        let key = WarmupKey { path, fingerprint };
         self.inner.registry.find(&key).map(Warmup::new)
     }
 
