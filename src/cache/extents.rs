@@ -1,6 +1,5 @@
-use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -12,11 +11,12 @@ use super::budget::Reservation;
 use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
 use super::fate::Reader;
 use super::flight::{Flight, Pilot};
+use super::found::{Found, is_held};
 use super::lease::{Lease, LeaseBuilder};
 use super::lookups::{Looked, Lookups};
-use super::shelf::{Shelf, State};
+use super::shelf::Shelf;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Batch, ObjectHandle, TrafficCounter, gaps, normalise};
+use crate::store::{Batch, ObjectHandle, TrafficCounter, normalise};
 
 /// How often a range may turn out not to be covered after its fetches have landed. Each time means
 /// that somebody else fetched only other parts of a shared GET.
@@ -32,16 +32,6 @@ pub(crate) struct SplitExtents {
     pub(super) shelf: Arc<Shelf>,
     object: ObjectHandle,
     pub(super) cache: ExtentCache,
-}
-
-/// What a look at the map found for some ranges.
-#[derive(Default)]
-struct Found {
-    extents: Vec<Arc<Extent>>,
-    flights: Vec<Arc<Flight>>,
-    /// Looked at and not wanted; kept only so as not to be dropped under the map's lock.
-    bystanders: Vec<Arc<Flight>>,
-    looked: Looked,
 }
 
 impl SplitExtents {
@@ -147,13 +137,30 @@ impl SplitExtents {
         Some(extents)
     }
 
-    /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs.
-    pub(crate) fn missing(&self, ranges: Vec<Range<u64>>) -> Vec<Batch> {
+    /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs: a part of
+    /// `wanted_by_all` that are wanted at once, or alone.
+    pub(crate) fn missing(&self, ranges: Vec<Range<u64>>, wanted_by_all: u64) -> Vec<Batch> {
         let mut keep = Found::default();
-        let mut state = self.shelf.lock();
-        let batches = self.plan(&mut state, &normalise(ranges), &mut keep);
+        let state = self.shelf.lock();
+        let missing = keep.look(&state, &normalise(ranges));
+        let rule = self.cache.fetcher().coalescing();
+        let batches = rule.batches(&missing, |gap| is_held(&state, gap), wanted_by_all);
         drop(state);
         batches
+    }
+
+    /// How many GETs are wanted for `ranges`, where none waits for another.
+    pub(crate) fn wanted(&self, ranges: &[Range<u64>]) -> u64 {
+        if ranges.iter().all(|range| self.lookup(range).is_some()) {
+            return 0;
+        }
+        let mut keep = Found::default();
+        let state = self.shelf.lock();
+        let missing = keep.look(&state, &normalise(ranges.to_vec()));
+        let rule = self.cache.fetcher().coalescing();
+        let wanted = rule.wanted(&missing, |gap| is_held(&state, gap));
+        drop(state);
+        wanted
     }
 
     /// Puts bytes in the cache that came without being asked for (the tail of the object that
@@ -162,7 +169,7 @@ impl SplitExtents {
         let range = start..start + bytes.len() as u64;
         if range.is_empty()
             || !self
-                .missing(vec![range.clone()])
+                .missing(vec![range.clone()], 0)
                 .iter()
                 .any(|b| b.range == range)
         {
@@ -282,8 +289,11 @@ impl SplitExtents {
     fn begin(self: &Arc<Self>, wanted: &[Range<u64>], traffic: &TrafficCounter) -> Found {
         let mut found = Found::default();
         let mut pilots = Vec::new();
+        let rule = self.cache.fetcher().coalescing();
+        let wanted_by_all = traffic.wanted_by_all();
         let mut state = self.shelf.lock();
-        for batch in self.plan(&mut state, wanted, &mut found) {
+        let missing = found.look(&state, wanted);
+        for batch in rule.batches(&missing, |gap| is_held(&state, gap), wanted_by_all) {
             let (flight, pilot) = Flight::new(Arc::clone(&self.shelf), batch, traffic.urgency());
             let start = flight.range().start;
             state.flights.insert(start, Arc::downgrade(&flight));
@@ -300,39 +310,6 @@ impl SplitExtents {
             self.cache.runtime().spawn(task);
         }
         found
-    }
-
-    /// Looks up what covers `wanted` and returns GETs for the rest.
-    fn plan(&self, state: &mut State, wanted: &[Range<u64>], found: &mut Found) -> Vec<Batch> {
-        let mut missing = Vec::new();
-        for range in wanted {
-            let mut present = Vec::new();
-            for extent in around(&state.extents, range) {
-                present.push(extent.range().clone());
-                found.extents.push(extent);
-            }
-            let mut present = normalise(present);
-            found.looked.add(range, &present);
-            for flight in around(&state.flights, range) {
-                present.push(flight.range().clone());
-                let overlaps = range.start < flight.range().end;
-                let list = if overlaps {
-                    &mut found.flights
-                } else {
-                    &mut found.bystanders
-                };
-                list.push(flight);
-            }
-            missing.extend(gaps(range, &normalise(present)));
-        }
-        found.flights.dedup_by_key(|flight| flight.range().start);
-        let coalescing = self.cache.fetcher().coalescing();
-        let held = |gap: &Range<u64>| {
-            let within = |starts: &mut dyn Iterator<Item = u64>| starts.next().is_some();
-            within(&mut state.extents.range(gap.clone()).map(|(&start, _)| start))
-                || within(&mut state.flights.range(gap.clone()).map(|(&start, _)| start))
-        };
-        coalescing.batches(missing, held)
     }
 
     /// Fetches one batch and lands it.
@@ -420,18 +397,6 @@ pub(crate) struct Acquired {
     pub(crate) extents: Vec<Arc<Extent>>,
     /// Whether a GET, one's own or another's, had to be waited for.
     pub(crate) waited: bool,
-}
-
-/// The live entries of `map` that may overlap `range`: those that start inside it, and the last
-/// one before it, which reaches further than all before it because none lies inside another.
-fn around<T>(map: &BTreeMap<u64, Weak<T>>, range: &Range<u64>) -> Vec<Arc<T>> {
-    let mut before = map.range(..range.start).rev();
-    let before = before.find_map(|(_, entry)| entry.upgrade());
-    let inside = map.range(range.start..range.end);
-    before
-        .into_iter()
-        .chain(inside.filter_map(|(_, entry)| entry.upgrade()))
-        .collect()
 }
 
 /// Whether one of the normalised `present` ranges contains `range`.

@@ -18,6 +18,7 @@ mod extent;
 mod extents;
 mod fate;
 mod flight;
+mod found;
 mod join;
 mod lease;
 mod lookups;

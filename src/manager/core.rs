@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -18,7 +19,7 @@ use super::tally::Ended;
 use crate::clock::Clock;
 use crate::filter::SearchRequest;
 use crate::split::SplitAddress;
-use crate::warmup::Warmer;
+use crate::warmup::{Warmer, Work};
 
 /// What a manager, its jobs and its triggers share.
 pub(super) struct Core {
@@ -204,21 +205,23 @@ struct EndJob {
 
 impl EndJob {
     async fn run(self, at_once: usize) {
-        stream::iter(0..self.job.targets.len())
-            .for_each_concurrent(at_once, |target| self.warm(target))
+        // Splits that a request is warmed on take turns with other work as one.
+        let mut works = HashMap::new();
+        let targets = self.job.targets.iter().map(|target| {
+            let work = Work::of_request(&target.request);
+            works.entry(work.fingerprint()).or_insert(work).clone()
+        });
+        stream::iter(targets.enumerate())
+            .for_each_concurrent(at_once, |(at, work)| self.warm(at, work))
             .await;
     }
 
-    async fn warm(&self, target: usize) {
+    async fn warm(&self, at: usize, work: Work) {
         let (core, job) = (&self.core, &self.job);
-        let (at, target) = (target, &job.targets[target]);
-        let Target {
-            split,
-            request,
-            asks,
-        } = target;
+        let target = &job.targets[at];
+        let Target { split, asks, .. } = target;
         let origin = core.counters.origin(&job.source);
-        let warm = || core.warmer.warm_for(split, request, &origin, *asks);
+        let warm = || core.warmer.warm_for(split, &work, &origin, *asks);
         let started = Instant::now();
         let Some(warmup) = job.begin(at, warm) else {
             return;

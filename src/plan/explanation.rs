@@ -70,7 +70,7 @@ impl Explanation {
                 cost.ranges.push(part);
             }
         }
-        let batches = extents.missing(resolution.wanted.clone());
+        let batches = extents.missing(resolution.wanted.clone(), 0);
         for batch in &batches {
             components
                 .entry(files.at(batch.range.start))

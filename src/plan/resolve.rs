@@ -74,7 +74,7 @@ impl Fetched {
             .iter()
             .flat_map(|range| gaps(range, &before))
             .collect();
-        let batches = split.files().extents().missing(fresh);
+        let batches = split.files().extents().missing(fresh, 0);
         self.predicted = self.predicted.then(Batch::traffic(&batches));
         let missing = batches.into_iter().flat_map(|batch| batch.parts);
         self.missing.extend(missing);
@@ -176,7 +176,10 @@ pub(crate) async fn resolve(
         if depth == Depth::Data {
             fetch.extend(data);
         }
-        let acquired = split.files().extents().acquire(fetch, traffic).await?;
+        if traffic.has_company() {
+            traffic.want(extents.wanted(&fetch));
+        }
+        let acquired = extents.acquire(fetch, traffic).await?;
         if acquired.waited {
             traffic.count_round();
             probe_rounds += u64::from(step.only_opaque);

@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{FetchField, SearchRequest, SourceFilter, bind_highlights};
 use crate::pool::{self, guarded};
 use crate::split::Split;
-use crate::store::{Traffic, TrafficCounter};
+use crate::store::{Priority, Request, Traffic, TrafficCounter};
 use crate::warmup::{Warmed, Warmer};
 
 /// A block holds whole documents, so one round brings all; a second is there for readers that
@@ -186,14 +186,23 @@ impl Documents {
         warmer: &Warmer,
         late: &Arc<LateReads>,
     ) -> Result<Traffic> {
+        let request = Request::default();
         let counters: HashMap<u64, TrafficCounter> = self
             .missing
             .iter()
-            .map(|missing| (missing.wanted.split.id(), TrafficCounter::default()))
+            .map(|missing| {
+                let traffic = TrafficCounter::of(&request, Priority::Demand);
+                (missing.wanted.split.id(), traffic)
+            })
             .collect();
         for _ in 0..MAX_ROUNDS {
             if self.is_complete() {
                 break;
+            }
+            for missing in &self.missing {
+                let extents = missing.wanted.split.files().extents();
+                let traffic = &counters[&missing.wanted.split.id()];
+                traffic.want(extents.wanted(&missing.ranges));
             }
             let fetches = self.missing.iter_mut().map(|missing| {
                 let traffic = &counters[&missing.wanted.split.id()];

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::split::SplitAddress;
 use crate::store::{Traffic, TrafficCounter, in_time};
-use crate::warmup::{Compiled, Outcome, Warmed, Warmer, Warmup, Work};
+use crate::warmup::{Compiled, Held, Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
 pub(super) struct Joined {
@@ -47,10 +47,12 @@ impl Warmer {
             .join_deadline
             .unwrap_or(self.settings().join_deadline);
         let deadline = in_time(patience);
+        let mut held = Vec::new();
         let warmups: Vec<_> = splits
             .iter()
-            .map(|split| self.begun(split, work, options.warming))
+            .map(|split| self.begun(split, work, options.warming, &mut held))
             .collect();
+        drop(held);
         let mut seen = Seen::default();
         let mut arrivals = Vec::with_capacity(splits.len());
         // They all run by themselves, so it is as well to wait for one after another.
@@ -77,17 +79,18 @@ impl Warmer {
         Ok(Joined::new(prepared, report, warmups.collect()))
     }
 
-    /// The warmup of a split, and whether it was started now.
+    /// The warmup of a split, and whether it was started now: then it waits for `held` to be dropped.
     pub(super) fn begun(
         &self,
         split: &SplitAddress,
         work: &Work,
         warming: Warming,
+        held: &mut Vec<Held>,
     ) -> Option<(Warmup, bool)> {
         match warming {
             Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
             Warming::Off => None,
-            Warming::Start => Some(self.warm_work(split, work, None)),
+            Warming::Start => Some(self.begin_warmup(split, work, held)),
         }
     }
 

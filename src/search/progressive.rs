@@ -27,7 +27,7 @@ use super::run::Run;
 use crate::error::{Error, ErrorKind, Result};
 use crate::split::SplitAddress;
 use crate::store::{Traffic, in_time};
-use crate::warmup::{Outcome, Warmed, Warmup};
+use crate::warmup::{Held, Outcome, Warmed, Warmup};
 
 /// A search under way, split by split.
 pub(super) struct Progressive<'a> {
@@ -205,19 +205,21 @@ impl<'a> Progressive<'a> {
     /// Begins as many splits as may be begun.
     fn begin(&mut self) {
         let at_once = self.at_once();
+        let mut held = Vec::new();
         while let Some(&place) = self.queue.front() {
             let is_full = self.warming.len() + self.ready.len() >= at_once;
             if is_full && !self.prospects.is_needed(place) {
                 return;
             }
             self.queue.pop_front();
-            self.begin_one(place);
+            self.begin_one(place, &mut held);
         }
     }
 
-    fn begin_one(&mut self, place: usize) {
+    fn begin_one(&mut self, place: usize, held: &mut Vec<Held>) {
         let (run, address) = (self.run, &self.splits[place]);
-        let begun = run.warmer.begun(address, run.work, run.options.warming);
+        let warming = run.options.warming;
+        let begun = run.warmer.begun(address, run.work, warming, held);
         let Some((warmup, is_ours)) = begun else {
             let (outcome, warmed) = (Outcome::Missing, None);
             let waited = Waited {

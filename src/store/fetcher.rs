@@ -98,7 +98,8 @@ impl Fetcher {
             gap: settings
                 .merge_gap_bytes
                 .unwrap_or(by_cost.min(settings.max_merge_gap_bytes)),
-            at_once: settings.max_concurrent_gets,
+            slots: settings.max_concurrent_gets,
+            first_byte: by_cost,
             piece: settings
                 .piece_bytes
                 .unwrap_or(by_cost.saturating_mul(2).max(MIN_PIECE_BYTES)),

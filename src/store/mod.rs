@@ -21,6 +21,7 @@ mod simulated;
 mod throttle;
 mod trace;
 mod traffic;
+mod want;
 mod whole;
 
 pub(crate) use fetcher::{Fetcher, in_time};

@@ -4,6 +4,8 @@ use std::sync::{Arc, PoisonError};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 
+use super::want::Wants;
+
 /// How often anything became more urgent in this process: queues look again when it changes.
 static RAISES: AtomicU64 = AtomicU64::new(0);
 
@@ -25,11 +27,16 @@ struct Shared {
     id: u64,
     /// When its next GET is due, in the queue's virtual time.
     due: AtomicU64,
+    wants: Wants,
 }
 
 impl Request {
     pub(super) fn id(&self) -> u64 {
         self.0.id
+    }
+
+    pub(super) fn wants(&self) -> &Wants {
+        &self.0.wants
     }
 
     pub(super) fn due(&self) -> u64 {
@@ -47,6 +54,7 @@ impl Default for Request {
         Self(Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             due: AtomicU64::new(0),
+            wants: Wants::default(),
         }))
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::origin::Origin;
 use super::request::{Priority, Request, Urgency};
 use super::trace::{GetTrace, Trace};
+use super::want::Want;
 
 /// What some work asked of the object store.
 ///
@@ -57,6 +58,7 @@ impl Traffic {
 pub(crate) struct TrafficCounter {
     counts: Arc<Counts>,
     request: Request,
+    want: Arc<Want>,
     urgency: Arc<Urgency>,
     origin: Option<Arc<Origin>>,
     asks: u32,
@@ -81,6 +83,7 @@ impl TrafficCounter {
         Self {
             counts: Arc::default(),
             request: request.clone(),
+            want: Arc::new(Want::new(request)),
             urgency: Urgency::new(priority),
             origin: None,
             asks: 0,
@@ -168,6 +171,30 @@ impl TrafficCounter {
 
     pub(super) fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// Whether GETs of other splits count with these: whether to [tell](Self::want) is worth it.
+    pub(crate) fn has_company(&self) -> bool {
+        self.want.has_company()
+    }
+
+    /// Tells that the round that begins wants so many GETs of this split.
+    pub(crate) fn want(&self, gets: u64) {
+        self.want.tell(gets);
+    }
+
+    /// Waits until all splits of the request have told what their first round wants.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub(crate) async fn all_want(&self) {
+        self.want.all_told().await;
+    }
+
+    /// How many GETs all splits of the request want, as far as they have told.
+    pub(crate) fn wanted_by_all(&self) -> u64 {
+        self.want.of_all()
     }
 
     /// The requests that were traced, in the order of sending; none unless it traces.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::warmer::Warmer;
 use super::work::Work;
+use crate::cache::SplitExtents;
 use crate::filter::SearchRequest;
 use crate::needs::Demand;
 use crate::plan::{Component, PlanEntry, is_proven_empty};
@@ -52,6 +53,22 @@ impl Warmth {
     }
 }
 
+/// What memory tells of a split at first sight.
+enum Look {
+    /// What warming it is, whatever becomes of the others.
+    Known {
+        warmth: Warmth,
+        /// GETs that it wants in its first round.
+        wants: u64,
+    },
+    /// A plan tells what it reads.
+    Planned {
+        entry: Arc<PlanEntry>,
+        extents: Arc<SplitExtents>,
+        ranges: Vec<Range<u64>>,
+    },
+}
+
 /// What a request reads in a split, by component.
 #[derive(Debug, Default)]
 pub(crate) struct PlannedReads {
@@ -78,7 +95,7 @@ impl Warmer {
             return None;
         }
         let ranges = plan.ranges(work.identity(), true);
-        let missing = split.files().extents().missing(ranges.clone());
+        let missing = split.files().extents().missing(ranges.clone(), 0);
         let missing = missing.into_iter().flat_map(|batch| batch.parts);
         Some(PlannedReads {
             all: split.by_component(ranges),
@@ -90,15 +107,13 @@ impl Warmer {
     /// absences and what is [remembered](crate::ResultSettings) alone: nothing is fetched, and nothing
     /// waited for.
     ///
-    /// What it tells is true of the moment. A split that was never opened and has no plan is
+    /// What it tells is true of the moment, and of warming all of them
+    /// [together](Self::warm_many). A split that was never opened and has no plan is
     /// [`Cold`](Warmth::Cold), though its object may not exist.
     pub fn classify(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmth> {
         let work = Work::of_request(request);
-        let mut demands = Demands::default();
-        splits
-            .iter()
-            .map(|split| self.classify_one(split, &work, &mut demands).0)
-            .collect()
+        let classified = self.classify_work(splits, &work).into_iter();
+        classified.map(|(warmth, _)| warmth).collect()
     }
 
     /// [`classify`](Self::classify), and what each reads in an open split, as far as plans tell.
@@ -108,21 +123,34 @@ impl Warmer {
         request: &SearchRequest,
     ) -> Vec<(Warmth, Option<Vec<Range<u64>>>)> {
         let work = Work::of_request(request);
-        let mut demands = Demands::default();
-        let planned = |split| {
-            let (warmth, entry) = self.classify_one(split, &work, &mut demands);
+        let classified = self.classify_work(splits, &work).into_iter();
+        let planned = classified.map(|(warmth, entry)| {
             let ranges = |entry: Arc<PlanEntry>| Some(entry.plan()?.ranges(work.identity(), true));
             (warmth, entry.and_then(ranges))
-        };
-        splits.iter().map(planned).collect()
+        });
+        planned.collect()
     }
 
-    fn classify_one(
+    fn classify_work(
         &self,
-        address: &SplitAddress,
+        splits: &[SplitAddress],
         work: &Work,
-        demands: &mut Demands,
-    ) -> (Warmth, Option<Arc<PlanEntry>>) {
+    ) -> Vec<(Warmth, Option<Arc<PlanEntry>>)> {
+        let mut demands = Demands::default();
+        let looks = splits
+            .iter()
+            .map(|split| self.look(split, work, &mut demands));
+        let looks: Vec<Look> = looks.collect();
+        let wanted_by_all = match looks.len() {
+            // Alone it waits for nobody.
+            1 => 0,
+            _ => looks.iter().map(Look::wants).sum(),
+        };
+        let warmth = looks.into_iter().map(|look| look.warmth(wanted_by_all));
+        warmth.collect()
+    }
+
+    fn look(&self, address: &SplitAddress, work: &Work, demands: &mut Demands) -> Look {
         // A look into a map; it waits only for housekeeping that is due, and then tells less.
         let opened = self.inner.opener.opened(address.path()).now_or_never();
         let opened = opened.flatten();
@@ -130,43 +158,37 @@ impl Warmer {
         let plans = &self.inner.planner.plans;
         let entry = planned.and_then(|planned| plans.find(address.path(), planned));
         if self.settings().results.enabled && self.remembered(address, work) == Some(0) {
-            return (Warmth::ProvablyEmpty, None);
+            return Look::nothing(Warmth::ProvablyEmpty);
         }
-        let Some((entry, plan)) = entry
+        let planned = entry
             .as_ref()
-            .and_then(|entry| Some((entry, entry.plan()?)))
-        else {
+            .and_then(|entry| Some((entry, entry.plan()?)));
+        let Some((entry, plan)) = planned else {
+            let wants = u64::from(opened.is_none());
             let warmth = match opened {
                 Some(split) if self.is_empty(&split, work, demands) => Warmth::ProvablyEmpty,
                 _ => Warmth::Cold(None),
             };
-            return (warmth, None);
+            return Look::Known { warmth, wants };
         };
-        if opened
-            .as_ref()
-            .is_some_and(|split| *split.object().version() != entry.version)
-        {
-            return (Warmth::Cold(None), None);
-        }
-        if plan.is_hopeless() {
-            return (Warmth::ProvablyEmpty, None);
+        let version = opened.as_ref().map(|split| split.object().version());
+        if version.is_some_and(|version| *version != entry.version) {
+            return Look::nothing(Warmth::Cold(None));
         }
         let object = ObjectHandle::new(address.path().clone(), entry.version.clone());
+        let extents = self.inner.cache.split(&object);
         let ranges = plan.ranges(work.identity(), opened.is_some());
-        let wanted: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-        let batches = self.inner.cache.split(&object).missing(ranges);
-        let missing: u64 = batches
-            .iter()
-            .flat_map(|batch| &batch.parts)
-            .map(|part| part.end - part.start)
-            .sum();
-        let traffic = Batch::traffic(&batches);
-        let warmth = match missing {
-            0 => Warmth::Cached,
-            _ if missing < wanted => Warmth::Partial(traffic),
-            _ => Warmth::Cold(Some(traffic)),
-        };
-        (warmth, Some(Arc::clone(entry)))
+        if plan.is_hopeless() {
+            return Look::Known {
+                warmth: Warmth::ProvablyEmpty,
+                wants: extents.wanted(&ranges),
+            };
+        }
+        Look::Planned {
+            entry: Arc::clone(entry),
+            extents,
+            ranges,
+        }
     }
 
     /// Whether absences prove that an open split matches nothing.
@@ -196,5 +218,47 @@ impl Demands {
             self.0.len() - 1
         });
         self.0[place].1.as_ref()
+    }
+}
+
+impl Look {
+    /// Nothing to be fetched, whatever becomes of the others.
+    fn nothing(warmth: Warmth) -> Self {
+        Self::Known { warmth, wants: 0 }
+    }
+
+    fn wants(&self) -> u64 {
+        match self {
+            Self::Known { wants, .. } => *wants,
+            Self::Planned {
+                extents, ranges, ..
+            } => extents.wanted(ranges),
+        }
+    }
+
+    /// How warm the split is, where all of them want so many GETs; and its plan.
+    fn warmth(self, wanted_by_all: u64) -> (Warmth, Option<Arc<PlanEntry>>) {
+        let (entry, extents, ranges) = match self {
+            Self::Known { warmth, .. } => return (warmth, None),
+            Self::Planned {
+                entry,
+                extents,
+                ranges,
+            } => (entry, extents, ranges),
+        };
+        let wanted: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+        let batches = extents.missing(ranges, wanted_by_all);
+        let missing: u64 = batches
+            .iter()
+            .flat_map(|batch| &batch.parts)
+            .map(|part| part.end - part.start)
+            .sum();
+        let traffic = Batch::traffic(&batches);
+        let warmth = match missing {
+            0 => Warmth::Cached,
+            _ if missing < wanted => Warmth::Partial(traffic),
+            _ => Warmth::Cold(Some(traffic)),
+        };
+        (warmth, Some(entry))
     }
 }

@@ -35,6 +35,7 @@ pub use results::ResultSettings;
 pub use selection::ComponentSelection;
 pub use settings::WarmerSettings;
 pub use statistics::Statistics;
+pub(crate) use task::Held;
 pub use task::Warmup;
 pub(crate) use warmed::Warmed;
 pub use warmer::Warmer;

@@ -176,7 +176,8 @@ mod tests {
         let successor = registry.find_or_start(&key, || {
             let (runtime, traffic) = (registry.runtime(), TrafficCounter::default());
             let for_ever = std::future::pending();
-            Task::start(key.clone(), &registry, runtime, traffic, true, for_ever)
+            let (task, _) = Task::start(key.clone(), &registry, runtime, traffic, true, for_ever);
+            task
         });
         // Two searches have read late beside the first.
         registry.retire(&key);

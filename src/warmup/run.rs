@@ -30,6 +30,8 @@ impl Warmer {
         let deadline = in_time(self.settings().warmup_deadline);
         let run = self.run_once(&address, &work, &traffic);
         let finished = self.within(deadline, &address, &traffic, run).await;
+        // Its counter lives as long as anybody may ask what it sent.
+        traffic.want(0);
         let finished = self.forget_if_changed(&address, finished).await;
         if let Ok(warmed) = &finished {
             self.remember_verdict(&work, warmed);
@@ -104,7 +106,7 @@ impl Warmer {
         let is_open = self.inner.opener.opened(address.path()).await.is_some();
         let extents = self.inner.cache.split(&object);
         Some(Batch::traffic(
-            &extents.missing(plan.ranges(work.identity(), is_open)),
+            &extents.missing(plan.ranges(work.identity(), is_open), 0),
         ))
     }
 
@@ -123,6 +125,10 @@ impl Warmer {
         let opened = opener.opened(address.path()).await;
         let extents = self.inner.cache.split(&object);
         let ranges = plan.ranges(work.identity(), opened.is_some());
+        if traffic.has_company() {
+            traffic.want(extents.wanted(&ranges));
+            traffic.all_want().await;
+        }
         // Polled first, so that what opening reads is on its way when it asks for it.
         let fetch = extents.acquire(ranges, traffic);
         let open = async {
@@ -179,6 +185,10 @@ impl Warmer {
         traffic: &TrafficCounter,
     ) -> Finished {
         let started = std::time::Instant::now();
+        if traffic.has_company() {
+            let is_open = self.inner.opener.opened(address.path()).await.is_some();
+            traffic.want(u64::from(!is_open));
+        }
         let split = self.open_counted(address, traffic).await?;
         let opening = started.elapsed();
         let bound = self.compile(&split, work, false).await?;

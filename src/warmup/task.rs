@@ -21,6 +21,11 @@ pub(crate) struct WarmupKey {
     pub(crate) fingerprint: Fingerprint,
 }
 
+/// Holds a task back until it is dropped.
+pub(crate) struct Held(
+    #[expect(dead_code, reason = "its drop is what it is for")] oneshot::Sender<()>,
+);
+
 /// A warmup under way, or finished.
 pub(crate) struct Task {
     key: WarmupKey,
@@ -29,8 +34,9 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// Starts `work`, which counts in `traffic`. The work is given up when the last reference to
-    /// the task goes; when it `lingers`, the registry holds it for a while after it has finished.
+    /// Starts `work`, which counts in `traffic`, once what holds it back is dropped.
+    /// The work is given up when the last reference to the task goes; when it `lingers`, the registry
+    /// holds it for a while after it has finished.
     pub(super) fn start(
         key: WarmupKey,
         registry: &Arc<Registry>,
@@ -38,15 +44,15 @@ impl Task {
         traffic: TrafficCounter,
         lingers: bool,
         work: impl Future<Output = Finished> + Send + 'static,
-    ) -> Arc<Self> {
+    ) -> (Arc<Self>, Held) {
         let (send, finished) = watch::channel(None);
         // Work that ends at once must still find its task to be kept by.
-        let (made, is_made) = oneshot::channel::<()>();
+        let (held, is_let_go) = oneshot::channel();
         let task = Arc::new_cyclic(|this: &Weak<Self>| {
             let this = this.clone();
             let registry_too = Arc::downgrade(registry);
             let running = runtime.spawn(async move {
-                let _ = is_made.await;
+                let _ = is_let_go.await;
                 let outcome = work.await;
                 // Kept before the waiters wake: they may let go of it at once, or clear what is kept.
                 let task = this.upgrade().filter(|_| lingers);
@@ -63,8 +69,7 @@ impl Task {
                 registry: Arc::downgrade(registry),
             }
         });
-        let _ = made.send(());
-        task
+        (task, Held(held))
     }
 
     pub(super) fn key(&self) -> &WarmupKey {

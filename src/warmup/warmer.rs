@@ -14,7 +14,7 @@ use super::learned::Learned;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
-use super::task::{Task, Warmup, WarmupKey};
+use super::task::{Held, Task, Warmup, WarmupKey};
 use super::warmed::Warmed;
 use super::work::Work;
 use crate::cache::ExtentCache;
@@ -97,47 +97,68 @@ impl Warmer {
     ///
     /// See [`Warmup`]: dropping the last handle of an unfinished warmup gives it up.
     pub fn warm(&self, split: &SplitAddress, request: &SearchRequest) -> Warmup {
-        self.warm_work(split, &Work::of_request(request), None).0
+        self.begin_warmup(split, &Work::of_request(request), &mut Vec::new())
+            .0
     }
 
-    /// [`warm`](Self::warm) for several splits.
+    /// [`warm`](Self::warm) for several splits, whose GETs are then coalesced with regard to each
+    /// other: where they want more than [go at
+    /// once](crate::StoreSettings::max_concurrent_gets) together, each fetches more of the gaps
+    /// between what it reads, if everything is here sooner then.
     pub fn warm_many(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmup> {
         let work = Work::of_request(request);
-        splits
+        let mut held = Vec::new();
+        let warmups = splits
             .iter()
-            .map(|split| self.warm_work(split, &work, None).0)
-            .collect()
+            .map(|split| self.begin_warmup(split, &work, &mut held).0);
+        warmups.collect()
+    }
+
+    /// Answers with the warmup, and whether it was started now. One that was is held back until
+    /// `held` is dropped: none of those that begin together decides anything before it is known
+    /// how many they are.
+    pub(crate) fn begin_warmup(
+        &self,
+        split: &SplitAddress,
+        work: &Work,
+        held: &mut Vec<Held>,
+    ) -> (Warmup, bool) {
+        let (warmup, started) = self.warm_held(split, work, None);
+        let is_started = started.is_some();
+        held.extend(started);
+        (warmup, is_started)
     }
 
     /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
-    /// warmup fetches, and which expects them to be wanted `asks` times; one that runs or has finished keeps the origin it was started for. Answers
-    /// with the warmup, and whether it was started now.
+    /// warmup fetches, and which expects them to be wanted `asks` times; one that runs or has
+    /// finished keeps the origin it was started for. Answers with the warmup, and whether it was
+    /// started now.
     pub(crate) fn warm_for(
         &self,
         split: &SplitAddress,
-        request: &SearchRequest,
+        work: &Work,
         origin: &Arc<Origin>,
         asks: u32,
     ) -> (Warmup, bool) {
-        self.warm_work(split, &Work::of_request(request), Some((origin, asks)))
+        let (warmup, started) = self.warm_held(split, work, Some((origin, asks)));
+        (warmup, started.is_some())
     }
 
-    /// Answers with the warmup, and whether it was started now. Without `origin` a search wants it
-    /// for itself.
-    pub(crate) fn warm_work(
+    /// Answers with the warmup, and with what holds it back until it is dropped when it was started
+    /// now. Without `origin` a search wants it for itself.
+    fn warm_held(
         &self,
         split: &SplitAddress,
         work: &Work,
         origin: Option<(&Arc<Origin>, u32)>,
-    ) -> (Warmup, bool) {
+    ) -> (Warmup, Option<Held>) {
         let key = WarmupKey {
             path: split.path().clone(),
             fingerprint: work.fingerprint(),
         };
         let registry = &self.inner.registry;
-        let mut started = false;
+        let mut started = None;
         let task = registry.find_or_start(&key, || {
-            started = true;
             list::WARMUPS.add(1);
             let span = tracing::info_span!(
                 "warm", split = %split, fingerprint = %work.fingerprint(),
@@ -155,14 +176,16 @@ impl Warmer {
             }
             let warmer = self.clone();
             let run = warmer.run(split.clone(), work.clone(), span.clone(), traffic.clone());
-            Task::start(
+            let (task, held) = Task::start(
                 key.clone(),
                 registry,
                 &self.inner.runtime,
                 traffic,
                 work.can_recur(),
                 run.instrument(span),
-            )
+            );
+            started = Some(held);
+            task
         });
         (Warmup::new(task), started)
     }

@@ -1,5 +1,7 @@
 //! How warm splits are said to be, and what warming them then sends.
 
+use std::time::Duration;
+
 use forewarm::{SplitAddress, Warmer, Warmth};
 use serde_json::json;
 
@@ -21,10 +23,7 @@ async fn sent(
     asked: &forewarm::SearchRequest,
 ) -> (u64, u64) {
     let before = warmer.statistics();
-    let outcome = warmer
-        .warm(split, asked)
-        .join(std::time::Duration::MAX)
-        .await;
+    let outcome = warmer.warm(split, asked).join(Duration::MAX).await;
     assert!(outcome.is_warm(), "{outcome:?}");
     let after = warmer.statistics();
     (after.gets - before.gets, after.bytes - before.bytes)
@@ -65,6 +64,42 @@ async fn what_is_told_beforehand_is_what_warming_then_sends() {
         seen.into_iter().collect::<Vec<_>>(),
         ["cached", "cold", "partial"]
     );
+}
+
+#[tokio::test]
+async fn splits_that_wait_for_each_other_are_told_as_they_are_warmed() {
+    let store = TestStore::in_memory();
+    let mut splits = Vec::new();
+    for n in 0..3 {
+        splits.push(put(&store, &format!("{n}.split"), &index(1, 20_000, n)).await);
+    }
+    let teacher = warmer(store.clone(), strict());
+    let keys: Vec<_> = (0..20_000).step_by(1000).map(key).collect();
+    let many = request(json!({ "terms": { "key": keys } }));
+    teacher.search(&splits, &many).await.unwrap();
+    let mut all_sent = Vec::new();
+    for slots in [1000, 12] {
+        let mut settings = strict();
+        settings.store.max_concurrent_gets = slots;
+        let pupil = warmer(store.clone(), settings);
+        pupil.add_plans(teacher.plans().iter().map(|plan| plan.as_ref().clone()));
+        let told = pupil.classify(&splits, &many);
+        let warmups = pupil.warm_many(&splits, &many);
+        let mut sent = (0, 0);
+        for (warmup, told) in warmups.iter().zip(told) {
+            assert!(warmup.join(Duration::MAX).await.is_warm());
+            assert_eq!(told, Warmth::Cold(Some(warmup.traffic())));
+            sent.0 += warmup.traffic().gets;
+            sent.1 += warmup.traffic().bytes;
+        }
+        let report = pupil.search(&splits, &many).await.unwrap().report;
+        assert_eq!((report.gets, report.late_reads), (0, 0));
+        all_sent.push(sent);
+    }
+    let [(gets, bytes), (fewer, more)] = all_sent[..] else {
+        panic!("{all_sent:?}")
+    };
+    assert!(gets > 36 && fewer <= 12 && more > bytes, "{all_sent:?}");
 }
 
 #[tokio::test]

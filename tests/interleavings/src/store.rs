@@ -13,6 +13,8 @@ mod request;
 mod trace;
 #[path = "../../../src/store/traffic.rs"]
 mod traffic;
+#[path = "../../../src/store/want.rs"]
+mod want;
 
 pub(crate) use fetcher::{Fetcher, in_time};
 pub(crate) use object::{ObjectHandle, ObjectVersion};
