@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
+use super::form::Form;
 use crate::filter::builder::MAX_EXPANSIONS;
 use crate::filter::clause::{
     FuzzyWords, MatchBoolPrefixClause, MatchClause, MatchPhraseClause, MatchPhrasePrefixClause,
@@ -16,7 +17,7 @@ use crate::filter::clause::{
 };
 use crate::filter::value::FieldValue;
 
-pub(super) fn match_text(clause: &MatchClause) -> Value {
+pub(super) fn match_text(clause: &MatchClause) -> Form {
     Text {
         operator: clause.operator,
         minimum: clause.minimum_should_match.as_ref(),
@@ -25,39 +26,39 @@ pub(super) fn match_text(clause: &MatchClause) -> Value {
         lenient: clause.lenient,
         ..Text::new(MultiMatchType::BestFields, &clause.query)
     }
-    .canonical("field", json!(clause.field))
+    .canonical("field", Form::leaf(clause.field.as_str()))
 }
 
-pub(super) fn match_bool_prefix(clause: &MatchBoolPrefixClause) -> Value {
+pub(super) fn match_bool_prefix(clause: &MatchBoolPrefixClause) -> Form {
     Text {
         operator: clause.operator,
         minimum: clause.minimum_should_match.as_ref(),
         fuzzy: clause.fuzzy,
         ..Text::new(MultiMatchType::BoolPrefix, &clause.query)
     }
-    .canonical("field", json!(clause.field))
+    .canonical("field", Form::leaf(clause.field.as_str()))
 }
 
-pub(super) fn match_phrase(clause: &MatchPhraseClause) -> Value {
+pub(super) fn match_phrase(clause: &MatchPhraseClause) -> Form {
     Text {
         slop: clause.slop,
         zero_terms: clause.zero_terms_query,
         ..Text::new(MultiMatchType::Phrase, &clause.query)
     }
-    .canonical("field", json!(clause.field))
+    .canonical("field", Form::leaf(clause.field.as_str()))
 }
 
-pub(super) fn match_phrase_prefix(clause: &MatchPhrasePrefixClause) -> Value {
+pub(super) fn match_phrase_prefix(clause: &MatchPhrasePrefixClause) -> Form {
     Text {
         slop: clause.slop,
         max_expansions: clause.max_expansions,
         zero_terms: clause.zero_terms_query,
         ..Text::new(MultiMatchType::PhrasePrefix, &clause.query)
     }
-    .canonical("field", json!(clause.field))
+    .canonical("field", Form::leaf(clause.field.as_str()))
 }
 
-pub(super) fn multi_match(clause: &MultiMatchClause) -> Value {
+pub(super) fn multi_match(clause: &MultiMatchClause) -> Form {
     let fields: BTreeSet<&str> = clause.fields.iter().map(|field| plain(field)).collect();
     let text = Text {
         kind: clause.kind,
@@ -73,9 +74,9 @@ pub(super) fn multi_match(clause: &MultiMatchClause) -> Value {
     match fields.first() {
         // A pattern is no field of that name.
         Some(field) if fields.len() == 1 && !field.contains('*') => {
-            text.canonical("field", json!(field))
+            text.canonical("field", Form::leaf(*field))
         }
-        _ => text.canonical("fields", json!(fields)),
+        _ => text.canonical("fields", Form::texts(fields)),
     }
 }
 
@@ -84,27 +85,28 @@ fn query_text(
     (query, fields, default): (&str, &[String], Operator),
     asked: Option<&MinimumShouldMatch>,
     lenient: bool,
-) -> Map<String, Value> {
+) -> Vec<(&'static str, Form)> {
     let fields: BTreeSet<&str> = fields.iter().map(|field| plain(field)).collect();
-    let mut body = Map::new();
-    body.insert("query".to_owned(), json!(query));
-    body.insert("fields".to_owned(), json!(fields));
-    body.insert("operator".to_owned(), json!(operator(default)));
+    let mut body = vec![
+        ("query", Form::leaf(query)),
+        ("fields", Form::texts(fields)),
+        ("operator", Form::leaf(operator(default))),
+    ];
     insert(&mut body, "minimum_should_match", asked.map(minimum_of));
     insert(&mut body, "lenient", lenient.then_some(true));
     body
 }
 
-pub(super) fn query_string(clause: &QueryStringClause) -> Value {
+pub(super) fn query_string(clause: &QueryStringClause) -> Form {
     let body = query_text(
         (&clause.query, &clause.fields, clause.default_operator),
         clause.minimum_should_match.as_ref(),
         clause.lenient,
     );
-    json!({"query_string": body})
+    Form::of("query_string", Form::object(body))
 }
 
-pub(super) fn simple_query_string(clause: &SimpleQueryStringClause) -> Value {
+pub(super) fn simple_query_string(clause: &SimpleQueryStringClause) -> Form {
     let mut body = query_text(
         (&clause.query, &clause.fields, clause.default_operator),
         clause.minimum_should_match.as_ref(),
@@ -113,8 +115,8 @@ pub(super) fn simple_query_string(clause: &SimpleQueryStringClause) -> Value {
     if clause.flags != SimpleQueryFlag::all() {
         let names = SimpleQueryFlag::NAMES;
         let set = names.iter().filter(|(_, flag)| clause.flags.contains(flag));
-        let set: Vec<&str> = set.map(|(name, _)| *name).collect();
-        body.insert("flags".to_owned(), json!(set));
+        let set = set.map(|(name, _)| *name);
+        body.push(("flags", Form::texts(set)));
     }
     let prefix_length = clause.fuzzy_prefix_length;
     insert(
@@ -124,7 +126,7 @@ pub(super) fn simple_query_string(clause: &SimpleQueryStringClause) -> Value {
     );
     let apart = (!clause.fuzzy_transpositions).then_some(false);
     insert(&mut body, "transpositions", apart);
-    json!({"simple_query_string": body})
+    Form::of("simple_query_string", Form::object(body))
 }
 
 /// How a text is searched in a field.
@@ -156,20 +158,18 @@ impl<'c> Text<'c> {
     }
 
     /// Defaults are left out.
-    fn canonical(&self, key: &str, fields: Value) -> Value {
-        let mut body = Map::new();
-        body.insert("query".to_owned(), self.query.to_value());
-        body.insert(key.to_owned(), fields);
+    fn canonical(&self, key: &'static str, fields: Form) -> Form {
+        let mut body = vec![("query", Form::leaf(self.query.to_value())), (key, fields)];
         let and = self.operator == Operator::And;
         insert(&mut body, "operator", and.then_some("and"));
         let minimum = match self.minimum {
             // No word is optional: a minimum above none is never met, however high.
-            Some(minimum) if and => (minimum.resolve(0) > 0).then(|| json!(1)),
+            Some(minimum) if and => (minimum.resolve(0) > 0).then(|| Value::from(1)),
             other => other.map(minimum_of),
         };
         insert(&mut body, "minimum_should_match", minimum);
         if let Some(fuzzy) = self.fuzzy {
-            body.insert("fuzziness".to_owned(), json!(fuzzy.fuzziness.to_string()));
+            body.push(("fuzziness", Form::leaf(fuzzy.fuzziness.to_string())));
             let prefix_length = (fuzzy.prefix_length > 0).then_some(fuzzy.prefix_length);
             insert(&mut body, "prefix_length", prefix_length);
             let apart = (!fuzzy.transpositions).then_some(false);
@@ -188,7 +188,7 @@ impl<'c> Text<'c> {
             MultiMatchType::Phrase => "match_phrase",
             MultiMatchType::PhrasePrefix => "match_phrase_prefix",
         };
-        json!({name: body})
+        Form::of(name, Form::object(body))
     }
 }
 
@@ -209,13 +209,15 @@ fn operator(operator: Operator) -> &'static str {
 
 fn minimum_of(minimum: &MinimumShouldMatch) -> Value {
     match minimum {
-        MinimumShouldMatch::Count(count) => json!(count),
-        other => json!(other.to_string()),
+        MinimumShouldMatch::Count(count) => Value::from(*count),
+        other => Value::from(other.to_string()),
     }
 }
 
-fn insert(body: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
-    if let Some(value) = value {
-        body.insert(key.to_owned(), value.into());
-    }
+fn insert(
+    body: &mut Vec<(&'static str, Form)>,
+    key: &'static str,
+    value: Option<impl Into<Value>>,
+) {
+    body.extend(value.map(|value| (key, Form::leaf(value))));
 }

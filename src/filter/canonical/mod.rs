@@ -5,13 +5,16 @@
 //! are one. The form knows no schema, so equal meanings that only a schema shows (`10` and `"10"`
 //! for a number) have different forms, which costs a plan and nothing else.
 
+mod form;
 mod fulltext;
 mod moments;
 mod patterns;
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+pub(crate) use form::Form;
 
 use crate::filter::bind::{has_case, minimum};
 use crate::filter::clause::{BoolClause, Clause};
@@ -56,26 +59,25 @@ impl Filter {
     }
 
     fn canonical_in(&self, context: Context) -> Value {
-        sorted(self.unsorted(context))
+        self.form(context).to_value()
     }
 
-    /// The canonical form, but for the order of keys.
-    fn unsorted(&self, context: Context) -> Value {
+    fn form(&self, context: Context) -> Form {
         match self.kind() {
             // It binds to no schema, so it reads nothing.
-            FilterKind::Clause(clause) if clause.is_too_deep() => json!({"too_deep": {}}),
+            FilterKind::Clause(clause) if clause.is_too_deep() => Form::bare("too_deep"),
             FilterKind::Clause(clause) => canonical(clause, context),
             FilterKind::Opaque {
                 key: OpaqueKey::Named(key),
                 ..
-            } => {
-                json!({"opaque": {"key": key}})
-            }
+            } => Form::of("opaque", Form::of("key", Form::leaf(key.as_str()))),
             FilterKind::Opaque {
                 key: OpaqueKey::Unique(process, number),
                 ..
             } => {
-                json!({"opaque": {"process": process, "number": number}})
+                let (process, number) = (Form::leaf(*process), Form::leaf(*number));
+                let body = Form::object([("number", number), ("process", process)]);
+                Form::of("opaque", body)
             }
         }
     }
@@ -86,13 +88,16 @@ impl SearchRequest {
     ///
     /// It is computed once for a request and its clones.
     pub fn fingerprint(&self) -> Fingerprint {
-        *self
-            .fingerprint
-            .get_or_init(|| Fingerprint::of(&self.canonical_form()))
+        let compute = || Fingerprint::of_text(&self.form().text());
+        *self.fingerprint.get_or_init(compute)
     }
 
     /// What the fingerprint is of.
     pub(crate) fn canonical_form(&self) -> Value {
+        self.form().to_value()
+    }
+
+    fn form(&self) -> Form {
         let scored = self.is_scored();
         let context = if scored {
             Context::Scored
@@ -109,20 +114,18 @@ impl SearchRequest {
                 _ => None,
             })
             .collect();
-        let mut canonical = json!({
-            "columns": columns,
-            "hits": hits,
-            "query": self.filter().at(self.moment()).unsorted(context),
-            "scored": scored,
-        });
-        if let Some(map) = canonical.as_object_mut() {
-            map.extend(self.canonical_extras());
-        }
-        sorted(canonical)
+        let mut parts = vec![
+            ("columns", Form::texts(columns)),
+            ("hits", Form::leaf(hits)),
+            ("query", self.filter().at(self.moment()).form(context)),
+            ("scored", Form::leaf(scored)),
+        ];
+        parts.extend(self.canonical_extras());
+        Form::object(parts)
     }
 }
 
-fn canonical(clause: &Clause, context: Context) -> Value {
+fn canonical(clause: &Clause, context: Context) -> Form {
     match clause {
         Clause::Bool(clause) => canonical_bool(clause, context),
         Clause::ConstantScore(clause) => {
@@ -138,19 +141,19 @@ fn canonical(clause: &Clause, context: Context) -> Value {
             let queries = queries.map(|clause| canonical(clause, context)).collect();
             canonical_best(queries, context)
         }
-        Clause::Exists(clause) => json!({"exists": clause.field}),
+        Clause::Exists(clause) => Form::of("exists", Form::leaf(clause.field.as_str())),
         Clause::Fuzzy(clause) => patterns::fuzzy(clause),
         Clause::Ids(clause) => {
             let ids: BTreeSet<&String> = clause.values.iter().collect();
             if ids.is_empty() {
-                return json!({"match_none": {}});
+                return Form::bare("match_none");
             }
-            json!({"ids": ids})
+            Form::of("ids", Form::texts(ids.into_iter().map(String::as_str)))
         }
         Clause::Match(clause) => fulltext::match_text(clause),
-        Clause::MatchAll(_) => json!({"match_all": {}}),
+        Clause::MatchAll(_) => Form::bare("match_all"),
         Clause::MatchBoolPrefix(clause) => fulltext::match_bool_prefix(clause),
-        Clause::MatchNone(_) => json!({"match_none": {}}),
+        Clause::MatchNone(_) => Form::bare("match_none"),
         Clause::MatchPhrase(clause) => fulltext::match_phrase(clause),
         Clause::MatchPhrasePrefix(clause) => fulltext::match_phrase_prefix(clause),
         Clause::MultiMatch(clause) => fulltext::multi_match(clause),
@@ -159,44 +162,51 @@ fn canonical(clause: &Clause, context: Context) -> Value {
         }
         Clause::QueryString(clause) => fulltext::query_string(clause),
         Clause::Range(clause) => {
-            let value = |bound: &Option<FieldValue>| bound.as_ref().map(FieldValue::to_value);
-            let mut body = json!({
-                "field": clause.field,
-                "gt": value(&clause.gt),
-                "gte": value(&clause.gte),
-                "lt": value(&clause.lt),
-                "lte": value(&clause.lte),
-                "format": clause.format,
-            });
+            let value = |bound: &Option<FieldValue>| {
+                Form::leaf(bound.as_ref().map_or(Value::Null, FieldValue::to_value))
+            };
+            let mut body = vec![
+                ("field", Form::leaf(clause.field.as_str())),
+                ("gt", value(&clause.gt)),
+                ("gte", value(&clause.gte)),
+                ("lt", value(&clause.lt)),
+                ("lte", value(&clause.lte)),
+                ("format", Form::leaf(clause.format.clone())),
+            ];
             if let Some(zone) = &clause.time_zone {
-                body["time_zone"] = json!(zone);
+                body.push(("time_zone", Form::leaf(zone.as_str())));
             }
-            json!({"range": body})
+            Form::of("range", Form::object(body))
         }
         Clause::Regexp(clause) => patterns::regexp(clause),
         Clause::SimpleQueryString(clause) => fulltext::simple_query_string(clause),
         Clause::Term(clause) => {
             let insensitive = clause.case_insensitive && has_case(&clause.value.to_string());
-            let body = json!({"field": clause.field, "value": clause.value.to_value()});
-            json!({"term": patterns::insensitive(body, insensitive)})
+            let body = patterns::body(&clause.field, clause.value.to_value());
+            Form::of("term", patterns::insensitive(body, insensitive))
         }
         Clause::Terms(clause) => {
-            let values = unique(clause.values.iter().map(FieldValue::to_value));
+            let values = clause.values.iter().map(FieldValue::to_value);
+            let values = unique(values.map(Form::Leaf));
+            let field = ("field", Form::leaf(clause.field.as_str()));
             match values.as_slice() {
-                [] => json!({"match_none": {}}),
+                [] => Form::bare("match_none"),
                 // Of one value, where the term's score would not be used either.
                 [value] if context != Context::Scored => {
-                    json!({"term": {"field": clause.field, "value": value}})
+                    Form::of("term", Form::object([field, ("value", value.clone())]))
                 }
-                _ => json!({"terms": {"field": clause.field, "values": values}}),
+                _ => Form::of(
+                    "terms",
+                    Form::object([field, ("values", Form::List(values))]),
+                ),
             }
         }
         Clause::Wildcard(clause) => patterns::wildcard(clause),
     }
 }
 
-fn canonical_bool(clause: &BoolClause, context: Context) -> Value {
-    let all = |clauses: &[Clause], context: Context| -> Vec<Value> {
+fn canonical_bool(clause: &BoolClause, context: Context) -> Form {
+    let all = |clauses: &[Clause], context: Context| -> Vec<Form> {
         clauses
             .iter()
             .map(|clause| canonical(clause, context))
@@ -211,7 +221,7 @@ fn canonical_bool(clause: &BoolClause, context: Context) -> Value {
     };
     let required = !parts.must.is_empty() || !parts.filter.is_empty();
     if !required && parts.should.is_empty() && parts.must_not.is_empty() {
-        return json!({"match_all": {}});
+        return Form::bare("match_all");
     }
     let minimum = minimum(
         clause.minimum_should_match.as_ref(),
@@ -224,16 +234,16 @@ fn canonical_bool(clause: &BoolClause, context: Context) -> Value {
 /// The canonical parts of a combination; at least one.
 #[derive(Default)]
 struct Parts {
-    must: Vec<Value>,
-    filter: Vec<Value>,
-    should: Vec<Value>,
-    must_not: Vec<Value>,
+    must: Vec<Form>,
+    filter: Vec<Form>,
+    should: Vec<Form>,
+    must_not: Vec<Form>,
     /// How many of `should` must match.
     minimum: usize,
 }
 
 impl Parts {
-    fn canonical(self, context: Context) -> Value {
+    fn canonical(self, context: Context) -> Form {
         let Self {
             mut must,
             mut filter,
@@ -244,7 +254,7 @@ impl Parts {
         let required = !must.is_empty() || !filter.is_empty();
         let must_not = unique(must_not);
         if should.len() < minimum {
-            return json!({"match_none": {}});
+            return Form::bare("match_none");
         }
         if context != Context::Scored {
             filter.append(&mut must);
@@ -266,33 +276,29 @@ impl Parts {
             (None, None)
                 if context != Context::Scored && filter.len() == 1 && must_not.is_empty() =>
             {
-                return filter.into_iter().next().unwrap_or(Value::Null);
+                return filter.into_iter().next().unwrap_or(Form::Leaf(Value::Null));
             }
             _ => {}
         }
-        let mut body = Map::new();
-        for (key, list) in [
+        let minimum = (!should.is_empty()).then(|| Form::leaf(minimum));
+        let lists = [
             ("filter", filter),
             ("must", must),
             ("must_not", must_not),
             ("should", should),
-        ] {
-            if !list.is_empty() {
-                body.insert(key.to_owned(), Value::Array(list));
-            }
-        }
-        if body.contains_key("should") {
-            body.insert("minimum_should_match".to_owned(), json!(minimum));
-        }
-        json!({"bool": body})
+        ];
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        let body = lists.map(|(key, list)| (key, Form::List(list)));
+        let minimum = minimum.map(|minimum| ("minimum_should_match", minimum));
+        Form::of("bool", Form::object(body.chain(minimum)))
     }
 }
 
 /// `dis_max`: where nothing is scored, it is any of its clauses.
-fn canonical_best(queries: Vec<Value>, context: Context) -> Value {
+fn canonical_best(queries: Vec<Form>, context: Context) -> Form {
     let queries = unique(queries);
     if queries.is_empty() {
-        return json!({"match_none": {}});
+        return Form::bare("match_none");
     }
     if context != Context::Scored || queries.len() == 1 {
         let parts = Parts {
@@ -302,30 +308,32 @@ fn canonical_best(queries: Vec<Value>, context: Context) -> Value {
         };
         return parts.canonical(context);
     }
-    json!({"dis_max": queries})
+    Form::of("dis_max", Form::List(queries))
 }
 
-fn unique(values: impl IntoIterator<Item = Value>) -> Vec<Value> {
-    let mut values = sorted_list(values);
-    values.dedup();
-    values
+fn unique(values: impl IntoIterator<Item = Form>) -> Vec<Form> {
+    let mut keyed = keyed(values);
+    keyed.dedup_by(|a, b| a.0 == b.0);
+    keyed.into_iter().map(|(_, form)| form).collect()
 }
 
 /// Sorts values by their canonical text.
-fn sorted_list(values: impl IntoIterator<Item = Value>) -> Vec<Value> {
-    let mut keyed: Vec<(String, Value)> = values
-        .into_iter()
-        .map(|value| {
-            let value = sorted(value);
-            (value.to_string(), value)
-        })
-        .collect();
-    keyed.sort_by(|a, b| a.0.cmp(&b.0));
-    keyed.into_iter().map(|(_, value)| value).collect()
+fn sorted_list(values: impl IntoIterator<Item = Form>) -> Vec<Form> {
+    keyed(values).into_iter().map(|(_, form)| form).collect()
 }
 
-/// The value with the keys of its objects in order, at every depth.
-fn sorted(mut value: Value) -> Value {
-    value.sort_all_objects();
-    value
+/// Values with what they are sorted by.
+fn keyed(values: impl IntoIterator<Item = Form>) -> Vec<(Vec<u8>, Form)> {
+    let mut values = values.into_iter();
+    let Some(first) = values.next() else {
+        return Vec::new();
+    };
+    let Some(second) = values.next() else {
+        // Nothing to compare it with.
+        return vec![(Vec::new(), first)];
+    };
+    let all = [first, second].into_iter().chain(values);
+    let mut keyed: Vec<_> = all.map(|form| (form.text(), form)).collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    keyed
 }

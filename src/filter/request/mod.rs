@@ -6,11 +6,12 @@ mod wording;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tantivy::Index;
 
 use crate::error::Result;
 use crate::filter::aggregations::Aggregations;
+use crate::filter::canonical::Form;
 use crate::filter::clause::Clause;
 use crate::filter::date_math::Moment;
 use crate::filter::fetch_field::{self, FetchField};
@@ -348,10 +349,10 @@ impl SearchRequest {
     }
 
     /// What else the request reads, for its canonical form.
-    pub(crate) fn canonical_extras(&self) -> Map<String, Value> {
-        let mut extras = Map::new();
+    pub(crate) fn canonical_extras(&self) -> Vec<(&'static str, Form)> {
+        let mut extras = Vec::new();
         if !self.aggregations.is_empty() {
-            extras.insert("aggs".into(), self.aggregations.canonical(self.moment()));
+            extras.push(("aggs", self.aggregations.canonical(self.moment()).into()));
         }
         let mut named = Vec::new();
         let shallow = self.filter.clause().filter(|it| !it.is_too_deep());
@@ -361,7 +362,7 @@ impl SearchRequest {
         if !named.is_empty() {
             named.sort_by_key(Value::to_string);
             named.dedup();
-            extras.insert("named".into(), Value::Array(named));
+            extras.push(("named", Value::Array(named).into()));
         }
         extras
     }
