@@ -53,6 +53,8 @@ mod results;
 mod rounds;
 #[path = "contracts/shop.rs"]
 mod shop;
+#[path = "contracts/small_splits.rs"]
+mod small_splits;
 #[path = "contracts/soak.rs"]
 mod soak;
 #[path = "contracts/test_store.rs"]

@@ -16,7 +16,7 @@ use super::lease::{Lease, LeaseBuilder};
 use super::lookups::{Looked, Lookups};
 use super::shelf::Shelf;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Batch, ObjectHandle, TrafficCounter, normalise};
+use crate::store::{Batch, ObjectHandle, TrafficCounter, contains, normalise};
 
 /// How often a range may turn out not to be covered after its fetches have landed. Each time means
 /// that somebody else fetched only other parts of a shared GET.
@@ -161,6 +161,19 @@ impl SplitExtents {
         let wanted = rule.wanted(&missing, |gap| is_held(&state, gap));
         drop(state);
         wanted
+    }
+
+    /// What is missing of `whole`, where that is so little that a split of which so many are warmed
+    /// together is fetched whole rather than in rounds.
+    pub(crate) fn little_missing(&self, whole: Range<u64>, splits: u64) -> Option<Vec<Range<u64>>> {
+        let fetcher = self.cache.fetcher();
+        if fetcher.settings().whole_split_bytes == 0 {
+            return None;
+        }
+        let batches = self.missing(vec![whole], 0);
+        let missing: Vec<_> = batches.into_iter().flat_map(|batch| batch.parts).collect();
+        let bytes = missing.iter().map(|part| part.end - part.start).sum();
+        fetcher.is_little(bytes, splits).then_some(missing)
     }
 
     /// Puts bytes in the cache that came without being asked for (the tail of the object that
@@ -397,15 +410,6 @@ pub(crate) struct Acquired {
     pub(crate) extents: Vec<Arc<Extent>>,
     /// Whether a GET, one's own or another's, had to be waited for.
     pub(crate) waited: bool,
-}
-
-/// Whether one of the normalised `present` ranges contains `range`.
-fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
-    let after = present.partition_point(|held| held.start <= range.start);
-    after
-        .checked_sub(1)
-        .and_then(|at| present.get(at))
-        .is_some_and(|held| range.end <= held.end)
 }
 
 pub(super) fn weight_of(range: &Range<u64>) -> u64 {

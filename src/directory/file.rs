@@ -148,10 +148,12 @@ impl SplitFile {
         if let Some(reads) = &scope.reads {
             reads.record(extents.id(), &range);
         }
-        if let Some(bytes) = scope
-            .lease(extents.id())
-            .and_then(|lease| lease.read(&range, reader))
-        {
+        let is_shown = match &scope.mode {
+            Mode::Probe { probe, .. } => probe.shows(&range),
+            Mode::SearchProbe { .. } | Mode::Search { .. } => true,
+        };
+        let lease = scope.lease(extents.id()).filter(|_| is_shown);
+        if let Some(bytes) = lease.and_then(|lease| lease.read(&range, reader)) {
             scope.note_found();
             return Ok(bytes);
         }

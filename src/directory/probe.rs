@@ -1,6 +1,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::store::contains;
 
 /// The missing ranges that a probe came upon.
 #[derive(Debug, Default)]
@@ -11,6 +13,9 @@ pub(crate) struct Probe {
     /// Whether the cache answers for what is not leased: what is read is used at once, and need not
     /// be there again.
     reads_cache: bool,
+    /// When set, only what lies in these normalised ranges is read; the rest is missed though it is
+    /// there.
+    shown: Option<Arc<[Range<u64>]>>,
     /// While set, what is missing is listed here, and zeros are answered in its place.
     listing: Mutex<Option<Vec<Range<u64>>>>,
 }
@@ -37,6 +42,20 @@ impl Probe {
             reads_cache: true,
             ..Self::default()
         }
+    }
+
+    /// A probe that misses what lies outside of the normalised ranges `shown`, when they are told:
+    /// what came unasked must not hide what is read.
+    pub(crate) fn of_shown(shown: Option<Arc<[Range<u64>]>>) -> Self {
+        Self {
+            shown,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn shows(&self, range: &Range<u64>) -> bool {
+        let shown = self.shown.as_deref();
+        shown.is_none_or(|shown| contains(shown, range))
     }
 
     pub(super) fn reads_cache(&self) -> bool {

@@ -26,6 +26,7 @@ mod probe;
 mod progress;
 mod resolve;
 mod store;
+mod whole;
 
 pub use absence_entry::AbsenceEntry;
 pub(crate) use absences::Absences;

@@ -9,6 +9,7 @@ use super::absences::Absences;
 use super::known::KnownPlans;
 use super::probe::Prober;
 use super::progress::{Findings, Item, Progress};
+use super::whole::{Whole, rest_of};
 use crate::Traffic;
 use crate::cache::{Lease, LeaseBuilder, Reader};
 use crate::directory::{Misses, Probe, ReadScope};
@@ -70,14 +71,17 @@ impl Fetched {
     fn predict(&mut self, split: &Split, ranges: Vec<Range<u64>>) {
         let before = normalise(std::mem::take(&mut self.ranges));
         let wanted = normalise(ranges);
-        let fresh = wanted
-            .iter()
-            .flat_map(|range| gaps(range, &before))
-            .collect();
-        let batches = split.files().extents().missing(fresh, 0);
-        self.predicted = self.predicted.then(Batch::traffic(&batches));
-        let missing = batches.into_iter().flat_map(|batch| batch.parts);
-        self.missing.extend(missing);
+        if !self.is_whole {
+            let fresh = match &self.rest {
+                Some(rest) => rest.clone(),
+                None => wanted.iter().flat_map(|it| gaps(it, &before)).collect(),
+            };
+            self.is_whole = self.rest.is_some();
+            let batches = split.files().extents().missing(fresh, 0);
+            self.predicted = self.predicted.then(Batch::traffic(&batches));
+            let missing = batches.into_iter().flat_map(|batch| batch.parts);
+            self.missing.extend(missing);
+        }
         self.ranges = before;
         self.ranges.extend(wanted);
     }
@@ -90,6 +94,10 @@ struct Fetched {
     missing: Vec<Range<u64>>,
     wanted: Vec<Range<u64>>,
     predicted: Traffic,
+    /// What a small split lacks, which is fetched whole.
+    rest: Option<Vec<Range<u64>>>,
+    /// Whether all of it was.
+    is_whole: bool,
 }
 
 /// What became of one item in one pass.
@@ -130,12 +138,14 @@ pub(crate) async fn resolve(
         fetched.wanted.extend(certain.iter().cloned());
     }
     let mut progress = Progress::new(split, demand, depth, &planner.absences);
+    let mut whole = Whole::default();
     for _ in 0..MAX_ROUNDS {
         let lease = Arc::new(builder.build());
+        let shown = whole.shown();
         let (owner, limits) = (Arc::clone(split), planner.limits);
         let items = progress.take_pending();
         let probed = pool::run(&planner.pool, move || {
-            pass(&owner, lease, items, depth, &limits)
+            pass(&owner, (lease, shown), items, depth, &limits)
         })
         .await?;
         let step = progress.advance(probed, &planner.absences);
@@ -156,7 +166,11 @@ pub(crate) async fn resolve(
         } else {
             std::mem::take(&mut certain)
         };
-        fetched.predict(split, index.iter().chain(&data).cloned().collect());
+        let next: Vec<_> = index.iter().chain(&data).cloned().collect();
+        if fetched.rest.is_none() {
+            fetched.rest = rest_of(split, &next, traffic);
+        }
+        fetched.predict(split, next);
         if index.is_empty() && data.is_empty() && progress.is_done() {
             planned.extend(progress.index_reads());
             return Ok(Resolution {
@@ -176,6 +190,12 @@ pub(crate) async fn resolve(
         if depth == Depth::Data {
             fetch.extend(data);
         }
+        if let Some(rest) = &fetched.rest
+            && (depth == Depth::Data || rest.is_empty())
+        {
+            whole.fetch(split, rest, traffic).await?;
+        }
+        whole.ask(&fetch);
         if traffic.has_company() {
             traffic.want(extents.wanted(&fetch));
         }
@@ -201,12 +221,12 @@ pub(crate) async fn resolve(
 /// Probes every pending item once.
 fn pass(
     split: &Split,
-    lease: Arc<Lease>,
+    (lease, shown): (Arc<Lease>, Option<Arc<[Range<u64>]>>),
     items: Vec<Item>,
     depth: Depth,
     limits: &ExpansionSettings,
 ) -> Result<Vec<Probed>> {
-    let probe = Arc::new(Probe::default());
+    let probe = Arc::new(Probe::of_shown(shown));
     let leases = [(split.id(), lease)].into();
     let scope = ReadScope::probe(Arc::clone(&probe), leases, Reader::Other);
     let prober = Prober {

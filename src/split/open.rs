@@ -263,11 +263,16 @@ impl Opener {
                 )));
             }
             self.check_fits(range.end - range.start, what)?;
+            let read = match fetcher.is_little(range.end, traffic.splits()) {
+                true => 0..range.end,
+                false => range.clone(),
+            };
+            let before = (range.start - read.start) as usize;
             let Tail {
                 bytes,
                 start,
                 version,
-            } = fetcher.get_first(path, range.clone(), traffic).await?;
+            } = fetcher.get_first(path, read, traffic).await?;
             if version.size != range.end {
                 return Err(Error::invalid(format!(
                     "{what}: the footer was said to end at {}, the object ends at {}",
@@ -275,7 +280,8 @@ impl Opener {
                 )));
             }
             let bytes = OwnedBytes::new(bytes);
-            let footer = Footer::parse_exact(bytes.clone(), range.clone(), what)?;
+            let footer =
+                Footer::parse_exact(bytes.slice(before..bytes.len()), range.clone(), what)?;
             return Ok((
                 ObjectHandle::new(path.clone(), version),
                 footer,

@@ -16,6 +16,7 @@ use super::estimate::Estimate;
 use super::failure::{Failure, classify};
 use super::hedge::Hedges;
 use super::queue::Queue;
+use super::ranges::FILLING;
 use super::throttle::Throttle;
 use super::{Coalescing, ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};
@@ -105,6 +106,15 @@ impl Fetcher {
                 .unwrap_or(by_cost.saturating_mul(2).max(MIN_PIECE_BYTES)),
             pieces: u64::from(settings.max_pieces),
         }
+    }
+
+    /// Whether `bytes` of each of so many splits may be fetched unasked, to save rounds: they are
+    /// allowed to, and come in less than the time to a first byte.
+    pub(crate) fn is_little(&self, bytes: u64, splits: u64) -> bool {
+        let first_byte = self.estimate.bytes_per_first_byte();
+        let of_all = bytes.saturating_mul(splits);
+        bytes <= self.settings.whole_split_bytes.min(first_byte)
+            && of_all <= first_byte.saturating_mul(FILLING)
     }
 
     /// Reads `range` of `object`, exactly, in the version seen at open.

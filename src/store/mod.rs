@@ -29,7 +29,7 @@ pub use hedge::HedgeSettings;
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
 pub use origin::Use;
 pub(crate) use origin::{Origin, Tally};
-pub(crate) use ranges::{Batch, Coalescing, gaps, normalise};
+pub(crate) use ranges::{Batch, Coalescing, contains, gaps, normalise};
 pub(crate) use request::{Priority, Request, Urgency};
 pub use settings::StoreSettings;
 pub(crate) use settings::millis;

@@ -43,6 +43,15 @@ pub(crate) fn gaps(wanted: &Range<u64>, present: &[Range<u64>]) -> Vec<Range<u64
     missing
 }
 
+/// Whether one of the normalised `present` ranges contains `range`.
+pub(crate) fn contains(present: &[Range<u64>], range: &Range<u64>) -> bool {
+    let after = present.partition_point(|held| held.start <= range.start);
+    after
+        .checked_sub(1)
+        .and_then(|at| present.get(at))
+        .is_some_and(|held| range.end <= held.end)
+}
+
 /// One fetch and the ranges it is for, in order.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Batch {
@@ -96,7 +105,7 @@ const WASTE_ONE_IN: u64 = 10;
 
 /// More connections than so many bring no more bytes together: 16 of 90 MB/s fill a network card of
 /// ten gigabits. They still wait side by side.
-const FILLING: f64 = 16.0;
+pub(super) const FILLING: u64 = 16;
 
 /// How ranges become GETs.
 #[derive(Clone, Debug)]
@@ -203,7 +212,7 @@ impl<'a> Crowd<'a> {
         Self {
             rule,
             at_once,
-            lanes: at_once.min((FILLING * share).ceil() as u64).max(1),
+            lanes: at_once.min((FILLING as f64 * share).ceil() as u64).max(1),
         }
     }
 

@@ -110,6 +110,28 @@ async fn costs_are_learnt_from_the_gets_as_they_go() {
     assert_eq!(rig.fetcher.coalescing().piece, 4 << 20);
 }
 
+#[tokio::test]
+async fn what_is_fetched_unasked_is_allowed_and_takes_no_longer_than_a_round() {
+    let allowed = [0, 1 << 20, 1 << 30];
+    let mut told = Vec::new();
+    for whole_split_bytes in allowed {
+        let settings = StoreSettings::default().with_whole_split_bytes(whole_split_bytes);
+        let rig = Rig::new(steady(), settings, 1_000).await;
+        // Two megabytes come on one connection in the time to a first byte, 32 on all.
+        let asked = [
+            (1 << 20, 1),
+            (2 << 20, 1),
+            (2 << 20, 16),
+            (2 << 20, 17),
+            (3 << 20, 1),
+        ];
+        told.push(asked.map(|(bytes, splits)| rig.fetcher.is_little(bytes, splits)));
+    }
+    assert_eq!(told[0], [false; 5]);
+    assert_eq!(told[1], [true, false, false, false, false]);
+    assert_eq!(told[2], [true, true, true, false, false]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn small_gets_go_first_and_what_is_joined_before_what_is_prefetched() {
     let settings = StoreSettings::default().with_max_concurrent_gets(1);

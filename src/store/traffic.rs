@@ -175,7 +175,12 @@ impl TrafficCounter {
 
     /// Whether GETs of other splits count with these: whether to [tell](Self::want) is worth it.
     pub(crate) fn has_company(&self) -> bool {
-        self.want.has_company()
+        self.want.warmups() > 1
+    }
+
+    /// How many splits the request is about.
+    pub(crate) fn splits(&self) -> u64 {
+        self.want.warmups() as u64
     }
 
     /// Tells that the round that begins wants so many GETs of this split.

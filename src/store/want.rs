@@ -62,9 +62,9 @@ impl Want {
         }
     }
 
-    /// Whether the request has other warmups.
-    pub(super) fn has_company(&self) -> bool {
-        self.of.wants().lock().warmups > 1
+    /// How many warmups the request has.
+    pub(super) fn warmups(&self) -> usize {
+        self.of.wants().lock().warmups
     }
 
     /// From now on it wants so many.
@@ -122,7 +122,7 @@ mod tests {
     fn nobody_decides_before_all_have_told_or_are_gone() {
         let request = Request::default();
         let [first, second, third] = [0; 3].map(|_| Want::new(&request));
-        assert!(first.has_company());
+        assert_eq!(first.warmups(), 3);
         first.tell(3);
         let mut all_told = Box::pin(first.all_told());
         assert!((&mut all_told).now_or_never().is_none());
@@ -144,6 +144,6 @@ mod tests {
         assert_eq!(first.of_all(), 6);
         drop(second);
         assert_eq!(first.of_all(), 5);
-        assert!(!first.has_company());
+        assert_eq!(first.warmups(), 1);
     }
 }

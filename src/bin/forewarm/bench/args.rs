@@ -78,6 +78,10 @@ pub(crate) struct BenchArgs {
           value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(crate) pairs: u32,
 
+    /// Let forewarm fetch splits whole that lack at most this much, as far as that is cheap
+    #[arg(long, value_name = "BYTES", default_value = "0B", value_parser = parse_bytes)]
+    pub(crate) whole_splits: u64,
+
     /// Begin the random delays here
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub(crate) seed: u64,

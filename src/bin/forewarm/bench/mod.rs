@@ -159,6 +159,7 @@ async fn set_up(args: &BenchArgs, report: &mut Report) -> Outcome<Track> {
         resident,
         forget,
         memory: args.memory,
+        whole_splits: args.whole_splits,
     })
 }
 

@@ -14,7 +14,7 @@ use super::summary::{of_body, of_repeated};
 use super::ways::Way;
 
 /// Connections that bytes may come over at once: the default of the library.
-const CONNECTIONS: f64 = 64.0;
+const CONNECTIONS: f64 = 128.0;
 
 /// One thing that is to hold.
 #[derive(Clone, Debug, Serialize)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use forewarm::{
     ResidentSplits, SearchRequest, SearchResponse, SimulatedSettings, SimulatedStore, SplitAddress,
-    Warmer, WarmerBuilder, WarmerSettings,
+    StoreSettings, Warmer, WarmerBuilder, WarmerSettings,
 };
 use object_store::ObjectStore;
 use rayon::ThreadPool;
@@ -52,6 +52,8 @@ pub(crate) struct Track {
     pub(crate) forget: Forget,
     /// What whole splits may take, in bytes.
     pub(crate) memory: u64,
+    /// Up to how many bytes splits are fetched whole.
+    pub(crate) whole_splits: u64,
 }
 
 /// How the store behaves, and what is run over it.
@@ -365,7 +367,10 @@ impl Track {
 
     /// A warmer that knows nothing yet.
     pub(crate) fn warmer(&self, store: Arc<dyn ObjectStore>) -> WarmerBuilder {
-        let settings = WarmerSettings::default().with_join_deadline(PATIENCE);
+        let store_settings = StoreSettings::default().with_whole_split_bytes(self.whole_splits);
+        let settings = WarmerSettings::default()
+            .with_store(store_settings)
+            .with_join_deadline(PATIENCE);
         Warmer::builder(store)
             .settings(settings)
             .pool(Arc::clone(&self.pool))
