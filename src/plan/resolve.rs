@@ -68,7 +68,10 @@ pub(crate) struct Resolution {
 impl Fetched {
     /// Adds the round that fetches `ranges`; what earlier rounds would have brought is not fetched
     /// again.
-    fn predict(&mut self, split: &Split, ranges: Vec<Range<u64>>) {
+    fn predict(&mut self, split: &Split, ranges: Vec<Range<u64>>, traffic: &TrafficCounter) {
+        if self.rest.is_none() {
+            self.rest = rest_of(split, &ranges, traffic);
+        }
         let before = normalise(std::mem::take(&mut self.ranges));
         let wanted = normalise(ranges);
         if !self.is_whole {
@@ -141,11 +144,11 @@ pub(crate) async fn resolve(
     let mut whole = Whole::default();
     for _ in 0..MAX_ROUNDS {
         let lease = Arc::new(builder.build());
-        let shown = whole.shown();
+        let probe = Arc::new(Probe::of_shown(whole.shown()));
         let (owner, limits) = (Arc::clone(split), planner.limits);
         let items = progress.take_pending();
         let probed = pool::run(&planner.pool, move || {
-            pass(&owner, (lease, shown), items, depth, &limits)
+            pass(&owner, lease, &probe, items, depth, &limits)
         })
         .await?;
         let step = progress.advance(probed, &planner.absences);
@@ -166,11 +169,8 @@ pub(crate) async fn resolve(
         } else {
             std::mem::take(&mut certain)
         };
-        let next: Vec<_> = index.iter().chain(&data).cloned().collect();
-        if fetched.rest.is_none() {
-            fetched.rest = rest_of(split, &next, traffic);
-        }
-        fetched.predict(split, next);
+        let next = index.iter().chain(&data).cloned().collect();
+        fetched.predict(split, next, traffic);
         if index.is_empty() && data.is_empty() && progress.is_done() {
             planned.extend(progress.index_reads());
             return Ok(Resolution {
@@ -221,17 +221,17 @@ pub(crate) async fn resolve(
 /// Probes every pending item once.
 fn pass(
     split: &Split,
-    (lease, shown): (Arc<Lease>, Option<Arc<[Range<u64>]>>),
+    lease: Arc<Lease>,
+    probe: &Arc<Probe>,
     items: Vec<Item>,
     depth: Depth,
     limits: &ExpansionSettings,
 ) -> Result<Vec<Probed>> {
-    let probe = Arc::new(Probe::of_shown(shown));
     let leases = [(split.id(), lease)].into();
-    let scope = ReadScope::probe(Arc::clone(&probe), leases, Reader::Other);
+    let scope = ReadScope::probe(Arc::clone(probe), leases, Reader::Other);
     let prober = Prober {
         split,
-        probe: &probe,
+        probe,
         limits,
     };
     scope.enter(|| {
