@@ -13,7 +13,8 @@ pub(crate) struct LateReads {
     count: AtomicU64,
     /// Reads that memory answered.
     found: AtomicU64,
-    traffic: TrafficCounter,
+    /// Made by the first that is fetched: warm searches have none.
+    traffic: OnceLock<TrafficCounter>,
     /// Reads of one thread wait for each other; those of two threads do not.
     by_thread: Mutex<HashMap<ThreadId, u64>>,
     failure: OnceLock<Error>,
@@ -48,7 +49,7 @@ impl LateReads {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *by_thread.entry(std::thread::current().id()).or_default() += 1;
-        self.traffic.clone()
+        self.traffic.get_or_init(TrafficCounter::default).clone()
     }
 
     /// Takes note of a late read that failed or was refused.
@@ -71,13 +72,14 @@ impl LateReads {
     }
 
     pub(crate) fn traffic(&self) -> Traffic {
+        let traffic = self.traffic.get().map(TrafficCounter::snapshot);
         let by_thread = self
             .by_thread
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         Traffic {
             rounds: by_thread.values().copied().max().unwrap_or(0),
-            ..self.traffic.snapshot()
+            ..traffic.unwrap_or_default()
         }
     }
 
