@@ -13,6 +13,9 @@ use crate::sync::atomic::{AtomicBool, AtomicU64};
 /// its fate.
 pub(crate) const EXTENT_OVERHEAD_BYTES: u64 = 416;
 
+/// Memory that each fate of a joined extent takes beyond its first.
+const FATE_BYTES: u64 = 64;
+
 /// One contiguous run of bytes of one split held in memory, in an allocation of its own.
 pub(crate) struct Extent {
     range: Range<u64>,
@@ -54,7 +57,7 @@ impl Extent {
 
     /// Bytes this extent takes, bookkeeping included.
     pub(crate) fn weight(&self) -> u64 {
-        (self.range.end - self.range.start) + EXTENT_OVERHEAD_BYTES
+        weight_of(&self.range, self.fates.len())
     }
 
     pub(crate) fn covers(&self, range: &Range<u64>) -> bool {
@@ -67,9 +70,18 @@ impl Extent {
         match reader {
             // All that most reads of searches do: threads that read from it share its cache line.
             Reader::Search if self.is_used.load(Ordering::Relaxed) => {}
+            Reader::Opening => self.opened(range.end - range.start),
             reader => self.read_by(reader),
         }
         self.slice(range)
+    }
+
+    /// Takes note that opening its split read so many bytes of it; where that is less than half,
+    /// they came along with what is wanted for something else.
+    pub(super) fn opened(&self, bytes: u64) {
+        if bytes >= (self.range.end - self.range.start) / 2 {
+            self.read_by(Reader::Opening);
+        }
     }
 
     /// Takes note that `reader` reads of it.
@@ -104,6 +116,12 @@ impl Drop for Extent {
     fn drop(&mut self) {
         self.shelf.forget_extent(self.range.start);
     }
+}
+
+/// What an extent takes that holds `range` and the fates of so many fetches.
+pub(super) fn weight_of(range: &Range<u64>, fates: usize) -> u64 {
+    let more_fates = FATE_BYTES * fates.saturating_sub(1) as u64;
+    (range.end - range.start) + EXTENT_OVERHEAD_BYTES + more_fates
 }
 
 /// A strong reference to an extent held by a lease; counted in the gauge of leased bytes once for

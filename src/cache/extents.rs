@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use super::bounded::ExtentCache;
 use super::budget::Reservation;
-use super::extent::{EXTENT_OVERHEAD_BYTES, Extent};
+use super::extent::{EXTENT_OVERHEAD_BYTES, Extent, weight_of};
 use super::fate::Reader;
 use super::flight::{Flight, Pilot};
 use super::found::{Found, is_held};
@@ -94,8 +94,7 @@ impl SplitExtents {
     /// The extent that covers `range`, when one is in memory.
     pub(crate) fn lookup(&self, range: &Range<u64>) -> Option<Arc<Extent>> {
         let state = self.shelf.lock();
-        let mut before = state.extents.range(..=range.start).rev();
-        let candidate = before.find_map(|(_, extent)| extent.upgrade());
+        let candidate = state.before(range);
         // The reference must not be dropped under the lock.
         drop(state);
         candidate.filter(|extent| extent.covers(range))
@@ -110,8 +109,17 @@ impl SplitExtents {
 
     /// Tells the cache what searches have read from `lease`, of which it sees nothing by itself.
     pub(crate) fn touch(&self, lease: &Lease) {
-        for extent in lease.used() {
-            self.cache.touch(self.id(), extent);
+        let used: Vec<_> = lease.used().collect();
+        let state = self.shelf.lock();
+        // Another may have taken its place, and then nobody would find it in the cache again.
+        let known = used.iter().map(|extent| state.before(extent.range()));
+        let known: Vec<_> = known.collect();
+        drop(state);
+        for (used, known) in used.iter().zip(&known) {
+            match known {
+                Some(known) if known.covers(used.range()) => self.cache.touch(self.id(), known),
+                _ => {}
+            }
         }
     }
 
@@ -124,8 +132,7 @@ impl SplitExtents {
             if extents.last().is_some_and(|last| last.covers(range)) {
                 continue;
             }
-            let mut before = state.extents.range(..=range.start).rev();
-            extents.push(before.find_map(|(_, extent)| extent.upgrade())?);
+            extents.push(state.before(range)?);
             if !extents.last().is_some_and(|last| last.covers(range)) {
                 return None;
             }
@@ -188,7 +195,7 @@ impl SplitExtents {
         {
             return;
         }
-        if let Ok(reservation) = self.cache.reserve(weight_of(&range)) {
+        if let Ok(reservation) = self.cache.reserve(weight_of(&range, 1)) {
             let extent = self.landed(start, bytes, reservation, traffic);
             extent.read_by(Reader::Opening);
             self.publish(&extent, traffic.asks());
@@ -234,9 +241,11 @@ impl SplitExtents {
         ranges: Vec<Range<u64>>,
         traffic: &TrafficCounter,
     ) -> Result<Acquired> {
+        let wanted = ranges.clone();
         let acquired = self.bring(ranges, traffic, None).await?;
         for extent in &acquired.extents {
-            extent.read_by(Reader::Opening);
+            let within = wanted.iter().filter(|range| extent.covers(range));
+            extent.opened(within.map(|range| range.end - range.start).sum());
         }
         Ok(acquired)
     }
@@ -373,7 +382,7 @@ impl SplitExtents {
         };
         let whole = batch.waste() * WASTE_ONE_IN <= range.end - range.start;
         let extents: Vec<Arc<Extent>> = if whole {
-            let reservation = reservation.split(weight_of(range));
+            let reservation = reservation.split(weight_of(range, 1));
             vec![self.landed(range.start, body, reservation, traffic)]
         } else {
             parts
@@ -381,7 +390,7 @@ impl SplitExtents {
                 .map(|part| {
                     let from = (part.start - range.start) as usize;
                     let bytes = body[from..from + (part.end - part.start) as usize].to_vec();
-                    let reservation = reservation.split(weight_of(part));
+                    let reservation = reservation.split(weight_of(part, 1));
                     self.landed(part.start, bytes, reservation, traffic)
                 })
                 .collect()
@@ -410,8 +419,4 @@ pub(crate) struct Acquired {
     pub(crate) extents: Vec<Arc<Extent>>,
     /// Whether a GET, one's own or another's, had to be waited for.
     pub(crate) waited: bool,
-}
-
-pub(super) fn weight_of(range: &Range<u64>) -> u64 {
-    (range.end - range.start) + EXTENT_OVERHEAD_BYTES
 }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::extent::Extent;
-use super::extents::{SplitExtents, weight_of};
+use super::extent::{Extent, weight_of};
+use super::extents::SplitExtents;
 use super::fate::Fate;
 use super::lease::LeaseBuilder;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,7 +38,11 @@ impl SplitExtents {
             ));
         };
         let union = first.range().start..last.range().end;
-        let reservation = self.cache.reserve(weight_of(&union))?;
+        let undecided = parts.iter().flat_map(|part| part.undecided());
+        let mut fates: Vec<Arc<Fate>> = undecided.cloned().collect();
+        fates.sort_unstable_by_key(Arc::as_ptr);
+        fates.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let reservation = self.cache.reserve(weight_of(&union, fates.len()))?;
         let mut bytes = Vec::with_capacity((union.end - union.start) as usize);
         for part in parts {
             let at = union.start + bytes.len() as u64;
@@ -53,10 +57,6 @@ impl SplitExtents {
                 bytes.extend_from_slice(&part.slice(&(from..part.range().end)));
             }
         }
-        let undecided = parts.iter().flat_map(|part| part.undecided());
-        let mut fates: Vec<Arc<Fate>> = undecided.cloned().collect();
-        fates.sort_unstable_by_key(Arc::as_ptr);
-        fates.dedup_by(|a, b| Arc::ptr_eq(a, b));
         let shelf = Arc::clone(&self.shelf);
         let extent = Extent::new(shelf, union.start, bytes, reservation, fates);
         self.publish(&extent, 0);

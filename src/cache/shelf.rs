@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, Weak};
 
 use object_store::path::Path;
@@ -47,6 +48,15 @@ pub(super) struct Placed {
     pub(super) inside: Vec<Arc<Extent>>,
     /// Looked at only, and not to be dropped under the lock.
     others: Vec<Arc<Extent>>,
+}
+
+impl State {
+    /// The last extent that starts where `range` does or before it: the one that covers `range`, if
+    /// any does. It must not be dropped under the lock.
+    pub(super) fn before(&self, range: &Range<u64>) -> Option<Arc<Extent>> {
+        let mut before = self.extents.range(..=range.start).rev();
+        before.find_map(|(_, extent)| extent.upgrade())
+    }
 }
 
 impl Shelf {
