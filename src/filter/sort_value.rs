@@ -89,6 +89,9 @@ fn compare_mixed(fraction: f64, integer: &SortValue) -> Ordering {
     let whole = fraction.floor() as i128;
     whole.cmp(&integer).then(if fraction > fraction.floor() {
         Ordering::Greater
+    } else if fraction == 0.0 && fraction.is_sign_negative() {
+        // As among fractions: the order must be total.
+        Ordering::Less
     } else {
         Ordering::Equal
     })

@@ -61,8 +61,11 @@ impl Warmer {
                 Some((warmup, _)) => warmup.wait(deadline).await,
                 None => (Outcome::Missing, None),
             };
-            let paid = warmup.as_ref().is_some_and(|(_, started)| *started);
-            seen.add(outcome, warmed.as_deref().filter(|_| paid), 0);
+            seen.add(outcome);
+            if let Some((warmup, true)) = warmup {
+                seen.pay(warmup.traffic(), 0);
+                warmed.iter().for_each(|warmed| seen.time(warmed));
+            }
             arrivals.push(Arrival {
                 place,
                 address,
@@ -193,17 +196,17 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// Adds a split, with what the search `paid` for: a warmup that it started, once others had
-    /// taken so many `rounds`.
-    pub(super) fn add(&mut self, outcome: Outcome, paid: Option<&Warmed>, rounds: u64) {
+    /// Adds what came of waiting for a split.
+    pub(super) fn add(&mut self, outcome: Outcome) {
         let so_far = std::mem::replace(&mut self.outcome, Outcome::Ready);
         self.outcome = so_far.worse(outcome);
-        if let Some(warmed) = paid {
-            self.pay(warmed.traffic, rounds);
-            self.opening = self.opening.max(warmed.opening);
-            self.warming = self.warming.max(warmed.warming);
-            self.probe_rounds = self.probe_rounds.max(warmed.probe_rounds);
-        }
+    }
+
+    /// Adds how long a warmup took that the search started.
+    pub(super) fn time(&mut self, warmed: &Warmed) {
+        self.opening = self.opening.max(warmed.opening);
+        self.warming = self.warming.max(warmed.warming);
+        self.probe_rounds = self.probe_rounds.max(warmed.probe_rounds);
     }
 
     /// Adds what was sent once others had taken so many `rounds`.

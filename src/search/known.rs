@@ -83,21 +83,23 @@ impl Warmer {
         if worth == Worth::Told {
             return (splits.into(), known);
         }
-        let mut rest = Vec::new();
-        for split in splits {
+        // Copied only where any is left out.
+        let mut rest: Option<Vec<SplitAddress>> = None;
+        for (place, split) in splits.iter().enumerate() {
             let count = self.remembered(split, work);
             let left_out = count.filter(|count| worth.leaves_out(*count));
             match left_out {
                 Some(count) => {
+                    let rest = rest.get_or_insert_with(|| splits[..place].to_vec());
                     known.after = Some(rest.len());
                     known.splits += 1;
                     known.matches = known.matches.saturating_add(count);
                 }
-                None => rest.push(split.clone()),
+                None => rest.iter_mut().for_each(|rest| rest.push(split.clone())),
             }
         }
         self.count_remembered(known.splits);
-        (rest.into(), known)
+        (rest.map_or(splits.into(), Cow::from), known)
     }
 
     /// Remembers what a search counted of each of its splits, as far as that is of use.

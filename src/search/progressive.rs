@@ -19,6 +19,7 @@ use super::answer::Asked;
 use super::collect::Prepared;
 use super::execute::micros;
 use super::joined::{Arrival, Joined, Seen};
+use super::options::Warming;
 use super::page::Page;
 use super::progress::SearchProgress;
 use super::prospects::Prospects;
@@ -48,6 +49,8 @@ pub(super) struct Progressive<'a> {
     /// Of splits that were searched: see [`Joined`].
     warmups: Vec<Warmup>,
     given_up: usize,
+    /// How many were begun when nothing was waited for any more.
+    late: usize,
     seen: Seen,
     /// Rounds after which the last warmup ended.
     rounds: u64,
@@ -77,6 +80,7 @@ struct Waited {
 /// A split that is waited for no longer, and not searched yet.
 struct Ready<'a> {
     arrival: Arrival<'a>,
+    outcome: Outcome,
     warmup: Option<Warmup>,
 }
 
@@ -108,6 +112,7 @@ impl<'a> Progressive<'a> {
             page: asked.page(),
             warmups: Vec::new(),
             given_up: 0,
+            late: 0,
             seen: Seen::default(),
             rounds: 0,
             opened: Traffic::default(),
@@ -218,10 +223,20 @@ impl<'a> Progressive<'a> {
 
     fn begin_one(&mut self, place: usize, held: &mut Vec<Held>) {
         let (run, address) = (self.run, &self.splits[place]);
-        let warming = run.options.warming;
+        // What begins when nothing is waited for any more does not serve this search.
+        let is_late = tokio::time::Instant::now() >= self.deadline;
+        let warming = match run.options.warming {
+            Warming::Start if is_late && self.late >= self.at_once() => Warming::JoinOnly,
+            warming => warming,
+        };
+        self.late += usize::from(is_late);
         let begun = run.warmer.begun(address, run.work, warming, held);
         let Some((warmup, is_ours)) = begun else {
-            let (outcome, warmed) = (Outcome::Missing, None);
+            let outcome = match run.options.warming {
+                Warming::Start => Outcome::TimedOut,
+                Warming::JoinOnly | Warming::Off => Outcome::Missing,
+            };
+            let warmed = None;
             let waited = Waited {
                 place,
                 outcome,
@@ -271,14 +286,13 @@ impl<'a> Progressive<'a> {
             outcome,
             warmed,
         } = waited;
-        let ours = begun.as_ref().filter(|begun| begun.is_ours);
-        let (paid, rounds) = match ours {
-            Some(begun) => (warmed.as_deref(), begun.rounds),
-            None => (None, 0),
-        };
-        self.seen.add(outcome, paid, rounds);
-        if let Some(paid) = paid {
-            self.rounds = self.rounds.max(rounds + paid.traffic.rounds);
+        if let Some(begun) = begun.as_ref().filter(|begun| begun.is_ours) {
+            let traffic = begun.warmup.traffic();
+            self.seen.pay(traffic, begun.rounds);
+            if let Some(warmed) = &warmed {
+                self.seen.time(warmed);
+                self.rounds = self.rounds.max(begun.rounds + traffic.rounds);
+            }
         }
         let comes_last =
             warmed.is_none() && !self.prospects.is_in_order && !self.prospects.is_needed(place);
@@ -288,6 +302,7 @@ impl<'a> Progressive<'a> {
                 address: &self.splits[place],
                 warmed,
             },
+            outcome,
             warmup: begun.map(|begun| begun.warmup),
         };
         match comes_last {
@@ -363,6 +378,7 @@ impl<'a> Progressive<'a> {
 
     fn arrivals(&mut self, group: Vec<Ready<'a>>) -> Vec<Arrival<'a>> {
         let taken = group.into_iter().map(|ready| {
+            self.seen.add(ready.outcome);
             self.warmups.extend(ready.warmup);
             ready.arrival
         });

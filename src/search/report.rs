@@ -7,8 +7,8 @@ use crate::warmup::Outcome;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SearchReport {
-    /// How joining went, the worst of all splits: `ready`, `waited`, `missing`, `timed_out`,
-    /// `failed`.
+    /// How joining went, the worst of all splits searched: `ready`, `waited`, `missing`,
+    /// `timed_out`, `failed`.
     pub outcome: &'static str,
     /// Requests sent to the store: opening, warming (what this search started), late reads and
     /// documents of the hits.

@@ -11,7 +11,8 @@ use crate::filter::SortValue;
 pub struct SearchResponse {
     /// Milliseconds from request to response.
     pub took: u64,
-    /// Always false: a search that runs out of time is an error here, not a part of an answer.
+    /// Always false: a search that need not wait for a warmup any longer reads on demand, and one
+    /// whose GETs run out of time is an error, not a part of an answer.
     pub timed_out: bool,
     /// The splits asked.
     #[serde(rename = "_shards")]
