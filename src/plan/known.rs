@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use object_store::path::Path;
 
@@ -133,7 +134,7 @@ impl KnownPlans {
     /// Notes now and then that a row is of use, so that a plan store keeps it.
     fn touch(&self, entry: &PlanEntry) {
         if self.clock.seconds().saturating_sub(entry.last_used) >= TOUCH_SECONDS {
-            self.insert(self.latest(entry));
+            self.update(entry, |row| row.is_sound());
         }
     }
 
@@ -150,16 +151,18 @@ impl KnownPlans {
         if !self.can_keep(split) {
             return;
         }
-        let mut row = match warmed {
-            Some(entry) => self.latest(entry),
+        let row = match warmed {
+            Some(entry) => PlanEntry::clone(entry),
             None => self.row(split, planned),
         };
-        match &mut row.matches {
-            Some(known) if known.count == count && known.is_of(wording) => return,
-            Some(known) if known.count == count => known.add(wording),
-            other => *other = Some(Matches::new(count, wording)),
-        }
-        self.insert(row);
+        self.update(&row, |row| {
+            match &mut row.matches {
+                Some(known) if known.count == count && known.is_of(wording) => return false,
+                Some(known) if known.count == count => known.add(wording),
+                other => *other = Some(Matches::new(count, wording)),
+            }
+            true
+        });
     }
 
     /// What has no version may be replaced unnoticed, and then nothing known of it is true.
@@ -210,18 +213,19 @@ impl KnownPlans {
         if !self.can_keep(split) || search.len() > MAX_RANGES {
             return None;
         }
-        let mut row = self.row(split, planned);
-        let known = row.plan.take();
-        row.plan = Some(Arc::new(SplitPlan {
-            footer: split.footer(),
-            open: split.open_ranges().to_vec(),
-            search,
-            documents: known.map_or(Vec::new(), |plan| plan.documents.clone()),
-            hopeless: hopeless.to_vec(),
-        }));
-        row.created = self.clock.seconds();
-        row.source = PlanSource::Recorded;
-        Some(self.insert(row))
+        self.update(&self.row(split, planned), |row| {
+            let known = row.plan.take();
+            row.plan = Some(Arc::new(SplitPlan {
+                footer: split.footer(),
+                open: split.open_ranges().to_vec(),
+                search,
+                documents: known.map_or(Vec::new(), |plan| plan.documents.clone()),
+                hopeless: hopeless.to_vec(),
+            }));
+            row.created = self.clock.seconds();
+            row.source = PlanSource::Recorded;
+            true
+        })
     }
 
     /// Adds reads that the plan lacked.
@@ -232,21 +236,25 @@ impl KnownPlans {
             split = %entry.split, fingerprint = %entry.fingerprint, reads = late.len(),
             "a plan was incomplete, and is completed"
         );
-        let mut healed = self.latest(entry);
-        let Some(plan) = &mut healed.plan else { return };
-        let plan = Arc::make_mut(plan);
-        let search = std::mem::take(&mut plan.search);
-        plan.search = normalise(search.into_iter().chain(late).collect());
-        healed.source = PlanSource::Healed;
-        if plan.search.len() > MAX_RANGES {
-            healed.plan = None;
+        let mut is_of_use = true;
+        let healed = self.update(entry, |healed| {
+            let Some(plan) = &mut healed.plan else {
+                return false;
+            };
+            let plan = Arc::make_mut(plan);
+            let search = std::mem::take(&mut plan.search);
+            plan.search = normalise(search.into_iter().chain(late).collect());
+            healed.source = PlanSource::Healed;
+            if plan.search.len() > MAX_RANGES {
+                healed.plan = None;
+            }
+            is_of_use = healed.is_sound();
+            is_of_use
+        });
+        if !is_of_use {
+            self.forget(entry);
         }
-        if !healed.is_sound() {
-            return self.forget(entry);
-        }
-        let is_whole = healed.plan.is_some();
-        self.insert(healed);
-        if is_whole {
+        if healed.is_some_and(|healed| healed.plan.is_some()) {
             self.healed.fetch_add(1, Ordering::Relaxed);
             list::PLANS_HEALED.add(1);
         }
@@ -259,25 +267,28 @@ impl KnownPlans {
         request: Fingerprint,
         ranges: Vec<Range<u64>>,
     ) {
-        let mut latest = self.latest(entry);
-        let Some(plan) = &mut latest.plan else { return };
-        let plans = &mut Arc::make_mut(plan).documents;
-        let place = plans.iter().position(|plan| plan.request == request);
-        let known = place.map(|at| plans.remove(at).ranges).unwrap_or_default();
         let fresh = normalise(ranges);
-        // Blocks that a reader keeps decompressed are not read again, so what is known stays; but
-        // not for ever, for the hits of another set of splits are others.
-        let all = normalise(known.iter().chain(&fresh).cloned().collect());
-        if all == known || fresh.len() > MAX_RANGES {
-            return;
-        }
-        let is_too_much = bytes_of(&all) > MAX_DOCUMENT_BYTES;
-        let ranges = if is_too_much { fresh } else { all };
-        plans.push(DocumentPlan { request, ranges });
-        if plans.len() > MAX_DOCUMENT_PLANS {
-            plans.remove(0);
-        }
-        self.insert(latest);
+        self.update(entry, |row| {
+            let Some(plan) = &mut row.plan else {
+                return false;
+            };
+            let plans = &mut Arc::make_mut(plan).documents;
+            let place = plans.iter().position(|plan| plan.request == request);
+            let known = place.map(|at| plans.remove(at).ranges).unwrap_or_default();
+            // Blocks that a reader keeps decompressed are not read again, so what is known stays; but
+            // not for ever, for the hits of another set of splits are others.
+            let all = normalise(known.iter().chain(&fresh).cloned().collect());
+            if all == known || fresh.len() > MAX_RANGES {
+                return false;
+            }
+            let is_too_much = bytes_of(&all) > MAX_DOCUMENT_BYTES;
+            let ranges = if is_too_much { fresh } else { all };
+            plans.push(DocumentPlan { request, ranges });
+            if plans.len() > MAX_DOCUMENT_PLANS {
+                plans.remove(0);
+            }
+            true
+        });
     }
 
     /// Forgets a row that is of another version of its object, or whose plan is of no use.
@@ -330,24 +341,35 @@ impl KnownPlans {
         (self.cache.entry_count(), self.cache.weighted_size())
     }
 
-    /// What is known now of what `entry` was once found to be.
-    fn latest(&self, entry: &PlanEntry) -> PlanEntry {
-        let latest = self.cache.get(&key(entry));
-        match latest.filter(|latest| latest.is_beside(entry)) {
-            Some(latest) => Arc::unwrap_or_clone(latest.completed(entry)),
-            None => entry.clone(),
-        }
-    }
-
-    fn insert(&self, mut entry: PlanEntry) -> Arc<PlanEntry> {
-        entry.last_used = self.clock.seconds();
-        let entry = Arc::new(entry);
+    /// Changes what is known now of what `entry` was once found to be, in one step, and answers it;
+    /// nothing happens where `change` says that nothing did.
+    ///
+    /// A plan that was dropped meanwhile is not taken from `entry` again.
+    fn update(
+        &self,
+        entry: &PlanEntry,
+        change: impl FnOnce(&mut PlanEntry) -> bool,
+    ) -> Option<Arc<PlanEntry>> {
+        let mut changed = None;
+        self.cache.entry(key(entry)).and_compute_with(|known| {
+            let known = known.map(moka::Entry::into_value);
+            let mut row = match known.filter(|known| known.is_beside(entry)) {
+                Some(known) => Arc::unwrap_or_clone(known),
+                None => entry.clone(),
+            };
+            if !change(&mut row) {
+                return Op::Nop;
+            }
+            row.last_used = self.clock.seconds();
+            let row = changed.insert(Arc::new(row));
+            // In the order in which they replace each other.
+            if let Some(writer) = &self.writer {
+                writer.record(Arc::clone(row));
+            }
+            Op::Put(Arc::clone(row))
+        });
         self.versions.hear_of(&entry.split, &entry.version);
-        self.cache.insert(key(&entry), Arc::clone(&entry));
-        if let Some(writer) = &self.writer {
-            writer.record(Arc::clone(&entry));
-        }
-        entry
+        changed
     }
 }
 
