@@ -208,8 +208,10 @@ impl EndJob {
         // Splits that a request is warmed on take turns with other work as one.
         let mut works = HashMap::new();
         let targets = self.job.targets.iter().map(|target| {
-            let work = Work::of_request(&target.request);
-            works.entry(work.fingerprint()).or_insert(work).clone()
+            let work = works
+                .entry(Arc::as_ptr(&target.request).addr())
+                .or_insert_with(|| Work::of_request(&target.request));
+            Work::clone(work)
         });
         stream::iter(targets.enumerate())
             .for_each_concurrent(at_once, |(at, work)| self.warm(at, work))
