@@ -1,5 +1,5 @@
-//! Point 9 of issue 2: whatever the bytes of a split are, opening and searching it ends with an
-//! answer or an error, within bounded memory.
+//! Whatever the bytes of a split are, opening and searching it ends with an answer or an error, within
+//! bounded memory.
 
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;

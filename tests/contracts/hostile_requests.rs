@@ -1,5 +1,4 @@
-//! Point 5 of issue 3: whatever a request asks for, it ends with an answer or a clear error, within
-//! bounded time and memory.
+//! Whatever a request asks for, it ends with an answer or a clear error, within bounded time and memory.
 
 #[path = "hostile_requests/aggregations.rs"]
 mod aggregations;

@@ -261,16 +261,15 @@ fn run_and_kill(folder: &Path, mut random: u64, seen: &mut Seen) {
     seen.before_ready += usize::from(!is_ready);
 }
 
+const DEFAULT_KILLS: u64 = if cfg!(debug_assertions) { 20 } else { 50 };
+
 #[test]
 fn a_service_that_is_killed_at_any_moment_comes_up_warm() {
     let number = |name: &str, default: u64| {
         let given = env::var(name).ok();
         given.map_or(default, |given| given.parse().expect("a number"))
     };
-    let kills = number(
-        "FOREWARM_KILLS",
-        if cfg!(debug_assertions) { 20 } else { 50 },
-    );
+    let kills = number("FOREWARM_KILLS", DEFAULT_KILLS);
     let seed = number("FOREWARM_SEED", 5);
     let folder = tempfile::tempdir().unwrap();
     write_splits(&folder.path().join("splits"));
@@ -284,6 +283,12 @@ fn a_service_that_is_killed_at_any_moment_comes_up_warm() {
         .count();
     let bytes = std::fs::metadata(folder.path().join("hot-set")).map_or(0, |it| it.len());
     println!("{kills} kills, seed {seed}: {seen:?}, {bytes} bytes, {staged} staged files left");
+
+    // A few kills may miss the writes.
+    if kills >= DEFAULT_KILLS {
+        let all_kinds = seen.in_writes > 0 && seen.before_ready > 0 && seen.warm > 0;
+        assert!(all_kinds, "{seen:?}");
+    }
 
     // One that nobody kills tells all who came before, and who never asked.
     while !seen.is_full {

@@ -1,5 +1,4 @@
-//! Point 4 of issue 3: what a clause may expand to is bounded, and what is known to be absent is not
-//! looked for again.
+//! What a clause may expand to is bounded, and what is known to be absent is not looked for again.
 
 use std::sync::Arc;
 

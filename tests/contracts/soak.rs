@@ -1,4 +1,4 @@
-//! Point 6 of issue 2: a small cache under a long random workload over splits 20 times larger.
+//! A small cache under a long random workload over splits 20 times larger.
 //!
 //! Scaled down to seconds by default. `FOREWARM_SOAK=1` runs it at full size: a cache of 64 MiB
 //! over 1.3 GB of splits.
