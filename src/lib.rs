@@ -56,6 +56,9 @@
 //! | collect anything else | [`Warmer::search_with`] and any collector of tantivy |
 //! | warm fields whole, whatever will be asked of them | [`Warmer::warm_components`] |
 //! | know the cost beforehand | [`Warmer::explain`] |
+//! | warm before fan-out, by triggers, and again after a restart | [`Manager`], [`ManagerSettings`], [`Trigger`] |
+//! | keep plans and what is hot beyond the process | [`PlanStore`], [`HotSetStore`] |
+//! | watch it | [`Warmer::statistics`], [`Manager::snapshot`], [`metrics`] |
 //! | write splits | [`pack`], [`PackedSplit::upload`]; check them with [`verify`] |
 //! | tune | [`WarmerSettings`] |
 //! | understand | [`design`] |

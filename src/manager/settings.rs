@@ -24,8 +24,9 @@ pub struct ManagerSettings {
     /// Whether it warms at all; can be [switched](crate::Manager::set_enabled) while it runs.
     /// Default true.
     pub enabled: bool,
-    /// Warmups that one job has under way at once. Default 64: as many as the store's default of
-    /// GETs, so that a job keeps the store busy, and what it holds unfinished stays small.
+    /// Warmups that one job has under way at once. Default 64: half of the store's default of
+    /// GETs, of which a warmup sends several, so that a job keeps the store busy, and what it holds
+    /// unfinished stays small.
     pub max_concurrent_warmups: usize,
     /// Finished jobs that are kept to be looked at. Default 256.
     pub finished_jobs: usize,
@@ -33,7 +34,7 @@ pub struct ManagerSettings {
     /// as long as somebody who is asked about a slow search takes to look.
     #[serde(with = "millis")]
     pub finished_jobs_for: Duration,
-    /// Warmups that all triggers together have under way at once. Default 32: half of the store's
+    /// Warmups that all triggers together have under way at once. Default 32: a quarter of the store's
     /// default of GETs, so that some are free when somebody searches. Those of the trigger with
     /// the greatest [`priority`](crate::TriggerSettings::priority) go first.
     pub max_concurrent_trigger_warmups: usize,

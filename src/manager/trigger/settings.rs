@@ -31,7 +31,8 @@ pub struct TriggerSettings {
     pub deadline: Duration,
     /// Warmups of one job. Default 64: budgets, switches and shutdown are looked at between jobs.
     pub batch_size: usize,
-    /// Warmups that it has under way at once. Default 16: a quarter of the store's default of GETs.
+    /// Warmups that it has under way at once. Default 16: an eighth of the store's
+    /// default of GETs.
     pub max_concurrency: usize,
     /// Bytes that it may fetch in an hour; what is not used adds up to an hour's. Default none.
     pub bytes_per_hour: Option<u64>,

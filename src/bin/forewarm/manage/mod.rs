@@ -36,7 +36,11 @@ A settings file, in TOML (or JSON, if its name ends so); only `url` is required:
   url = \"s3://bucket/logs\"
   plans = \"s3://bucket/logs/_plans\"
   hot_set = \"/var/lib/forewarm/hot.set\"
-  statistics_interval = 10000            # milliseconds, as all times
+  statistics_interval = 10000            # milliseconds, as all times; 0 prints none
+  shutdown_deadline = 10000
+
+  [options]                              # of the store, as --option elsewhere
+  region = \"eu-central-1\"
 
   [warmer.cache]
   capacity_bytes = 2147483648
@@ -53,7 +57,9 @@ A settings file, in TOML (or JSON, if its name ends so); only `url` is required:
   zone = \"Europe/Paris\"
   requests = [{ size = 0, query = { range = { at = { gte = \"now-1d/d\" } } } }]
 
-Every setting and its default: the pages of WarmerSettings and ManagerSettings on docs.rs.
+`refresh`, below `url`, and `preload` run without a section of their own, too; [manager.refresh.trigger]
+with `enabled = false` switches one off. Every setting of [warmer] and [manager] and its default: the
+pages of WarmerSettings and ManagerSettings in the documentation (cargo doc --open).
 
 Ctrl-C stops in good order: what runs is finished or given up, what is hot is written down, and
 the next start is warm. A second Ctrl-C stops at once.
