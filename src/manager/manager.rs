@@ -285,6 +285,8 @@ impl Manager {
     /// [`max_concurrent_warmups`](ManagerSettings::max_concurrent_warmups); a reader who joins one
     /// whose turn has not come begins it.
     pub fn prewarm(&self, splits: &[SplitAddress], request: &SearchRequest) -> JobHandle {
+        // Before it is cloned: whoever asks the same request again means the same moment.
+        request.moment();
         let request = Arc::new(request.clone());
         let targets = splits.iter().map(|split| Target {
             split: split.clone(),

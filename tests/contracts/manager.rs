@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use forewarm::{JobState, Manager, ManagerSettings, Outcome, SearchRequest, SplitAddress, Warming};
 use proptest::prelude::*;
@@ -91,6 +91,28 @@ async fn a_reader_does_not_wait_for_the_turn_of_its_split() {
         snapshot.join_waits.iter().map(|it| it.joins).sum::<u64>(),
         1
     );
+}
+
+#[tokio::test]
+async fn who_prewarmed_a_request_of_now_joins_it_by_its_fingerprint() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let manager = manager(&store, 64);
+    // To the millisecond: it has another fingerprint in each.
+    let request = request(json!({"range": {"at": {"gte": "now-1h"}}}));
+    store.close();
+    let started = SystemTime::now();
+    manager.prewarm(&splits, &request);
+    while started
+        .elapsed()
+        .is_ok_and(|it| it < Duration::from_millis(2))
+    {
+        std::hint::spin_loop();
+    }
+    let fingerprint = request.fingerprint();
+    let joined = manager.join(&splits[0], fingerprint, Duration::ZERO).await;
+    assert!(matches!(joined, Outcome::TimedOut), "{joined:?}");
+    store.open();
 }
 
 #[tokio::test]
