@@ -17,6 +17,10 @@ pub(super) struct Regret {
 impl Regret {
     /// Looks at what was used and wasted until now; answers whether it was judged anew.
     pub(super) fn judge(&mut self, used: u64, wasted: u64, least: f64, judged_bytes: u64) -> bool {
+        if used < self.judged.0 || wasted < self.judged.1 {
+            // They are counted from zero again.
+            self.judged = (0, 0);
+        }
         let (before_used, before_wasted) = self.judged;
         let (used_now, wasted_now) = (
             used.saturating_sub(before_used),
@@ -71,5 +75,15 @@ mod tests {
         assert!(regret.judge(100, 200, 0.3, 100));
         assert!(regret.judge(200, 200, 0.3, 100));
         assert_eq!((regret.allowed(100), regret.reason()), (100, None));
+    }
+
+    #[test]
+    fn counts_that_begin_at_zero_again_are_judged_from_there() {
+        let mut regret = Regret::default();
+        assert!(regret.judge(1000, 9000, 0.3, 100));
+        assert_eq!(regret.allowed(100), 50);
+        assert!(!regret.judge(50, 0, 0.3, 100));
+        assert!(regret.judge(100, 0, 0.3, 100));
+        assert_eq!(regret.allowed(100), 100);
     }
 }
