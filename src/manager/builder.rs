@@ -78,15 +78,20 @@ impl ManagerBuilder {
     /// # Errors
     ///
     /// `InvalidRequest` that names every setting which is wrong, and triggers of one name.
-    pub fn build(mut self) -> Result<Manager> {
-        if !self.preload.is_empty() {
-            self.settings.preload.get_or_insert_default();
-        }
+    pub fn build(self) -> Result<Manager> {
+        // Not written into the settings, which stay those that were given.
+        let preload = match self.preload.is_empty() {
+            true => self.settings.preload.clone(),
+            false => Some(self.settings.preload.clone().unwrap_or_default()),
+        };
         let mut problems = self.settings.problems();
         let mut triggers = Vec::new();
         let mut known = KnownTriggers::default();
         if problems.is_empty() {
-            known = KnownTriggers::of(&self.settings, self.preload, &mut triggers)?;
+            let preload = preload
+                .clone()
+                .map(|settings| Preload::new(settings, self.preload));
+            known = KnownTriggers::of(&self.settings, preload, &mut triggers)?;
         }
         for trigger in &self.triggers {
             problems.extend(trigger.settings().problems(trigger.name()));
@@ -108,7 +113,7 @@ impl ManagerBuilder {
                 problems.join("; ")
             )));
         }
-        let warmed = self.settings.preload.as_ref().filter(|it| it.hot_set);
+        let warmed = preload.filter(|it| it.hot_set);
         let merge_for = warmed.map(|preload| preload.deadline);
         let hot_set = self
             .hot_set
@@ -130,12 +135,12 @@ impl KnownTriggers {
     /// Adds to `all` those that the settings, which have no problems, name.
     fn of(
         settings: &ManagerSettings,
-        preload: Vec<SearchRequest>,
+        preload: Option<Preload>,
         all: &mut Vec<Arc<dyn Trigger>>,
     ) -> Result<Self> {
         let mut known = Self::default();
-        if let Some(settings) = &settings.preload {
-            let trigger = Arc::new(Preload::new(settings.clone(), preload));
+        if let Some(preload) = preload {
+            let trigger = Arc::new(preload);
             all.push(Arc::clone(&trigger) as _);
             known.preload = Some(trigger);
         }

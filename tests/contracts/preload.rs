@@ -9,7 +9,9 @@ use forewarm::{
 };
 use serde_json::json;
 
-use crate::fixture::{index, put, request, requests, strict, warmer, with_documents};
+use crate::fixture::{
+    FrozenTime, index, is_busy, put, request, requests, strict, warmer, with_documents,
+};
 use crate::hot_set::Place;
 use crate::test_store::TestStore;
 
@@ -425,4 +427,45 @@ async fn after_it_is_over_it_warms_what_is_hot_when_it_is_asked_to() {
     let other = manager.settings().as_ref().clone().with_preload(None);
     let error = manager.set_settings(other).unwrap_err();
     assert!(error.to_string().contains("preload"), "{error}");
+}
+
+#[tokio::test]
+async fn settings_stay_those_that_were_given_whoever_else_gives_requests() {
+    let store = TestStore::in_memory();
+    let given = ManagerSettings::default();
+    let manager = Manager::builder(warmer(store, strict()))
+        .settings(given.clone())
+        .preload([word(1)])
+        .build()
+        .unwrap();
+    assert_eq!(*manager.settings(), given);
+    manager.set_settings(given.with_finished_jobs(7)).unwrap();
+    assert!(manager.trigger("preload").is_some());
+}
+
+#[tokio::test]
+async fn what_a_ticks_deadline_left_out_is_tried_again() {
+    let time = FrozenTime::new();
+    let (store, place) = (TestStore::in_memory(), Place::default());
+    let splits = time.run(splits(&store)).await;
+    let second = Duration::from_secs(1);
+    let trigger = TriggerSettings::default()
+        .with_interval(60 * second)
+        .with_deadline(second)
+        .with_batch_size(1);
+    let preload = PreloadSettings::default().with_trigger(trigger);
+    let manager = manager(&store, &place, preload, [word(1)]);
+    manager.announce(splits);
+    store.close();
+    manager.start();
+    time.run(store.has_begun(1)).await;
+    time.pass(2 * second, || false).await;
+    let readiness = time.run(manager.ready(Duration::ZERO)).await;
+    assert_eq!(readiness.state, ReadinessState::TimedOut);
+    assert_eq!(readiness.left_out["deadline"], SPLITS, "{readiness:?}");
+    store.open();
+    time.pass(61 * second, || is_busy(&manager)).await;
+    let readiness = time.run(manager.ready(PATIENCE)).await;
+    let expected = (ReadinessState::Ready, SPLITS, SPLITS, 0);
+    assert_eq!(figures(&readiness), expected);
 }

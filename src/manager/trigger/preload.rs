@@ -28,7 +28,14 @@ use crate::warmup::Warmth;
 const NAME: &str = "preload";
 
 /// Reasons for which what is left out is tried again, by this process or the next.
-const PASSING: [&str; 5] = ["budget", "off", "reserve", "shutdown", "throttled"];
+const PASSING: [&str; 6] = [
+    "budget",
+    "deadline",
+    "off",
+    "reserve",
+    "shutdown",
+    "throttled",
+];
 
 /// Warms when the manager starts.
 #[derive(Debug)]
