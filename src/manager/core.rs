@@ -77,10 +77,8 @@ impl Core {
     }
 
     pub(super) fn set_settings(&self, settings: ManagerSettings) {
-        self.set_enabled(settings.enabled);
         self.gate.resize(settings.max_concurrent_trigger_warmups);
-        let known = self.settings.write();
-        *known.unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.change(|known| *known = Arc::new(settings));
     }
 
     pub(super) fn is_enabled(&self) -> bool {
@@ -88,7 +86,15 @@ impl Core {
     }
 
     pub(super) fn set_enabled(&self, enabled: bool) {
-        self.enabled.store(enabled, Ordering::Relaxed);
+        // Told by the settings, too: whoever changes others must not switch it back.
+        self.change(|known| Arc::make_mut(known).enabled = enabled);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Arc<ManagerSettings>)) {
+        let known = self.settings.write();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        change(&mut known);
+        self.enabled.store(known.enabled, Ordering::Relaxed);
     }
 
     /// A search is under way until what this answers with is dropped.

@@ -456,3 +456,30 @@ async fn settings_change_while_it_runs_where_that_makes_sense() {
     assert!(error.contains("refresh"), "{error}");
     assert_eq!(*manager.settings(), changed);
 }
+
+#[tokio::test]
+async fn what_is_switched_stays_so_when_other_settings_change() {
+    let store = TestStore::in_memory();
+    let trigger = Told::new("told", every_minute());
+    let manager = manager(&store, vec![trigger]);
+    manager.set_enabled(false);
+    assert!(!manager.settings().enabled);
+    let settings = manager.settings().as_ref().clone().with_finished_jobs(7);
+    manager.set_settings(settings).unwrap();
+    assert!(!manager.is_enabled());
+    manager.set_enabled(true);
+    assert!(manager.settings().enabled);
+    // Whoever switches a trigger loses nobody's other change.
+    let handle = only(&manager);
+    std::thread::scope(|scope| {
+        for n in 1..=200_u8 {
+            let (switch, change) = (handle.clone(), handle.clone());
+            let switched = scope.spawn(move || switch.set_enabled(n % 2 == 0));
+            change
+                .set_settings(every_minute().with_priority(n))
+                .unwrap();
+            switched.join().unwrap();
+            assert_eq!(handle.settings().priority, n);
+        }
+    });
+}

@@ -45,8 +45,7 @@ impl TriggerHandle {
 
     /// Switches it on or off. A tick that runs ends with its job.
     pub fn set_enabled(&self, enabled: bool) {
-        self.post
-            .set_settings(self.settings().with_enabled(enabled));
+        self.post.set_enabled(enabled);
     }
 
     /// What it has done, and does now.

@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -94,14 +95,23 @@ impl Post {
     }
 
     /// Other settings, which are right, from now on.
-    pub(in crate::manager) fn set_settings(&self, settings: TriggerSettings) {
+    pub(super) fn set_settings(&self, settings: TriggerSettings) {
+        self.change(|known| *known = settings);
+    }
+
+    pub(super) fn set_enabled(&self, enabled: bool) {
+        self.change(|known| known.enabled = enabled);
+    }
+
+    /// Under one lock: nobody else's change is lost.
+    fn change(&self, change: impl FnOnce(&mut TriggerSettings)) {
         let now = Instant::now();
         let mut state = self.lock();
-        let (gets, bytes) = (settings.gets_per_hour, settings.bytes_per_hour);
+        change(&mut state.settings);
+        let (gets, bytes) = (state.settings.gets_per_hour, state.settings.bytes_per_hour);
         state.allowance.limit(gets, bytes, now);
         // A shorter interval counts at once.
-        state.next = state.next.min(now + settings.interval);
-        state.settings = settings;
+        state.next = state.next.min(after(now, state.settings.interval));
         drop(state);
         self.called.notify_one();
         self.wake();
@@ -152,7 +162,7 @@ impl Post {
         state.is_asked = false;
         state.status.last_tick = Some(at);
         state.begun = Instant::now();
-        state.next = state.begun + state.settings.interval;
+        state.next = after(state.begun, state.settings.interval);
     }
 
     /// Takes note of how far the tick that runs has come.
@@ -208,7 +218,8 @@ impl Post {
             let skipped = took.as_nanos() / interval.as_nanos().max(1);
             let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
             state.status.skipped_ticks += u64::from(skipped);
-            state.next = begun + interval.saturating_mul(skipped.saturating_add(1));
+            let intervals = interval.saturating_mul(skipped.saturating_add(1));
+            state.next = after(begun, intervals);
         }
         let status = &mut state.status;
         status.ticks += 1;
@@ -257,4 +268,10 @@ impl Post {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So long after `moment`, or thirty years where that is longer: an instant has an end.
+fn after(moment: Instant, time: Duration) -> Instant {
+    const FOR_EVER: Duration = Duration::from_secs(86_400 * 365 * 30);
+    moment + time.min(FOR_EVER)
 }
