@@ -128,6 +128,8 @@ impl ManagerBuilder {
 pub(super) struct KnownTriggers {
     /// Whose end a node waits for.
     pub(super) preload: Option<Arc<Preload>>,
+    /// That is told of splits that are retired.
+    pub(super) refresh: Option<Arc<Refresh>>,
     pub(super) scheduled: Option<Arc<Scheduled>>,
 }
 
@@ -151,7 +153,9 @@ impl KnownTriggers {
             all.push(Arc::new(Predictive::new(settings.clone())));
         }
         if let Some(settings) = &settings.refresh {
-            all.push(Arc::new(Refresh::new(settings.clone())));
+            let trigger = Arc::new(Refresh::new(settings.clone()));
+            all.push(Arc::clone(&trigger) as _);
+            known.refresh = Some(trigger);
         }
         if let Some(settings) = &settings.scheduled {
             let trigger = Arc::new(Scheduled::new(settings.clone())?);

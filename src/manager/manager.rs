@@ -234,12 +234,17 @@ impl Manager {
     }
 
     /// From now on these splits are not served any more: they are closed, and what is cached of
-    /// them is let go of. Searches under way go on.
+    /// them is let go of. Searches under way go on. Those that a [prefix](crate::RefreshSettings::prefix)
+    /// still has are not announced anew; nothing that is bound to events is warmed.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves some of them open until they are not used.
     pub async fn retire(&self, paths: &[Path]) {
+        if let Some(refresh) = &self.inner.known.refresh {
+            // Before they go: a listing must not find them anew.
+            refresh.retire(paths);
+        }
         self.inner.core.exchange(Vec::new(), paths).await;
     }
 

@@ -133,6 +133,115 @@ async fn what_comes_and_goes_below_a_prefix_is_found_by_listing_it() {
     time.run(serves(&manager, &[&elsewhere])).await;
 }
 
+/// Nothing but `splits` is served, now and after another tick.
+async fn serves_only(manager: &Manager, splits: &[&SplitAddress]) {
+    serves(manager, splits).await;
+    let trigger = manager.trigger("refresh").unwrap();
+    trigger.warm_now(PATIENCE).await.unwrap();
+    let served: Vec<_> = manager.splits().iter().map(ToString::to_string).collect();
+    let expected: Vec<_> = splits.iter().map(ToString::to_string).collect();
+    assert_eq!(served, expected);
+}
+
+fn merged(split: &SplitAddress, replaces: &[&SplitAddress]) -> Event {
+    Event::SplitPublished {
+        split: split.clone(),
+        replaces: replaces.iter().map(|it| it.path().clone()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_merged_split_that_is_merged_on_before_it_was_announced_never_is() {
+    let store = TestStore::in_memory();
+    let mut splits = Vec::new();
+    for (n, name) in ["a", "b", "c", "d"].iter().enumerate() {
+        let path = format!("logs/{name}.split");
+        splits.push(put(&*store, &path, &index(1, 60 + n as u64, n as u64)).await);
+    }
+    let [a, b, c, d] = &splits[..] else {
+        unreachable!("four")
+    };
+    // All objects are still there to be listed.
+    let settings = RefreshSettings::default().with_prefix(Some("logs".to_owned()));
+    let manager = refreshing(&store, settings);
+    manager.announce([a.clone()]);
+    let hot = asking("w3");
+    let options = SearchOptions::default();
+    manager.search(from_ref(a), &hot, &options).await.unwrap();
+    for event in [merged(b, &[a]), merged(c, &[b, c]), merged(d, &[c, d])] {
+        manager.publish(&event);
+    }
+    manager.start();
+    serves_only(&manager, &[d]).await;
+    assert_eq!(warmth(&manager, d, &hot), Warmth::Cached);
+    let details = manager.trigger("refresh").unwrap().status().details;
+    assert_eq!(details["announced"], json!(1), "{details}");
+    // One that is published again, and names itself, stays, and what is cached of it.
+    manager.publish(&merged(d, &[d]));
+    serves_only(&manager, &[d]).await;
+    assert_eq!(warmth(&manager, d, &hot), Warmth::Cached);
+}
+
+#[tokio::test]
+async fn what_the_caller_retires_is_not_found_anew_by_the_listing() {
+    let store = TestStore::in_memory();
+    let a = put(&*store, "logs/a.split", &index(1, 60, 1)).await;
+    let b = put(&*store, "logs/b.split", &index(1, 70, 2)).await;
+    let settings = RefreshSettings::default().with_prefix(Some("logs".to_owned()));
+    let bound = EventBinding::new("split_retired", [json!({"query": {"match_all": {}}})]);
+    let settings = ManagerSettings::default()
+        .with_refresh(Some(settings))
+        .with_events(Some(EventsSettings::default().with_bindings([bound])));
+    let manager = Manager::new(warmer(store.clone(), strict()), settings).unwrap();
+    manager.start();
+    serves_only(&manager, &[&a, &b]).await;
+    manager.retire(&[a.path().clone()]).await;
+    serves_only(&manager, &[&b]).await;
+    // It is no event.
+    let details = manager.trigger("events").unwrap().status().details;
+    assert_eq!(details["seen"], json!(0));
+    // It may come back, told by the caller.
+    manager.publish(&merged(&a, &[]));
+    serves_only(&manager, &[&a, &b]).await;
+    // And be deleted after it was retired.
+    manager.retire(&[a.path().clone()]).await;
+    store.delete(a.path()).await.unwrap();
+    serves_only(&manager, &[&b]).await;
+    let details = manager.trigger("refresh").unwrap().status().details;
+    assert_eq!(details["retired"], json!(0), "{details}");
+}
+
+#[tokio::test]
+async fn the_prefix_is_listed_once_an_interval_whatever_is_told_meanwhile() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    for n in 0..5_u64 {
+        let path = format!("logs/{n}.split");
+        time.run(put(&*store, &path, &index(1, 60 + n, n))).await;
+    }
+    let trigger = TriggerSettings::default().with_interval(Duration::from_secs(60));
+    let settings = RefreshSettings::default()
+        .with_prefix(Some("logs".to_owned()))
+        .with_splits_per_tick(1)
+        .with_trigger(trigger);
+    let manager = refreshing(&store, settings);
+    manager.start();
+    let pass = |secs| time.pass(Duration::from_secs(secs), || is_busy(&manager));
+    pass(30).await;
+    // Five ticks, of one newcomer each.
+    assert_eq!((manager.splits().len(), store.listings()), (5, 1));
+    let elsewhere = SplitAddress::new("elsewhere.split".into());
+    manager.publish(&merged(&elsewhere, &[]));
+    pass(20).await;
+    assert_eq!((manager.splits().len(), store.listings()), (6, 1));
+    // What was told puts off nothing.
+    pass(15).await;
+    assert_eq!(store.listings(), 2);
+    let trigger = manager.trigger("refresh").unwrap();
+    time.run(trigger.warm_now(PATIENCE)).await.unwrap();
+    assert_eq!(store.listings(), 3);
+}
+
 #[tokio::test]
 async fn a_newcomer_that_cannot_be_warmed_is_announced_all_the_same() {
     let store = TestStore::in_memory();

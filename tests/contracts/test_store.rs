@@ -37,6 +37,7 @@ pub struct TestStore {
     held: watch::Sender<HashSet<Path>>,
     gate: Semaphore,
     to_fail: AtomicUsize,
+    listings: AtomicUsize,
     refuses_suffixes: AtomicBool,
 }
 
@@ -49,6 +50,7 @@ impl TestStore {
             held: watch::channel(HashSet::new()).0,
             gate: Semaphore::new(OPEN),
             to_fail: AtomicUsize::new(0),
+            listings: AtomicUsize::new(0),
             refuses_suffixes: AtomicBool::new(false),
         })
     }
@@ -99,6 +101,11 @@ impl TestStore {
     /// Number of GETs that have begun, answered or not.
     pub fn begun(&self) -> usize {
         self.begun.borrow().len()
+    }
+
+    /// Number of listings that have begun.
+    pub fn listings(&self) -> usize {
+        self.listings.load(Ordering::SeqCst)
     }
 
     /// Number of GETs of an object that have begun, answered or not.
@@ -226,6 +233,7 @@ impl ObjectStore for TestStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.listings.fetch_add(1, Ordering::SeqCst);
         self.inner.list(prefix)
     }
 

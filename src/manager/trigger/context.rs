@@ -3,9 +3,10 @@ use std::time::SystemTime;
 
 use object_store::path::Path;
 use tokio::sync::watch;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::Post;
+use super::post::after;
 use super::settings::TriggerSettings;
 use crate::manager::core::Core;
 use crate::manager::heat::{HotPair, HotRequest};
@@ -75,6 +76,30 @@ impl TriggerContext {
         self.core.exchange(announced, retired).await;
     }
 
+    /// When the tick that runs began.
+    pub(super) fn begun(&self) -> Instant {
+        self.post.begun()
+    }
+
+    /// Whether somebody asked for the tick that runs.
+    pub(super) fn is_asked(&self) -> bool {
+        self.post.is_called()
+    }
+
+    /// Waits until an interval has passed since a tick that began at `begun`, if there was one.
+    pub(super) async fn interval_after(&self, begun: Option<Instant>) {
+        self.post.go_by_interval();
+        match begun {
+            Some(begun) => sleep_until(after(begun, self.settings().interval)).await,
+            None => self.interval().await,
+        }
+    }
+
+    /// Waits until the last tick began an interval ago, for who is not due because of that.
+    pub(super) async fn pause(&self) {
+        sleep_until(self.post.next()).await;
+    }
+
     /// Waits for the next [`interval`](TriggerSettings::interval): what
     /// [`Trigger::due`](super::Trigger::due) does by default.
     ///
@@ -82,7 +107,8 @@ impl TriggerContext {
     ///
     /// Waiting again waits for the same moment.
     pub async fn interval(&self) {
-        sleep_until(self.post.next()).await;
+        self.post.go_by_interval();
+        self.pause().await;
     }
 }
 

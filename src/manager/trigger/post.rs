@@ -33,7 +33,11 @@ struct State {
     /// When the next interval begins.
     next: Instant,
     is_asked: bool,
+    /// Whether the tick that runs, or is about to, was asked for.
+    is_called: bool,
     is_running: bool,
+    /// Whether it is due at intervals, so that some are left out while a tick runs.
+    goes_by_interval: bool,
     /// How far the tick that runs has come.
     current: Option<TickReport>,
     status: TriggerStatus,
@@ -73,7 +77,9 @@ impl Post {
                 begun: now,
                 next: now,
                 is_asked: false,
+                is_called: false,
                 is_running: false,
+                goes_by_interval: false,
                 current: None,
                 status,
             }),
@@ -153,13 +159,31 @@ impl Post {
 
     /// Whether a tick was asked for, which is true once.
     pub(super) fn take_asked(&self) -> bool {
-        std::mem::take(&mut self.lock().is_asked)
+        let mut state = self.lock();
+        let is_asked = std::mem::take(&mut state.is_asked);
+        state.is_called |= is_asked;
+        is_asked
+    }
+
+    /// Whether the tick that runs was asked for.
+    pub(super) fn is_called(&self) -> bool {
+        self.lock().is_called
+    }
+
+    /// When the last tick began.
+    pub(super) fn begun(&self) -> Instant {
+        self.lock().begun
+    }
+
+    /// From now on, intervals that pass while a tick runs are ticks left out.
+    pub(super) fn go_by_interval(&self) {
+        self.lock().goes_by_interval = true;
     }
 
     pub(super) fn begin(&self, at: u64) {
         let mut state = self.lock();
         state.is_running = true;
-        state.is_asked = false;
+        state.is_called |= std::mem::take(&mut state.is_asked);
         state.status.last_tick = Some(at);
         state.begun = Instant::now();
         state.next = after(state.begun, state.settings.interval);
@@ -207,6 +231,7 @@ impl Post {
     pub(super) fn end(&self, report: &Result<TickReport>) {
         let mut state = self.lock();
         state.is_running = false;
+        state.is_called = false;
         state.current = None;
         let now = Instant::now();
         let begun = state.begun;
@@ -217,7 +242,9 @@ impl Post {
         if now >= state.next {
             let skipped = took.as_nanos() / interval.as_nanos().max(1);
             let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
-            state.status.skipped_ticks += u64::from(skipped);
+            if state.goes_by_interval {
+                state.status.skipped_ticks += u64::from(skipped);
+            }
             let intervals = interval.saturating_mul(skipped.saturating_add(1));
             state.next = after(begun, intervals);
         }
@@ -271,7 +298,7 @@ impl Post {
 }
 
 /// So long after `moment`, or thirty years where that is longer: an instant has an end.
-fn after(moment: Instant, time: Duration) -> Instant {
+pub(super) fn after(moment: Instant, time: Duration) -> Instant {
     const FOR_EVER: Duration = Duration::from_secs(86_400 * 365 * 30);
     moment + time.min(FOR_EVER)
 }

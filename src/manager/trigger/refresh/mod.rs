@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use object_store::path::Path;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 pub use settings::RefreshSettings;
 
@@ -44,8 +45,10 @@ struct State {
     warming: Vec<Path>,
     /// Found in the listing once: only these are retired when they are listed no more.
     listed: BTreeSet<Path>,
-    /// Retired, and listed all the same.
+    /// Retired, and maybe listed all the same.
     outlived: BTreeSet<Path>,
+    /// When the tick began that last listed the prefix, and looked for what was evicted.
+    round: Option<Instant>,
     announced: u64,
     retired: u64,
 }
@@ -53,6 +56,7 @@ struct State {
 #[derive(Debug)]
 struct Coming {
     split: SplitAddress,
+    /// Others, never itself.
     replaces: Vec<Path>,
 }
 
@@ -60,6 +64,34 @@ impl State {
     /// Whether splits are to be announced or retired.
     fn has_news(&self) -> bool {
         !(self.coming.is_empty() && self.leaving.is_empty())
+    }
+
+    /// Takes note of a split that takes the place of others. One that has not been announced yet
+    /// never is then, and what it was to replace is replaced by this one.
+    fn expect(&mut self, split: SplitAddress, replaces: &[Path]) {
+        let path = split.path().clone();
+        self.leaving.remove(&path);
+        self.outlived.remove(&path);
+        let mut replaced: Vec<Path> = Vec::new();
+        for other in replaces {
+            let skipped = self.coming.remove(other);
+            let skipped = skipped.map_or_else(Vec::new, |it| it.replaces);
+            for other in std::iter::once(other.clone()).chain(skipped) {
+                if other != path && !replaced.contains(&other) {
+                    replaced.push(other);
+                }
+            }
+        }
+        let replaces = replaced;
+        self.coming.insert(path, Coming { split, replaces });
+    }
+
+    /// Whether a listing that has the path brings nothing new.
+    fn is_past(&self, path: &Path) -> bool {
+        let is_replaced = |coming: &Coming| coming.replaces.contains(path);
+        self.leaving.contains(path)
+            || self.outlived.contains(path)
+            || self.coming.values().any(is_replaced)
     }
 }
 
@@ -71,6 +103,36 @@ impl Refresh {
             told: Notify::new(),
             state: Mutex::default(),
         }
+    }
+
+    /// These are not served any more: whoever lists them does not find them anew.
+    pub(in crate::manager) fn retire(&self, paths: &[Path]) {
+        let mut state = self.lock();
+        for path in paths {
+            state.coming.remove(path);
+            state.leaving.remove(path);
+        }
+        self.outlive(&mut state, paths);
+    }
+
+    /// Remembers what was retired until a listing lacks it; without a prefix nothing is listed.
+    fn outlive(&self, state: &mut State, retired: &[Path]) {
+        if self.settings.prefix.is_some() {
+            state.outlived.extend(retired.iter().cloned());
+        }
+    }
+
+    /// Whether this tick looks for what nobody tells: once an interval, however many ticks there
+    /// are for what is told, and when somebody asks.
+    fn begins_round(&self, context: &TriggerContext) -> bool {
+        let (begun, interval) = (context.begun(), context.settings().interval);
+        let mut state = self.lock();
+        let has_passed = |round: Instant| begun.saturating_duration_since(round) >= interval;
+        let is_due = context.is_asked() || state.round.is_none_or(has_passed);
+        if is_due {
+            state.round = Some(begun);
+        }
+        is_due
     }
 
     /// Lists the prefix, and takes note of what has come and gone.
@@ -89,18 +151,19 @@ impl Refresh {
         let paths: BTreeSet<Path> = found.iter().map(|split| split.path().clone()).collect();
         for split in found {
             let path = split.path();
-            let is_retired = state.leaving.contains(path) || state.outlived.contains(path);
-            if !is_retired && !served.contains(path) {
+            if !served.contains(path) && !state.is_past(path) {
                 let replaces = Vec::new();
                 let coming = state.coming.entry(path.clone());
                 coming.or_insert(Coming { split, replaces });
             }
         }
         let gone: Vec<Path> = state.listed.difference(&paths).cloned().collect();
-        for path in &gone {
-            state.coming.remove(path);
+        for path in gone {
+            state.coming.remove(&path);
+            if !state.outlived.contains(&path) {
+                state.leaving.insert(path);
+            }
         }
-        state.leaving.extend(gone);
         state.outlived.retain(|path| paths.contains(path));
         state.listed = paths;
         Ok(())
@@ -178,10 +241,17 @@ impl Trigger for Refresh {
     }
 
     async fn due(&self, context: &TriggerContext) {
-        while !self.lock().has_news() {
+        loop {
+            let round = {
+                let state = self.lock();
+                if state.has_news() {
+                    return;
+                }
+                state.round
+            };
             tokio::select! {
                 () = self.told.notified() => (),
-                () = context.interval() => return,
+                () = context.interval_after(round) => return,
             }
         }
     }
@@ -190,13 +260,7 @@ impl Trigger for Refresh {
         let mut state = self.lock();
         match event {
             Event::SplitPublished { split, replaces } => {
-                state.leaving.remove(split.path());
-                state.outlived.remove(split.path());
-                let coming = Coming {
-                    split: split.clone(),
-                    replaces: replaces.clone(),
-                };
-                state.coming.insert(split.path().clone(), coming);
+                state.expect(split.clone(), replaces);
             }
             Event::SplitRetired { split } => {
                 state.coming.remove(split);
@@ -209,7 +273,8 @@ impl Trigger for Refresh {
     }
 
     async fn wanted(&self, context: &TriggerContext) -> Result<Vec<Wanted>> {
-        if let Err(error) = self.look(context).await {
+        let is_round = self.begins_round(context);
+        if is_round && let Err(error) = self.look(context).await {
             // What was told can be acted on all the same.
             if !self.lock().has_news() {
                 return Err(error);
@@ -217,7 +282,9 @@ impl Trigger for Refresh {
             tracing::warn!(error = error.chain(), "splits could not be listed");
         }
         let mut wanted = self.for_newcomers(context);
-        wanted.extend(self.evicted(context));
+        if is_round {
+            wanted.extend(self.evicted(context));
+        }
         Ok(wanted)
     }
 
@@ -233,10 +300,11 @@ impl Trigger for Refresh {
             let announced = warming.drain(..).filter_map(|path| coming.remove(&path));
             let announced: Vec<Coming> = announced.collect();
             let replaced = announced.iter().flat_map(|it| it.replaces.iter().cloned());
-            let retired: Vec<Path> = replaced.chain(std::mem::take(leaving)).collect();
+            let mut retired: Vec<Path> = replaced.chain(std::mem::take(leaving)).collect();
+            retired.retain(|path| announced.iter().all(|it| it.split.path() != path));
             state.announced += announced.len() as u64;
             state.retired += retired.len() as u64;
-            state.outlived.extend(retired.iter().cloned());
+            self.outlive(&mut state, &retired);
             (announced, retired)
         };
         if !announced.is_empty() && !report.is_complete() {

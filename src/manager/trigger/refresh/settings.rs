@@ -14,8 +14,8 @@ use crate::manager::trigger::TriggerSettings;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RefreshSettings {
-    /// How the trigger is run. At each `interval` the prefix is listed; what the caller tells is
-    /// acted on at once.
+    /// How the trigger is run. At each `interval` the prefix is listed, and what is hot and was
+    /// evicted is looked for; what the caller tells is acted on at once.
     pub trigger: TriggerSettings,
     /// Where `*.split` objects come and go. Default none: only what the caller
     /// [tells](crate::Event::SplitPublished) is acted on. A split that is gone from there is retired, one that
