@@ -21,6 +21,9 @@ use crate::filter::SearchRequest;
 use crate::split::SplitAddress;
 use crate::warmup::{Warmer, Work};
 
+/// Why a job is left out that is asked for after shutdown has begun.
+pub(super) const SHUTTING_DOWN: &str = "the manager is shutting down";
+
 /// What a manager, its jobs and its triggers share.
 pub(super) struct Core {
     pub(super) warmer: Warmer,
@@ -142,7 +145,7 @@ impl Core {
         }
         let working = match (self.is_enabled(), self.busy.begin()) {
             (false, _) => Err("the manager is switched off"),
-            (true, None) => Err("the manager is shutting down"),
+            (true, None) => Err(SHUTTING_DOWN),
             (true, Some(working)) => Ok(working),
         };
         match working {

@@ -322,6 +322,91 @@ async fn budgets_hold_for_an_hour() {
 }
 
 #[tokio::test]
+async fn a_batch_that_nobody_can_foretell_does_not_pass_for_what_is_left_of_a_budget() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store, 4).await;
+    let settings = every_minute().with_gets_per_hour(Some(1));
+    let trigger = Told::new("thrifty", settings).wanting(&splits, &some_request());
+    let manager = manager(&store, vec![trigger]);
+    manager.start();
+    let status = only(&manager).warm_now(PATIENCE).await.unwrap();
+    let found = manager.warmer().classify(&splits, &some_request());
+    let warm = found.iter().filter(|warmth| warmth.name() == "cached");
+    assert_eq!(warm.count(), 1, "{status:?}");
+    assert!(status.left_out["budget"] >= 3, "{status:?}");
+}
+
+/// A manager whose gate lets one warmup of triggers through at once.
+fn narrow(store: &Arc<TestStore>, triggers: Vec<Told>) -> Manager {
+    let settings = ManagerSettings::default().with_max_concurrent_trigger_warmups(1);
+    let mut builder = Manager::builder(warmer(store.clone(), strict())).settings(settings);
+    for trigger in triggers {
+        builder = builder.trigger(trigger);
+    }
+    builder.build().unwrap()
+}
+
+#[tokio::test]
+async fn a_large_batch_warms_no_more_at_once_than_all_triggers_may() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store, 5).await;
+    let trigger = Told::new("large", every_minute()).wanting(&splits, &some_request());
+    let manager = narrow(&store, vec![trigger]);
+    store.close();
+    manager.start();
+    store.has_begun(1).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.begun(), 1);
+    store.open();
+    let status = only(&manager).warm_now(PATIENCE).await.unwrap();
+    assert_eq!(status.warmed, status.wanted);
+}
+
+#[tokio::test]
+async fn who_waits_for_others_still_ends_at_its_deadline_and_when_it_is_switched_off() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let splits = time.run(splits(&store, 3)).await;
+    let of = |name, split: &SplitAddress, settings| {
+        Told::new(name, settings).wanting(std::slice::from_ref(split), &some_request())
+    };
+    let second = Duration::from_secs(1);
+    // As much as one that nobody can foretell is taken to send.
+    let hasty = every_minute()
+        .with_deadline(second)
+        .with_gets_per_hour(Some(4));
+    let manager = narrow(
+        &store,
+        vec![
+            of("first", &splits[0], every_minute().with_priority(200)),
+            of("hasty", &splits[1], hasty),
+            of("off", &splits[2], every_minute()),
+        ],
+    );
+    store.close();
+    manager.start();
+    time.run(store.has_begun(1)).await;
+    time.pass(2 * second, || false).await;
+    let [hasty, off] = ["hasty", "off"].map(|name| manager.trigger(name).unwrap());
+    let status = hasty.status();
+    assert_eq!(
+        (status.state, status.left_out["deadline"]),
+        (TriggerState::Idle, 1)
+    );
+    assert_eq!(off.status().state, TriggerState::Running);
+    off.set_enabled(false);
+    store.open();
+    time.pass(2 * second, || is_busy(&manager)).await;
+    assert_eq!(off.status().left_out["off"], 1);
+    assert_eq!(store.begun_of(splits[2].path()), 0);
+    // What it took from its budget was given back.
+    let status = time.run(hasty.warm_now(PATIENCE)).await.unwrap();
+    assert_eq!(status.warmed, 1, "{status:?}");
+}
+
+#[tokio::test]
 async fn the_greatest_priority_goes_first() {
     let store = TestStore::in_memory();
     let splits = splits(&store, 3).await;

@@ -204,13 +204,18 @@ impl Post {
         self.lock().regret.allowed(wanted)
     }
 
-    /// Takes what a warmup is foretold to send from the budgets, if it is left.
-    pub(super) fn take(&self, foretold: Option<Traffic>) -> bool {
+    /// Takes what a warmup is foretold to send from the budgets, if it is left; answers with that.
+    pub(super) fn take(&self, foretold: Option<Traffic>) -> Option<Traffic> {
         self.lock().allowance.take(foretold, Instant::now())
     }
 
-    pub(super) fn settle(&self, foretold: Traffic, sent: Traffic) {
-        self.lock().allowance.settle(foretold, sent);
+    pub(super) fn settle(&self, taken: Traffic, sent: Traffic) {
+        self.lock().allowance.settle(taken, sent);
+    }
+
+    /// Takes note of what a warmup sent that nobody could foretell.
+    pub(super) fn learn(&self, sent: Traffic) {
+        self.lock().allowance.learn(sent);
     }
 
     /// Takes note of what was read and evicted unread of all it ever warmed.

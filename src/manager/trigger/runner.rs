@@ -13,8 +13,8 @@ use super::status::TickReport;
 use super::{Post, TriggerContext, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::SearchRequest;
-use crate::manager::core::{Core, Order};
-use crate::manager::job::{JobState, JobStatus, Target};
+use crate::manager::core::{Core, Order, SHUTTING_DOWN};
+use crate::manager::job::{JobItem, JobState, JobStatus, Target};
 use crate::split::SplitAddress;
 use crate::store::{Traffic, in_time};
 use crate::warmup::Warmth;
@@ -166,14 +166,18 @@ impl Runner {
     async fn warm(&self, batch: &[Wanted], deadline: Instant, report: &mut TickReport) {
         let TriggerContext { core, post } = &self.context;
         let settings = post.settings();
-        let mut foretold = Traffic::default();
+        let mut taken = Traffic::default();
+        let mut unforetold = Vec::new();
         let mut targets = Vec::with_capacity(batch.len());
         for wanted in batch {
             let cost = core.foretell(&wanted.split, &wanted.request);
-            if !post.take(cost) {
+            let Some(cost_taken) = post.take(cost) else {
                 continue;
+            };
+            taken = taken.beside(cost_taken);
+            if cost.is_none() {
+                unforetold.push(targets.len());
             }
-            foretold = foretold.beside(cost.unwrap_or_default());
             targets.push(Target {
                 split: wanted.split.clone(),
                 request: Arc::clone(&wanted.request),
@@ -185,12 +189,21 @@ impl Runner {
         if targets.is_empty() {
             return;
         }
-        let at_once = settings.max_concurrency.min(targets.len());
-        let _pass = core.gate.pass(settings.priority, at_once).await;
+        let most = || core.settings().max_concurrent_trigger_warmups;
+        let at_once = settings.max_concurrency.min(targets.len()).min(most());
+        let pass = core.gate.pass(settings.priority, at_once);
+        let pass = timeout_at(deadline, pass).await;
+        // Others may have held the gate for long.
+        let is_late = pass.is_err() || Instant::now() >= deadline;
+        if let Some(reason) = self.hindrance().or(is_late.then_some(LATE)) {
+            post.settle(taken, Traffic::default());
+            report.leave_out(reason, targets.len());
+            return;
+        }
         let job = core.start(Order {
             source: post.name().to_owned(),
             targets,
-            at_once,
+            at_once: at_once.min(most()),
         });
         // Shutdown cancels it, too.
         let mut status = job.wait_until(deadline).await;
@@ -199,7 +212,13 @@ impl Runner {
             job.cancel();
             status = job.status();
         }
-        post.settle(foretold, status.traffic);
+        post.settle(taken, status.traffic);
+        for item in unforetold.into_iter().filter_map(|at| status.items.get(at)) {
+            // Less tells nothing: it was cut short.
+            if item.state == JobState::Complete {
+                post.learn(item.traffic);
+            }
+        }
         count(&status, if is_late { LATE } else { "cancelled" }, report);
     }
 }
@@ -223,9 +242,17 @@ fn count(status: &JobStatus, cancelled: &'static str, report: &mut TickReport) {
         match item.state {
             JobState::Complete => report.warmed += 1,
             JobState::Cancelled => report.leave_out(cancelled, 1),
-            JobState::Skipped => report.leave_out("off", 1),
+            JobState::Skipped => report.leave_out(skipped(item), 1),
             _ => report.failed += 1,
         }
+    }
+}
+
+/// Why a job was refused that something hindered only when it began.
+fn skipped(item: &JobItem) -> &'static str {
+    match item.reason.as_deref() {
+        Some(SHUTTING_DOWN) => "shutdown",
+        _ => "off",
     }
 }
 

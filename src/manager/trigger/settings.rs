@@ -34,7 +34,9 @@ pub struct TriggerSettings {
     /// Warmups that it has under way at once. Default 16: an eighth of the store's
     /// default of GETs.
     pub max_concurrency: usize,
-    /// Bytes that it may fetch in an hour; what is not used adds up to an hour's. Default none.
+    /// Bytes that it may fetch in an hour; what is not used adds up to an hour's. A warmup that no
+    /// plan foretells is taken to send what such have sent on average, or 4 requests and 1 MiB
+    /// before there was any; what it really sent is settled afterwards. Default none.
     pub bytes_per_hour: Option<u64>,
     /// Requests that it may send in an hour, likewise. Default none.
     pub gets_per_hour: Option<u64>,
