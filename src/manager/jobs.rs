@@ -11,6 +11,9 @@ use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
 use crate::telemetry::list;
 
+/// Splits of finished jobs that are kept, each of which takes some hundred bytes.
+const KEPT_TARGETS: usize = 100_000;
+
 /// The jobs of a manager: those that run, and for a while those that have ended.
 #[derive(Default)]
 pub(super) struct Jobs {
@@ -25,6 +28,8 @@ struct State {
     by_targets: HashMap<TargetsKey, JobId>,
     /// The oldest first.
     ended: VecDeque<Arc<Job>>,
+    /// What these were to warm, together.
+    ended_targets: usize,
     /// Targets of running jobs that may not have begun, by split and request.
     pending: HashMap<(Path, Fingerprint), Pending>,
 }
@@ -110,13 +115,15 @@ impl Jobs {
                 }
             }
         }
+        state.ended_targets += job.targets.len();
         state.ended.push_back(Arc::clone(job));
         state.forget(keep, keep_for);
     }
 
     /// The job of that name.
-    pub(super) fn get(&self, id: JobId) -> Option<Arc<Job>> {
-        let state = self.lock();
+    pub(super) fn get(&self, id: JobId, keep: usize, keep_for: Duration) -> Option<Arc<Job>> {
+        let mut state = self.lock();
+        state.forget(keep, keep_for);
         let ended = || state.ended.iter().find(|job| job.id == id).cloned();
         state.running.get(&id).cloned().or_else(ended)
     }
@@ -150,7 +157,12 @@ impl State {
             let ended = job.ended().unwrap_or(now);
             now.duration_since(ended) > keep_for
         };
-        while self.ended.len() > keep || self.ended.front().is_some_and(is_old) {
+        while let Some(oldest) = self.ended.front() {
+            let is_full = self.ended.len() > keep || self.ended_targets > KEPT_TARGETS;
+            if !is_full && !is_old(oldest) {
+                break;
+            }
+            self.ended_targets -= oldest.targets.len();
             self.ended.pop_front();
         }
     }

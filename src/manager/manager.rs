@@ -24,7 +24,10 @@ use crate::telemetry::list;
 use crate::warmup::{Outcome, Warmer, Warmth};
 
 /// Who asks for what [`Manager::prewarm`] warms.
-const PREWARM: &str = "prewarm";
+pub(super) const PREWARM: &str = "prewarm";
+
+/// How long plans may take to be written at shutdown, past its deadline if need be.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// Warms before fan-out, for a coordinator and its readers: jobs over many splits that can be
 /// watched, joined and cancelled, told apart beforehand, and ended in good order. Clones are cheap
@@ -75,7 +78,7 @@ struct Inner {
 pub struct ShutdownReport {
     /// Jobs that had not ended by the deadline, and were given up.
     pub cancelled_jobs: usize,
-    /// Whether what was learnt could be written to the plan store, or there is none.
+    /// Whether what was learnt could be written to the plan store in time, or there is none.
     pub plans_written: bool,
     /// Whether what was hot could be written, or there is [no place](ManagerBuilder::hot_set) for it.
     pub hot_set_written: bool,
@@ -363,7 +366,12 @@ impl Manager {
 
     /// The job of that name, if it runs or is still kept.
     pub fn job(&self, id: JobId) -> Option<JobHandle> {
-        self.inner.core.jobs.get(id).map(JobHandle)
+        let core = &self.inner.core;
+        let settings = core.settings();
+        let job = core
+            .jobs
+            .get(id, settings.finished_jobs, settings.finished_jobs_for);
+        job.map(JobHandle)
     }
 
     /// What it has done, and what its warmer holds.
@@ -394,8 +402,9 @@ impl Manager {
     }
 
     /// Ends in good order: nothing begins any more, what runs, ticks of triggers among it, is waited
-    /// for until `deadline` and then given up, and what was learnt is written to the plan store, and
-    /// what was hot to the hot set.
+    /// for until `deadline` and then given up, and what was hot is written to the hot set, and what
+    /// was learnt to the plan store. Where the deadline leaves no time for that, the hot set has
+    /// that of [its own](crate::HotSetSettings::deadline), and the plan store 5 seconds.
     /// May be called by several at once, and again.
     ///
     /// # Cancel safety
@@ -416,14 +425,22 @@ impl Manager {
             core.busy.idle().await;
         }
         self.inner.stop.send_replace(true);
-        let written = core.warmer.flush_plans().await;
-        if let Err(error) = &written {
-            tracing::warn!(error = error.chain(), "plans could not be written");
-        }
-        report.plans_written = written.is_ok();
+        // First: it has the plans of what is hot, and a deadline of its own.
         report.hot_set_written = match &core.hot_set {
             Some(hot_set) => hot_set.write(core).await.is_ok(),
             None => true,
+        };
+        let deadline = deadline.max(Instant::now() + FLUSH);
+        report.plans_written = match timeout_at(deadline, core.warmer.flush_plans()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.chain(), "plans could not be written");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("plans were not written in time");
+                false
+            }
         };
         report
     }

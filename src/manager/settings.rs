@@ -28,7 +28,8 @@ pub struct ManagerSettings {
     /// GETs, of which a warmup sends several, so that a job keeps the store busy, and what it holds
     /// unfinished stays small.
     pub max_concurrent_warmups: usize,
-    /// Finished jobs that are kept to be looked at. Default 256.
+    /// Finished jobs that are kept to be looked at, and of these the last that had no more than
+    /// 100,000 splits together. Default 256.
     pub finished_jobs: usize,
     /// How long finished jobs are kept. Default 10 minutes, in milliseconds in settings files:
     /// as long as somebody who is asked about a slow search takes to look.
