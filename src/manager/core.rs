@@ -19,7 +19,8 @@ use super::tally::Ended;
 use crate::clock::Clock;
 use crate::filter::SearchRequest;
 use crate::split::SplitAddress;
-use crate::warmup::{Warmer, Work};
+use crate::store::Traffic;
+use crate::warmup::{Outcome, Warmer, Work};
 
 /// Why a job is left out that is asked for after shutdown has begun.
 pub(super) const SHUTTING_DOWN: &str = "the manager is shutting down";
@@ -193,6 +194,8 @@ impl Core {
         self.jobs
             .retire(job, settings.finished_jobs, settings.finished_jobs_for);
         self.counters.count_job(job.status().state.name());
+        // Last: whoever waited for it finds it counted, and may ask for the same again.
+        job.close();
     }
 }
 
@@ -233,26 +236,37 @@ impl EndJob {
         let Target { split, asks, .. } = target;
         let origin = core.counters.origin(&job.source);
         let warm = || core.warmer.warm_for(split, &work, &origin, *asks);
-        let started = Instant::now();
         let Some(warmup) = job.begin(at, warm) else {
             return;
         };
         // The warmup has deadlines of its own.
         let outcome = warmup.ended().await;
+        if let Some(sent) = job.end(at, &outcome) {
+            self.count(at, Some(&outcome), sent);
+        }
+    }
+
+    /// Counts how the warmup of one target ended, with what was sent for it, and since when.
+    fn count(&self, at: usize, outcome: Option<&Outcome>, (traffic, begun): (Traffic, Instant)) {
+        let (core, job) = (&self.core, &self.job);
         let ended = Ended {
-            outcome: &outcome,
-            traffic: job.end(at, &outcome),
-            took: started.elapsed(),
+            outcome,
+            traffic,
+            took: begun.elapsed(),
             at: core.clock.millis(),
         };
-        core.counters.count_warmup(&job.source, target, &ended);
+        core.counters
+            .count_warmup(&job.source, &job.targets[at], &ended);
     }
 }
 
 impl Drop for EndJob {
     fn drop(&mut self) {
-        // Nothing is left, unless the runtime went.
-        self.job.cancel("its runtime has shut down");
+        // Nothing is left, unless it was cancelled or the runtime went.
+        self.job.give_up("its runtime has shut down");
+        for (at, traffic, begun) in self.job.given_up() {
+            self.count(at, None, (traffic, begun));
+        }
         self.core.end(&self.job);
     }
 }

@@ -133,7 +133,9 @@ struct Item {
     reason: Option<String>,
     /// While it runs.
     warmup: Option<Warmup>,
-    /// Whether the warmup was begun for this job.
+    /// When the warmup was begun, until it is told how it ended.
+    begun: Option<Instant>,
+    /// Whether it was begun for this job.
     is_own: bool,
     traffic: Traffic,
 }
@@ -143,6 +145,12 @@ impl Item {
         let warmup = self.warmup.as_ref().filter(|_| self.is_own);
         warmup.map_or(self.traffic, Warmup::traffic)
     }
+
+    /// What was sent, and since when, unless it was told before or nothing was begun.
+    fn told(&mut self) -> Option<(Traffic, Instant)> {
+        let begun = self.begun.take()?;
+        Some((self.traffic, begun))
+    }
 }
 
 impl Job {
@@ -151,6 +159,7 @@ impl Job {
             state: JobState::Pending,
             reason: None,
             warmup: None,
+            begun: None,
             is_own: false,
             traffic: Traffic::default(),
         };
@@ -187,13 +196,15 @@ impl Job {
         }
         let (warmup, is_new) = warm();
         item.is_own = is_new;
+        item.begun = Some(Instant::now());
         item.state = JobState::Running;
         item.warmup = Some(warmup.clone());
         Some(warmup)
     }
 
-    /// Takes note of how the warmup of one target ended; answers with what was sent for it.
-    pub(super) fn end(&self, target: usize, outcome: &Outcome) -> Traffic {
+    /// Takes note of how the warmup of one target ended; answers with what was sent for it, and
+    /// since when.
+    pub(super) fn end(&self, target: usize, outcome: &Outcome) -> Option<(Traffic, Instant)> {
         let (state, reason) = match outcome {
             Outcome::Failed(error) => (JobState::Failed, Some(error.chain())),
             outcome if outcome.is_warm() => (JobState::Complete, None),
@@ -204,7 +215,16 @@ impl Job {
             state,
             reason,
         );
-        self.lock()[target].traffic
+        self.lock()[target].told()
+    }
+
+    /// Of targets that were begun and given up, what was sent for each, and since when; each once.
+    pub(super) fn given_up(&self) -> Vec<(usize, Traffic, Instant)> {
+        let mut items = self.lock();
+        let items = items.iter_mut().enumerate();
+        let told =
+            items.filter_map(|(at, item)| item.told().map(|(sent, begun)| (at, sent, begun)));
+        told.collect()
     }
 
     /// Leaves out all that has not begun.
@@ -215,24 +235,28 @@ impl Job {
             JobState::Skipped,
             reason,
         );
-        self.close();
     }
 
     /// Gives up what has not ended; answers whether anything had not.
     pub(super) fn cancel(&self, reason: &str) -> bool {
+        self.give_up(reason);
+        let is_first = self.close();
+        self.abort();
+        is_first
+    }
+
+    /// Gives up what has not ended; nobody who waits for the job is told yet.
+    pub(super) fn give_up(&self, reason: &str) {
         let reason = Some(reason.to_owned());
         self.settle(
             |_, item| !item.state.is_finished(),
             JobState::Cancelled,
             reason,
         );
-        let is_first = self.close();
-        self.abort();
-        is_first
     }
 
     /// Takes note that nothing is left to do; answers whether that is new.
-    fn close(&self) -> bool {
+    pub(super) fn close(&self) -> bool {
         self.ended.send_if_modified(|ended| {
             let is_first = ended.is_none();
             ended.get_or_insert_with(Instant::now);

@@ -22,13 +22,13 @@ pub struct Tally {
     pub failed: BTreeMap<String, u64>,
     /// The share of `warmed` in both, from 0 to 1; none when there were none.
     pub success_rate: Option<f64>,
-    /// Requests sent for them.
+    /// Requests sent for them, and for those that were given up.
     pub gets: u64,
-    /// Bytes fetched for them.
+    /// Bytes fetched likewise.
     pub bytes: u64,
-    /// How long they took, one after the other, in microseconds.
+    /// How long all these took, one after the other, in microseconds.
     pub wall_us: u64,
-    /// When the last one ended, in milliseconds since 1970.
+    /// When the last of `warmed` ended, in milliseconds since 1970.
     pub last_warmed: Option<u64>,
     /// Joins, by outcome.
     pub joins: BTreeMap<&'static str, u64>,
@@ -36,7 +36,8 @@ pub struct Tally {
 
 /// How a warmup ended.
 pub(super) struct Ended<'a> {
-    pub(super) outcome: &'a Outcome,
+    /// None when it was given up: that tells nothing of how well it would have ended.
+    pub(super) outcome: Option<&'a Outcome>,
     /// What was sent for it.
     pub(super) traffic: Traffic,
     pub(super) took: Duration,
@@ -49,14 +50,17 @@ impl Tally {
         self.gets += ended.traffic.gets;
         self.bytes += ended.traffic.bytes;
         self.wall_us += u64::try_from(ended.took.as_micros()).unwrap_or(u64::MAX);
-        self.last_warmed = self.last_warmed.max(Some(ended.at));
         match ended.outcome {
-            outcome if outcome.is_warm() => self.warmed += 1,
-            Outcome::Failed(error) => {
+            None => return,
+            Some(outcome) if outcome.is_warm() => {
+                self.warmed += 1;
+                self.last_warmed = self.last_warmed.max(Some(ended.at));
+            }
+            Some(Outcome::Failed(error)) => {
                 let kind = format!("{:?}", error.kind());
                 *self.failed.entry(kind).or_default() += 1;
             }
-            outcome => *self.failed.entry(outcome.name().to_owned()).or_default() += 1,
+            Some(outcome) => *self.failed.entry(outcome.name().to_owned()).or_default() += 1,
         }
         let all = self.warmed + self.failed.values().sum::<u64>();
         self.success_rate = Some(self.warmed as f64 / all as f64);
@@ -115,9 +119,10 @@ mod tests {
         let mut traffic = Traffic::default();
         (traffic.gets, traffic.bytes) = (3, 700);
         let failed = Outcome::Failed(Error::corrupt("no split"));
-        for (at, outcome) in [Outcome::Ready, failed, Outcome::Ready].iter().enumerate() {
+        let outcomes = [Some(Outcome::Ready), Some(failed), None];
+        for (at, outcome) in outcomes.iter().enumerate() {
             let ended = Ended {
-                outcome,
+                outcome: outcome.as_ref(),
                 traffic,
                 took: Duration::from_millis(2),
                 at: at as u64,
@@ -126,10 +131,10 @@ mod tests {
         }
         tallies.change("a.split".to_owned(), |tally| tally.count_join("ready"));
         let tally = &tallies.snapshot()["a.split"];
-        assert_eq!((tally.warmed, tally.failed["Corrupt"]), (2, 1));
-        assert!((tally.success_rate.unwrap() - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!((tally.warmed, tally.failed["Corrupt"]), (1, 1));
+        assert_eq!((tally.failed.len(), tally.success_rate), (1, Some(0.5)));
         assert_eq!((tally.gets, tally.bytes, tally.wall_us), (9, 2100, 6000));
-        assert_eq!((tally.last_warmed, tally.joins["ready"]), (Some(2), 1));
+        assert_eq!((tally.last_warmed, tally.joins["ready"]), (Some(0), 1));
         tallies.reset();
         assert!(tallies.snapshot().is_empty());
     }

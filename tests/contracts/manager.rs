@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use forewarm::{JobState, Manager, ManagerSettings, Outcome, SearchRequest, SplitAddress, Warming};
+use forewarm::{
+    JobState, Manager, ManagerSettings, Outcome, PlanBatch, PlanStore, SearchOptions,
+    SearchRequest, SplitAddress, Warming,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
-use crate::fixture::{index, put, request, strict, warmer};
+use crate::fixture::{FrozenTime, index, put, request, strict, warmer, warmer_with_plans};
+use crate::hot_set::Place;
 use crate::test_store::TestStore;
 
 const SPLITS: u64 = 5;
@@ -228,8 +232,10 @@ async fn ended_jobs_are_kept_for_a_number_and_a_time() {
     assert_eq!(kept.last().map(|job| job.id), last);
     let settings = ManagerSettings::default().with_finished_jobs_for(Duration::ZERO);
     let none = Manager::new(warmer(store.clone(), strict()), settings).unwrap();
-    none.prewarm(&splits, &some_request()).wait(PATIENCE).await;
+    let job = none.prewarm(&splits, &some_request());
+    job.wait(PATIENCE).await;
     none.shutdown(PATIENCE).await;
+    assert!(none.job(job.id()).is_none());
     assert!(none.jobs().is_empty());
     let wrong = ManagerSettings::default().with_max_concurrent_warmups(0);
     let error = Manager::new(warmer(store.clone(), strict()), wrong).unwrap_err();
@@ -237,6 +243,101 @@ async fn ended_jobs_are_kept_for_a_number_and_a_time() {
         error.to_string().contains("max_concurrent_warmups"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn large_jobs_that_have_ended_are_kept_for_100_000_splits_together() {
+    let manager = manager(&TestStore::in_memory(), 64);
+    manager.set_enabled(false);
+    let splits: Vec<_> = (0..40_000)
+        .map(|n| SplitAddress::new(format!("{n}.split").into()))
+        .collect();
+    let jobs: Vec<_> = (0..3)
+        .map(|n| request(json!({"term": {"tag": format!("t{n}")}})))
+        .map(|request| manager.prewarm(&splits, &request).id())
+        .collect();
+    let kept: Vec<_> = manager.jobs().iter().map(|job| job.id).collect();
+    assert_eq!(kept, jobs[1..]);
+    assert!(manager.job(jobs[0]).is_none());
+}
+
+#[tokio::test]
+async fn what_was_sent_for_what_is_cancelled_is_counted_and_is_no_failure() {
+    let store = TestStore::in_memory();
+    // Not all of it comes with its footer.
+    let large = put(&*store, "large.split", &index(2, 3000, 1)).await;
+    let manager = manager(&store, 2);
+    store.close();
+    let job = manager.prewarm(&[large], &some_request());
+    store.let_through(1);
+    store.has_begun(2).await;
+    job.cancel();
+    have_gone(&manager, std::slice::from_ref(&job)).await;
+    let snapshot = manager.snapshot();
+    let prewarm = &snapshot.sources["prewarm"].tally;
+    assert_eq!(prewarm.gets, job.status().traffic.gets);
+    assert!(prewarm.gets > 0, "{prewarm:?}");
+    assert_eq!((prewarm.warmed, prewarm.failed.len()), (0, 0));
+    assert_eq!((prewarm.success_rate, prewarm.last_warmed), (None, None));
+    assert_eq!(snapshot.splits["large.split"].bytes, prewarm.bytes);
+    store.open();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waited_for_a_job_finds_it_counted_and_gone() {
+    let store = TestStore::in_memory();
+    let splits = splits(&store).await;
+    let manager = manager(&store, 64);
+    let request = some_request();
+    for n in 1..=200 {
+        let job = manager.prewarm(&splits, &request);
+        job.wait(PATIENCE).await;
+        let snapshot = manager.snapshot();
+        assert_eq!(
+            (snapshot.running_jobs, snapshot.ended_jobs["complete"]),
+            (0, n)
+        );
+    }
+}
+
+/// A plan store that never answers.
+#[derive(Debug)]
+struct Hanging;
+
+#[async_trait::async_trait]
+impl PlanStore for Hanging {
+    async fn load(&self) -> forewarm::Result<PlanBatch> {
+        Ok(PlanBatch::default())
+    }
+
+    async fn save(&self, _: PlanBatch) -> forewarm::Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn shutting_down_waits_for_no_plan_store_for_ever_and_writes_the_hot_set_first() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let splits = time.run(splits(&store)).await;
+    let place = Place::default();
+    let warmer = warmer_with_plans(store.clone(), strict(), Arc::new(Hanging));
+    let manager = Manager::builder(warmer)
+        .hot_set(place.clone())
+        .build()
+        .unwrap();
+    let options = SearchOptions::default();
+    time.run(manager.search(&splits, &some_request(), &options))
+        .await
+        .unwrap();
+    let shutdown = tokio::spawn(async move { manager.shutdown(Duration::ZERO).await });
+    time.pass(Duration::from_secs(10), || false).await;
+    let report = time.run(shutdown).await.unwrap();
+    assert_eq!(
+        (report.hot_set_written, report.plans_written),
+        (true, false)
+    );
+    assert!(place.bytes().is_some());
 }
 
 /// One thing that somebody does.
