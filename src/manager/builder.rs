@@ -4,13 +4,17 @@ use std::time::SystemTime;
 
 use super::core::Core;
 use super::hot_set::{HotSetKeeper, HotSetStore};
-use super::manager::Manager;
+use super::manager::{Manager, PREWARM};
 use super::settings::ManagerSettings;
 use super::trigger::{Events, Post, Predictive, Preload, Refresh, Scheduled, Trigger};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::filter::SearchRequest;
+use crate::telemetry::SEARCH;
 use crate::warmup::Warmer;
+
+/// Who else has splits warmed, and what nobody would find in statistics.
+const RESERVED: [&str; 3] = ["", PREWARM, SEARCH];
 
 /// Builds a [`Manager`].
 #[must_use]
@@ -77,7 +81,8 @@ impl ManagerBuilder {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest` that names every setting which is wrong, and triggers of one name.
+    /// `InvalidRequest` that names every setting which is wrong, triggers of one name, and those
+    /// whose name is empty, `prewarm` or `search`.
     pub fn build(self) -> Result<Manager> {
         // Not written into the settings, which stay those that were given.
         let preload = match self.preload.is_empty() {
@@ -102,6 +107,11 @@ impl ManagerBuilder {
         for trigger in triggers {
             let name = trigger.name().to_owned();
             let settings = trigger.settings();
+            if RESERVED.contains(&name.as_str()) {
+                problems.push(format!(
+                    "no trigger may be called {name:?}: so are others who have splits warmed"
+                ));
+            }
             if !names.insert(name.clone()) {
                 problems.push(format!("two triggers are called {name}"));
             }

@@ -85,7 +85,7 @@ impl Wanted {
 /// `due` is called again after each tick, and returns when there is something to do; it need not
 /// look whether the trigger is switched on. `wanted` names what should be warm, the most urgent
 /// first; what is warm already costs next to nothing. A panic or an error ends the tick, and is
-/// told in the trigger's [status](TriggerStatus).
+/// told in the trigger's [status](TriggerStatus); a panic in `due` stops the trigger.
 ///
 /// Users: the manager calls one method of a trigger at a time, but for `note` and `details`, and
 /// never runs two ticks at once.
@@ -126,7 +126,8 @@ impl Wanted {
 /// ```
 #[async_trait]
 pub trait Trigger: Debug + Send + Sync {
-    /// What it is called in jobs and statistics; no two triggers of a manager have one name.
+    /// What it is called in jobs and statistics; no two triggers of a manager have one name, and
+    /// none is called `prewarm` or `search`.
     fn name(&self) -> &str;
 
     /// What to warm now, the most urgent first.
