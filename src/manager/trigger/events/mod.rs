@@ -8,21 +8,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use binding::{filled, filled_text};
 pub use settings::{EventBinding, EventsSettings};
 
-use super::{Trigger, TriggerContext, TriggerSettings, Wanted};
+use super::{TickReport, Trigger, TriggerContext, TriggerSettings, Wanted};
 use crate::error::Result;
 use crate::filter::SearchRequest;
 use crate::manager::event::Event;
 use crate::split::SplitAddress;
+use crate::warmup::Warmth;
 
 /// Its name.
 pub(in crate::manager) const EVENTS: &str = "events";
 
+/// Reasons for which an event waits on, when something it wanted was left out.
+const HINDRANCES: [&str; 3] = ["budget", "off", "reserve"];
+
 /// Warms what is bound to events. Those that come close together are acted on together; those that
-/// come while it is off wait, as many as fit.
+/// come while it is off, or anything else hinders it, wait, as many as fit.
 #[derive(Debug)]
 pub(in crate::manager) struct Events {
     settings: EventsSettings,
@@ -34,6 +39,8 @@ pub(in crate::manager) struct Events {
 struct State {
     /// In the order of coming, each once.
     pending: Vec<Event>,
+    /// What the tick that runs is about.
+    taken: Vec<Event>,
     seen: u64,
     coalesced: u64,
     dropped: u64,
@@ -77,6 +84,19 @@ impl Events {
         Ok(wanted)
     }
 
+    /// Whether anything that an event wants is not warm.
+    fn wants_more(&self, event: &Event, context: &TriggerContext) -> bool {
+        let wanted = self.wanted_by(event, &context.splits());
+        wanted.is_ok_and(|wanted| {
+            let is_cold = |one: &Wanted| {
+                let split = std::slice::from_ref(&one.split);
+                let warmth = context.warmer().classify(split, &one.request);
+                !matches!(warmth[..], [Warmth::Cached | Warmth::ProvablyEmpty])
+            };
+            wanted.iter().any(is_cold)
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,7 +116,10 @@ impl Trigger for Events {
         while self.lock().pending.is_empty() {
             self.arrived.notified().await;
         }
-        context.interval().await;
+        context.pause().await;
+        while context.hindrance().is_some() {
+            sleep(context.settings().interval).await;
+        }
     }
 
     /// Keeps an event that anything is bound to.
@@ -119,7 +142,11 @@ impl Trigger for Events {
     }
 
     async fn wanted(&self, context: &TriggerContext) -> Result<Vec<Wanted>> {
-        let pending = std::mem::take(&mut self.lock().pending);
+        let pending = {
+            let mut state = self.lock();
+            state.taken = std::mem::take(&mut state.pending);
+            state.taken.clone()
+        };
         let splits = context.splits();
         let mut wanted = Vec::new();
         let mut wrong = None;
@@ -138,6 +165,28 @@ impl Trigger for Events {
             Some(error) if wanted.is_empty() => Err(error),
             _ => Ok(wanted),
         }
+    }
+
+    async fn ticked(&self, context: &TriggerContext, report: &TickReport) {
+        let taken = std::mem::take(&mut self.lock().taken);
+        let mut reasons = HINDRANCES.iter();
+        if !reasons.any(|reason| report.left_out.contains_key(reason)) {
+            return;
+        }
+        let kept = taken.into_iter();
+        let mut kept: Vec<Event> = kept.filter(|it| self.wants_more(it, context)).collect();
+        let mut state = self.lock();
+        // They came before those that have come meanwhile.
+        for event in std::mem::take(&mut state.pending) {
+            match kept.contains(&event) {
+                true => state.coalesced += 1,
+                false => kept.push(event),
+            }
+        }
+        let excess = kept.len().saturating_sub(self.settings.max_pending);
+        state.dropped += excess as u64;
+        kept.truncate(self.settings.max_pending);
+        state.pending = kept;
     }
 
     fn details(&self) -> Value {

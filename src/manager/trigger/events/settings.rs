@@ -28,8 +28,9 @@ pub struct EventsSettings {
     pub trigger: TriggerSettings,
     /// What is warmed when something happens.
     pub bindings: Vec<EventBinding>,
-    /// Different events that are kept for the next tick. Default 1,024; past it the newest are
-    /// dropped, and counted.
+    /// Different events that are kept for the next tick, those among them of which something was
+    /// left out because the manager was off, or the budget or the room for leases was spent.
+    /// Default 1,024; past it the newest are dropped, and counted.
     pub max_pending: usize,
 }
 
