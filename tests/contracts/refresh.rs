@@ -352,6 +352,51 @@ async fn events_that_come_together_are_acted_on_once() {
 }
 
 #[tokio::test]
+async fn an_event_waits_while_nothing_may_be_warmed_and_for_what_its_budget_left_out() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let mut splits = Vec::new();
+    for n in 0..3_u64 {
+        let path = format!("acme/{n}.split");
+        splits.push(time.run(put(&*store, &path, &index(1, 60 + n, n))).await);
+    }
+    let body = json!({"query": {"match": {"body": "w3"}}, "_source": false});
+    let thrifty = TriggerSettings::default()
+        .with_interval(Duration::from_secs(1))
+        .with_gets_per_hour(Some(1));
+    let settings = EventsSettings::default()
+        .with_bindings([EventBinding::new("tenant_active", [body])])
+        .with_trigger(thrifty.clone());
+    let manager = Manager::new(warmer(store.clone(), strict()), binding(&settings)).unwrap();
+    manager.announce(splits.clone());
+    manager.set_enabled(false);
+    manager.start();
+    manager.publish(&Event::TenantActive {
+        tenant: "acme".to_owned(),
+    });
+    let pass = || time.pass(Duration::from_secs(5), || is_busy(&manager));
+    pass().await;
+    let trigger = manager.trigger("events").unwrap();
+    let pending = || trigger.status().details["pending"].clone();
+    // Nor is it lost when somebody asks.
+    let status = time.run(trigger.warm_now(PATIENCE)).await.unwrap();
+    assert_eq!((status.left_out["off"], pending()), (3, json!(1)));
+    manager.set_enabled(true);
+    pass().await;
+    let is_warm = |split: &&SplitAddress| warmth(&manager, split, &asking("w3")) == Warmth::Cached;
+    assert_eq!(splits.iter().filter(is_warm).count(), 1);
+    assert_eq!(pending(), json!(1));
+    let rich = thrifty.with_gets_per_hour(None);
+    trigger.set_settings(rich).unwrap();
+    pass().await;
+    assert_eq!(splits.iter().filter(is_warm).count(), 3);
+    assert_eq!(
+        trigger.status().details,
+        json!({"seen": 1, "coalesced": 0, "dropped": 0, "pending": 0})
+    );
+}
+
+#[tokio::test]
 async fn more_events_than_are_kept_are_dropped_and_counted() {
     let store = TestStore::in_memory();
     let bound = EventBinding::new(
@@ -389,7 +434,18 @@ fn unix(time: &str) -> u64 {
 }
 
 fn timed(store: &Arc<TestStore>, schedules: Vec<ScheduleSettings>, start: &str) -> Manager {
+    let trigger = TriggerSettings::default();
+    timed_by(store, trigger, schedules, start)
+}
+
+fn timed_by(
+    store: &Arc<TestStore>,
+    trigger: TriggerSettings,
+    schedules: Vec<ScheduleSettings>,
+    start: &str,
+) -> Manager {
     let scheduled = ScheduledSettings::default()
+        .with_trigger(trigger)
         .with_schedules(schedules)
         .with_seed(Some(7));
     let settings = ManagerSettings::default().with_scheduled(Some(scheduled));
@@ -468,4 +524,31 @@ async fn times_that_pass_while_it_is_off_are_not_made_up_for() {
         (schedules[0].runs, schedules[0].next_run),
         (0, Some(unix("13:00")))
     );
+}
+
+#[tokio::test]
+async fn a_time_that_comes_while_another_schedule_is_warmed_is_due_once_after_that() {
+    let time = FrozenTime::new();
+    let store = TestStore::in_memory();
+    let a = time.run(put(&*store, "a.split", &index(1, 60, 1))).await;
+    let b = time.run(put(&*store, "b.split", &index(1, 70, 2))).await;
+    let first = ScheduleSettings::new("first", "0 0 10 * * *", [asking("w3")]).with_prefix("a");
+    let second = ScheduleSettings::new("second", "2,3 0 10 * * *", [asking("w3")]).with_prefix("b");
+    let trigger = TriggerSettings::default().with_interval(Duration::from_secs(1));
+    let manager = timed_by(&store, trigger, vec![first, second], "09:59");
+    manager.announce([a.clone(), b.clone()]);
+    store.hold(a.path());
+    manager.start();
+    time.pass(Duration::from_secs(65), || false).await;
+    assert_eq!(store.begun_of(a.path()), 1);
+    assert_eq!(manager.schedules()[1].runs, 0);
+    store.release(a.path());
+    time.pass(Duration::from_secs(3), || is_busy(&manager))
+        .await;
+    let runs: Vec<_> = manager.schedules().iter().map(|it| it.runs).collect();
+    assert_eq!(runs, [1, 1]);
+    assert_eq!(warmth(&manager, &b, &asking("w3")), Warmth::Cached);
+    // It is not due at intervals, so none were left out.
+    let status = manager.trigger("scheduled").unwrap().status();
+    assert_eq!((status.ticks, status.skipped_ticks), (2, 0));
 }

@@ -16,6 +16,9 @@ pub enum TriggerState {
     Off,
     /// A tick is under way.
     Running,
+    /// It does nothing any more: its manager has stopped, or it panicked while it waited, which its
+    /// [error](TriggerStatus::error) tells.
+    Stopped,
 }
 
 /// What a trigger has done since it was started, and does now.
@@ -28,7 +31,8 @@ pub struct TriggerStatus {
     pub state: TriggerState,
     /// Ticks that have ended.
     pub ticks: u64,
-    /// Ticks that were due while another ran, and were left out.
+    /// Ticks that were left out because another ran when their interval began. None of a trigger
+    /// that is due by something else.
     pub skipped_ticks: u64,
     /// Ticks that failed to find out what to warm.
     pub failed_ticks: u64,
@@ -56,7 +60,7 @@ pub struct TriggerStatus {
     /// Why it warms less than it wants, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,
-    /// What went wrong last when it looked for what to warm.
+    /// What went wrong last when it looked for what to warm, or why it has stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What only it knows: see [`Trigger::details`](crate::Trigger::details).

@@ -17,14 +17,17 @@ use tokio::time::timeout;
 pub use settings::{ScheduleSettings, ScheduledSettings};
 use timetable::Timetable;
 
-use super::{Trigger, TriggerContext, TriggerSettings, Wanted};
+use super::{TickReport, Trigger, TriggerContext, TriggerSettings, Wanted};
 use crate::error::{Error, Result};
 
 /// Its name.
 pub(in crate::manager) const SCHEDULED: &str = "scheduled";
 
-/// Warms requests at times of the day. A time that comes while the trigger is busy, or off, is
-/// passed over.
+/// How long after a tick a time may come that its runner has not begun to wait for yet.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Warms requests at times of the day. A time that comes while the trigger is busy with others is
+/// due once after that, one that comes while it is off is passed over.
 #[derive(Debug)]
 pub(in crate::manager) struct Scheduled {
     settings: TriggerSettings,
@@ -35,6 +38,8 @@ pub(in crate::manager) struct Scheduled {
 #[derive(Debug)]
 struct State {
     schedules: Vec<Schedule>,
+    /// When the last tick ended, unless it was off by then.
+    busy_until: Option<SystemTime>,
     random: StdRng,
 }
 
@@ -92,6 +97,7 @@ impl Scheduled {
         });
         let state = State {
             schedules: schedules.collect::<Result<_>>()?,
+            busy_until: None,
             random: match settings.seed {
                 Some(seed) => StdRng::seed_from_u64(seed),
                 None => StdRng::from_os_rng(),
@@ -132,7 +138,9 @@ impl Scheduled {
 impl State {
     /// Finds out when each is due next.
     fn plan(&mut self, now: SystemTime) {
-        let Self { schedules, random } = self;
+        let Self {
+            schedules, random, ..
+        } = self;
         for schedule in schedules {
             if schedule.settings.enabled && schedule.next.is_none() {
                 schedule.plan(now, random);
@@ -161,10 +169,10 @@ impl State {
 
 impl Schedule {
     fn plan(&mut self, after: SystemTime, random: &mut StdRng) {
-        let jitter = self.settings.jitter.as_secs_f64();
+        let jitter = self.settings.jitter.mul_f64(random.random::<f64>());
         self.next = self.timetable.after(after).map(|planned| Due {
             planned,
-            at: planned + Duration::from_secs_f64(jitter * random.random::<f64>()),
+            at: planned.checked_add(jitter).unwrap_or(planned),
         });
     }
 
@@ -192,11 +200,16 @@ impl Trigger for Scheduled {
 
     async fn due(&self, context: &TriggerContext) {
         {
-            // What came due while it was off or busy is passed over.
+            // What came due while it was off is passed over.
             let (mut state, now) = (self.lock(), context.now());
             let state = &mut *state;
+            let busy_until = state.busy_until.take();
+            let waited = |due: Due| busy_until.is_some_and(|until| due.at <= until + GRACE);
             for schedule in &mut state.schedules {
-                if schedule.next.is_some_and(|due| due.at < now) {
+                if schedule
+                    .next
+                    .is_some_and(|due| due.at < now && !waited(due))
+                {
                     schedule.plan(now, &mut state.random);
                 }
             }
@@ -216,7 +229,7 @@ impl Trigger for Scheduled {
             let longest = context.settings().interval;
             let wait = wait.unwrap_or(longest).min(longest);
             // Timers have milliseconds: not a moment too early.
-            let wait = wait + Duration::from_millis(1);
+            let wait = wait.saturating_add(Duration::from_millis(1));
             let _ = timeout(wait, self.changed.notified()).await;
         }
     }
@@ -228,7 +241,9 @@ impl Trigger for Scheduled {
         {
             let mut state = self.lock();
             state.plan(now);
-            let State { schedules, random } = &mut *state;
+            let State {
+                schedules, random, ..
+            } = &mut *state;
             let is_due = schedules.iter_mut().map(|it| it.take_due(now, random));
             let is_due: Vec<bool> = is_due.collect();
             let is_asked = !is_due.contains(&true);
@@ -253,6 +268,11 @@ impl Trigger for Scheduled {
             }
         }
         Ok(wanted)
+    }
+
+    async fn ticked(&self, context: &TriggerContext, _: &TickReport) {
+        let is_on = context.settings().enabled;
+        self.lock().busy_until = is_on.then(|| context.now());
     }
 
     fn details(&self) -> Value {

@@ -8,6 +8,9 @@ use crate::manager::body::RequestBody;
 use crate::manager::trigger::TriggerSettings;
 use crate::store::millis;
 
+/// Longer than that, a time of the day is none.
+const LONGEST_JITTER: Duration = Duration::from_secs(86_400);
+
 /// Requests that are warmed at times of the day.
 ///
 /// ```
@@ -46,8 +49,8 @@ pub struct ScheduleSettings {
     /// Where these are times of the day: a name like `Europe/Paris`. Default `UTC`.
     #[serde(default = "utc")]
     pub zone: String,
-    /// Each time is put off by up to so long, drawn anew. Default none, in milliseconds in settings
-    /// files: so that nodes do not all ask at once, give them some.
+    /// Each time is put off by up to so long, a day at most, drawn anew. Default none, in
+    /// milliseconds in settings files: so that nodes do not all ask at once, give them some.
     #[serde(default, with = "millis")]
     pub jitter: Duration,
     /// Whether it counts; can be [switched](crate::Manager::set_schedule_enabled). Default true.
@@ -141,6 +144,9 @@ impl ScheduledSettings {
             }
             if let Err(problem) = Timetable::parse(&schedule.cron, &schedule.zone) {
                 problems.push(format!("scheduled: {name:?}: {problem}"));
+            }
+            if schedule.jitter > LONGEST_JITTER {
+                problems.push(format!("scheduled: {name:?}: its jitter is above a day"));
             }
             if schedule.requests.is_empty() {
                 problems.push(format!("scheduled: {name:?}: it has no requests"));
