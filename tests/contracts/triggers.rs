@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use forewarm::{
-    Error, ErrorKind, Manager, ManagerSettings, Result, SearchRequest, SplitAddress, Trigger,
-    TriggerContext, TriggerHandle, TriggerSettings, TriggerState, Wanted,
+    Error, ErrorKind, Manager, ManagerSettings, RefreshSettings, Result, ScheduleSettings,
+    ScheduledSettings, SearchRequest, SplitAddress, Trigger, TriggerContext, TriggerHandle,
+    TriggerSettings, TriggerState, Wanted,
 };
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -222,6 +223,78 @@ async fn a_tick_that_fails_or_panics_is_told_and_the_next_one_comes() {
     assert!(status.error.is_some_and(|error| error.contains("JSON")));
     sleep(MINUTE).await;
     assert_eq!(handle.status().error, None);
+}
+
+/// Panics as soon as it waits.
+#[derive(Debug)]
+struct Hasty;
+
+#[async_trait::async_trait]
+impl Trigger for Hasty {
+    fn name(&self) -> &str {
+        "hasty"
+    }
+
+    async fn wanted(&self, _: &TriggerContext) -> Result<Vec<Wanted>> {
+        Ok(Vec::new())
+    }
+
+    async fn due(&self, _: &TriggerContext) {
+        panic!("told to panic");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_panics_while_it_waits_is_stopped_and_says_so() {
+    let store = TestStore::in_memory();
+    let builder = Manager::builder(warmer(store, strict())).trigger(Hasty);
+    let manager = builder.build().unwrap();
+    manager.start();
+    sleep(MINUTE).await;
+    let handle = only(&manager);
+    let status = handle.status();
+    assert_eq!(status.state, TriggerState::Stopped);
+    let error = status.error.unwrap();
+    assert!(error.contains("hasty panicked while it waited"), "{error}");
+    let refused = handle.warm_now(PATIENCE).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_for_ever_is_no_end() {
+    let store = TestStore::in_memory();
+    let for_ever = TriggerSettings::default()
+        .with_interval(Duration::MAX)
+        .with_deadline(Duration::MAX);
+    let trigger = Told {
+        takes: MINUTE,
+        ..Told::new("seldom", for_ever.clone())
+    };
+    let scheduled = ScheduledSettings::default().with_trigger(for_ever.clone());
+    let settings = ManagerSettings::default()
+        .with_scheduled(Some(scheduled))
+        .with_refresh(Some(
+            RefreshSettings::default().with_trigger(for_ever.clone()),
+        ));
+    let builder = Manager::builder(warmer(store.clone(), strict())).settings(settings);
+    let manager = builder.trigger(trigger).build().unwrap();
+    manager.start();
+    for handle in manager.triggers() {
+        handle.set_settings(for_ever.clone()).unwrap();
+        let status = handle.warm_now(PATIENCE).await.unwrap();
+        assert!(status.error.is_none(), "{status:?}");
+        sleep(MINUTE).await;
+        assert_eq!(handle.status().state, TriggerState::Idle);
+    }
+    let jitter = ScheduleSettings::new("late", "@daily", [some_request()]);
+    let scheduled =
+        ScheduledSettings::default().with_schedules([jitter.with_jitter(Duration::MAX)]);
+    let settings = ManagerSettings::default().with_scheduled(Some(scheduled));
+    let error = Manager::new(warmer(store, strict()), settings).unwrap_err();
+    assert!(
+        error.to_string().contains("jitter is above a day"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -522,6 +595,17 @@ async fn all_that_is_wrong_with_settings_is_told_at_once() {
         message.contains("two triggers are called same"),
         "{message}"
     );
+    // Statistics would take them for others.
+    for name in ["", "prewarm", "search"] {
+        let built = Manager::builder(warmer(TestStore::in_memory(), strict()))
+            .trigger(Told::new(name, every_minute()))
+            .build();
+        let message = built.map(|_| ()).unwrap_err().to_string();
+        assert!(
+            message.contains(&format!("may be called {name:?}")),
+            "{message}"
+        );
+    }
 }
 
 #[tokio::test]

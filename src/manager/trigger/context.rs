@@ -76,6 +76,20 @@ impl TriggerContext {
         self.core.exchange(announced, retired).await;
     }
 
+    /// Why nothing may be warmed now, if so.
+    pub(super) fn hindrance(&self) -> Option<&'static str> {
+        let Self { core, post } = self;
+        let reserve = core.settings().demand_reserve;
+        let cache = &core.warmer.settings().cache;
+        let room = cache.lease_bytes as f64 * (1.0 - reserve);
+        match () {
+            () if core.busy.is_stopping() => Some("shutdown"),
+            () if !core.is_enabled() || !post.is_enabled() => Some("off"),
+            () if core.warmer.leased_bytes() as f64 > room => Some("reserve"),
+            () => None,
+        }
+    }
+
     /// When the tick that runs began.
     pub(super) fn begun(&self) -> Instant {
         self.post.begun()

@@ -97,7 +97,7 @@ impl Post {
         let waiting = ended.wait_for(|ended| *ended >= ticks);
         match timeout_at(in_time(deadline), waiting).await {
             Ok(Ok(ended)) if *ended == STOPPED => {
-                let message = format!("the trigger {name} was stopped with its manager");
+                let message = format!("the trigger {name} has stopped");
                 Err(Error::new(ErrorKind::Cancelled, message))
             }
             Ok(Ok(_)) => Ok(()),

@@ -282,14 +282,26 @@ impl Post {
         self.ended.send_replace(ticks);
     }
 
+    /// Takes note that it panicked where that is not the end of a tick only.
+    pub(super) fn give_up(&self) {
+        let error = format!(
+            "the trigger {} panicked while it waited, and is stopped",
+            self.name()
+        );
+        tracing::warn!(trigger = self.name(), error, "a trigger is stopped");
+        self.lock().status.error = Some(error);
+    }
+
     pub(in crate::manager) fn status(&self) -> TriggerStatus {
         let details = self.trigger.details();
+        let is_stopped = self.is_stopped();
         let state = self.lock();
         TriggerStatus {
-            state: match (state.is_running, state.settings.enabled) {
-                (true, _) => TriggerState::Running,
-                (false, true) => TriggerState::Idle,
-                (false, false) => TriggerState::Off,
+            state: match () {
+                () if is_stopped => TriggerState::Stopped,
+                () if state.is_running => TriggerState::Running,
+                () if state.settings.enabled => TriggerState::Idle,
+                () => TriggerState::Off,
             },
             details,
             current: state.current.clone(),

@@ -93,7 +93,7 @@ impl Runner {
                 () = post.called.notified() => (),
                 is_sound = due => {
                     if !is_sound {
-                        tracing::warn!(trigger = post.name(), "a trigger panicked, and is stopped");
+                        post.give_up();
                     }
                     return is_sound;
                 }
@@ -131,7 +131,7 @@ impl Runner {
             context.post.progress(&report);
             let settings = context.settings();
             let is_late = Instant::now() >= deadline;
-            if let Some(reason) = self.hindrance().or(is_late.then_some(LATE)) {
+            if let Some(reason) = context.hindrance().or(is_late.then_some(LATE)) {
                 report.leave_out(reason, rest.len());
                 break;
             }
@@ -146,20 +146,6 @@ impl Runner {
         }
         trigger.ticked(context, &report).await;
         Ok(report)
-    }
-
-    /// Why nothing may be warmed now, if so.
-    fn hindrance(&self) -> Option<&'static str> {
-        let TriggerContext { core, post } = &self.context;
-        let reserve = core.settings().demand_reserve;
-        let cache = &core.warmer.settings().cache;
-        let room = cache.lease_bytes as f64 * (1.0 - reserve);
-        match () {
-            () if core.busy.is_stopping() => Some("shutdown"),
-            () if !core.is_enabled() || !post.is_enabled() => Some("off"),
-            () if core.warmer.leased_bytes() as f64 > room => Some("reserve"),
-            () => None,
-        }
     }
 
     /// Warms as much of a batch as the budgets allow until `deadline`.
@@ -195,7 +181,7 @@ impl Runner {
         let pass = timeout_at(deadline, pass).await;
         // Others may have held the gate for long.
         let is_late = pass.is_err() || Instant::now() >= deadline;
-        if let Some(reason) = self.hindrance().or(is_late.then_some(LATE)) {
+        if let Some(reason) = self.context.hindrance().or(is_late.then_some(LATE)) {
             post.settle(taken, Traffic::default());
             report.leave_out(reason, targets.len());
             return;
