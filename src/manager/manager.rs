@@ -279,7 +279,8 @@ impl Manager {
 
     /// Remembers that `request` was asked of `splits`: for who searches in another way than by
     /// [`search`](Self::search). Requests that hold a query of tantivy's leave no trace, for
-    /// nobody could write them down.
+    /// nobody could write them down, nor do those that are
+    /// [too large](crate::HeatSettings::max_bytes).
     pub fn note_search(&self, splits: &[SplitAddress], request: &SearchRequest) {
         let core = &self.inner.core;
         core.note(splits, request);

@@ -70,7 +70,8 @@ pub struct HeatSettings {
     #[serde(with = "millis")]
     pub half_life: Duration,
     /// Bytes it may take. Default 16 MiB: some 20,000 pairs of a split and a request, and 2,000
-    /// requests.
+    /// requests. A request that takes more than 1 in 64 of them (of 32 kB of JSON, by default) is
+    /// not remembered.
     pub max_bytes: u64,
 }
 

@@ -99,6 +99,17 @@ impl SplitAddress {
         self.footer.as_ref()
     }
 
+    /// Bytes that what is known of the columns takes in memory, about: nodes of a tree have room
+    /// for 11, and are half full at least.
+    pub(crate) fn bounds_weight(&self) -> usize {
+        let node = 11 * (size_of::<String>() + size_of::<ColumnBounds>());
+        let texts = self
+            .bounds
+            .iter()
+            .map(|(field, it)| field.len() + it.text_bytes());
+        self.bounds.len().div_ceil(5) * node + texts.sum::<usize>()
+    }
+
     /// Between which values a column is, when known.
     pub(crate) fn bounds(&self, field: &str) -> Option<&ColumnBounds> {
         self.bounds.get(field)

@@ -38,6 +38,19 @@ impl ColumnBounds {
     }
 }
 
+impl ColumnBounds {
+    /// Bytes of texts in it.
+    pub(super) fn text_bytes(&self) -> usize {
+        let ends = [&self.min, &self.max].into_iter();
+        let lengths = ends.map(|end| match end {
+            SortValue::Bytes(bytes) => bytes.len(),
+            SortValue::Str(text) => text.len(),
+            _ => 0,
+        });
+        lengths.sum()
+    }
+}
+
 /// Bounds in JSON, where a value alone would not tell its type.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
