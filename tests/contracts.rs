@@ -51,12 +51,16 @@ mod refresh;
 mod results;
 #[path = "contracts/rounds.rs"]
 mod rounds;
+#[path = "contracts/schedules.rs"]
+mod schedules;
 #[path = "contracts/shop.rs"]
 mod shop;
 #[path = "contracts/small_splits.rs"]
 mod small_splits;
 #[path = "contracts/soak.rs"]
 mod soak;
+#[path = "contracts/spending.rs"]
+mod spending;
 #[path = "contracts/test_store.rs"]
 mod test_store;
 #[path = "contracts/traces.rs"]
