@@ -16,7 +16,7 @@ use super::lease::{Lease, LeaseBuilder};
 use super::lookups::{Looked, Lookups};
 use super::shelf::Shelf;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Batch, ObjectHandle, TrafficCounter, contains, normalise};
+use crate::store::{Batch, Coalescing, ObjectHandle, TrafficCounter, contains, normalise};
 
 /// How often a range may turn out not to be covered after its fetches have landed. Each time means
 /// that somebody else fetched only other parts of a shared GET.
@@ -74,7 +74,8 @@ impl SplitExtents {
         reader: Reader,
         traffic: &TrafficCounter,
     ) -> Result<OwnedBytes> {
-        match self.bring(vec![range.clone()], traffic, None).await {
+        let rule = self.rule();
+        match self.bring(&rule, vec![range.clone()], traffic, None).await {
             Ok(Acquired { extents, .. }) => match extents.first() {
                 Some(extent) => Ok(extent.read(&range, reader)),
                 None => Ok(OwnedBytes::empty()),
@@ -147,10 +148,29 @@ impl SplitExtents {
     /// Parts of `ranges` that are neither in memory nor on their way, coalesced into GETs: a part of
     /// `wanted_by_all` that are wanted at once, or alone.
     pub(crate) fn missing(&self, ranges: Vec<Range<u64>>, wanted_by_all: u64) -> Vec<Batch> {
+        self.missing_by(&self.rule(), ranges, wanted_by_all)
+    }
+
+    /// How ranges become GETs.
+    fn rule(&self) -> Coalescing {
+        self.cache.fetcher().coalescing()
+    }
+
+    /// How they do where no plan tells what is read.
+    pub(crate) fn rule_unplanned(&self) -> Coalescing {
+        self.cache.fetcher().coalescing_unplanned()
+    }
+
+    /// [`missing`](Self::missing) by a rule.
+    pub(crate) fn missing_by(
+        &self,
+        rule: &Coalescing,
+        ranges: Vec<Range<u64>>,
+        wanted_by_all: u64,
+    ) -> Vec<Batch> {
         let mut keep = Found::default();
         let state = self.shelf.lock();
         let missing = keep.look(&state, &normalise(ranges));
-        let rule = self.cache.fetcher().coalescing();
         let batches = rule.batches(&missing, |gap| is_held(&state, gap), wanted_by_all);
         drop(state);
         batches
@@ -158,13 +178,17 @@ impl SplitExtents {
 
     /// How many GETs are wanted for `ranges`, where none waits for another.
     pub(crate) fn wanted(&self, ranges: &[Range<u64>]) -> u64 {
+        self.wanted_by(&self.rule(), ranges)
+    }
+
+    /// [`wanted`](Self::wanted) by a rule.
+    pub(crate) fn wanted_by(&self, rule: &Coalescing, ranges: &[Range<u64>]) -> u64 {
         if ranges.iter().all(|range| self.lookup(range).is_some()) {
             return 0;
         }
         let mut keep = Found::default();
         let state = self.shelf.lock();
         let missing = keep.look(&state, &normalise(ranges.to_vec()));
-        let rule = self.cache.fetcher().coalescing();
         let wanted = rule.wanted(&missing, |gap| is_held(&state, gap));
         drop(state);
         wanted
@@ -230,8 +254,18 @@ impl SplitExtents {
         ranges: Vec<Range<u64>>,
         traffic: &TrafficCounter,
     ) -> Result<Acquired> {
+        self.acquire_by(&self.rule(), ranges, traffic).await
+    }
+
+    /// [`acquire`](Self::acquire) by a rule.
+    pub(crate) async fn acquire_by(
+        self: &Arc<Self>,
+        rule: &Coalescing,
+        ranges: Vec<Range<u64>>,
+        traffic: &TrafficCounter,
+    ) -> Result<Acquired> {
         let lookups = self.cache.lookups();
-        self.bring(ranges, traffic, Some(lookups)).await
+        self.bring(rule, ranges, traffic, Some(lookups)).await
     }
 
     /// [`acquire`](Self::acquire) of what opening the split reads. It is not counted: a warmup that
@@ -242,7 +276,7 @@ impl SplitExtents {
         traffic: &TrafficCounter,
     ) -> Result<Acquired> {
         let wanted = ranges.clone();
-        let acquired = self.bring(ranges, traffic, None).await?;
+        let acquired = self.bring(&self.rule(), ranges, traffic, None).await?;
         for extent in &acquired.extents {
             let within = wanted.iter().filter(|range| extent.covers(range));
             extent.opened(within.map(|range| range.end - range.start).sum());
@@ -252,6 +286,7 @@ impl SplitExtents {
 
     async fn bring(
         self: &Arc<Self>,
+        rule: &Coalescing,
         ranges: Vec<Range<u64>>,
         traffic: &TrafficCounter,
         lookups: Option<&Lookups>,
@@ -275,7 +310,7 @@ impl SplitExtents {
                 flights,
                 looked,
                 ..
-            } = self.begin(&wanted, traffic);
+            } = self.begin(rule, &wanted, traffic);
             if pass == 0 {
                 count(looked);
             }
@@ -308,10 +343,14 @@ impl SplitExtents {
     }
 
     /// Looks up `wanted`, and begins to fetch what is neither in memory nor on its way.
-    fn begin(self: &Arc<Self>, wanted: &[Range<u64>], traffic: &TrafficCounter) -> Found {
+    fn begin(
+        self: &Arc<Self>,
+        rule: &Coalescing,
+        wanted: &[Range<u64>],
+        traffic: &TrafficCounter,
+    ) -> Found {
         let mut found = Found::default();
         let mut pilots = Vec::new();
-        let rule = self.cache.fetcher().coalescing();
         let wanted_by_all = traffic.wanted_by_all();
         let mut state = self.shelf.lock();
         let missing = found.look(&state, wanted);

@@ -70,7 +70,8 @@ impl Explanation {
                 cost.ranges.push(part);
             }
         }
-        let batches = extents.missing(resolution.wanted.clone(), 0);
+        let rule = extents.rule_unplanned();
+        let batches = extents.missing_by(&rule, resolution.wanted.clone(), 0);
         for batch in &batches {
             components
                 .entry(files.at(batch.range.start))

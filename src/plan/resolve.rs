@@ -80,7 +80,8 @@ impl Fetched {
                 None => wanted.iter().flat_map(|it| gaps(it, &before)).collect(),
             };
             self.is_whole = self.rest.is_some();
-            let batches = split.files().extents().missing(fresh, 0);
+            let extents = split.files().extents();
+            let batches = extents.missing_by(&extents.rule_unplanned(), fresh, 0);
             self.predicted = self.predicted.then(Batch::traffic(&batches));
             let missing = batches.into_iter().flat_map(|batch| batch.parts);
             self.missing.extend(missing);
@@ -196,10 +197,11 @@ pub(crate) async fn resolve(
             whole.fetch(split, rest, traffic).await?;
         }
         whole.ask(&fetch);
+        let rule = extents.rule_unplanned();
         if traffic.has_company() {
-            traffic.want(extents.wanted(&fetch));
+            traffic.want(extents.wanted_by(&rule, &fetch));
         }
-        let acquired = extents.acquire(fetch, traffic).await?;
+        let acquired = extents.acquire_by(&rule, fetch, traffic).await?;
         if acquired.waited {
             traffic.count_round();
             probe_rounds += u64::from(step.only_opaque);

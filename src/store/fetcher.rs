@@ -99,12 +99,21 @@ impl Fetcher {
             gap: settings
                 .merge_gap_bytes
                 .unwrap_or(by_cost.min(settings.max_merge_gap_bytes)),
+            allowance: 0,
             slots: settings.max_concurrent_gets,
             first_byte: by_cost,
             piece: settings
                 .piece_bytes
                 .unwrap_or(by_cost.saturating_mul(2).max(MIN_PIECE_BYTES)),
             pieces: u64::from(settings.max_pieces),
+        }
+    }
+
+    /// How ranges become GETs where no plan tells what is read.
+    pub(crate) fn coalescing_unplanned(&self) -> Coalescing {
+        Coalescing {
+            allowance: self.settings.unplanned_gap_bytes,
+            ..self.coalescing()
         }
     }
 

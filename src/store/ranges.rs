@@ -112,6 +112,8 @@ pub(super) const FILLING: u64 = 16;
 pub(crate) struct Coalescing {
     /// No gap longer than this is fetched: reading it would cost more than another GET.
     pub(crate) gap: u64,
+    /// Bytes that gaps may add together, however little is asked for.
+    pub(crate) allowance: u64,
     /// How many GETs go at once. One more than these waits for another.
     pub(crate) slots: usize,
     /// Bytes that one connection brings in the time that another GET waits for its first.
@@ -133,8 +135,8 @@ impl Coalescing {
     /// `wanted_by_all` GETs, [these](Self::wanted) included (fewer are taken for these alone). Gaps
     /// between neighbours are fetched
     ///
-    /// - as long as all of them together are at most a tenth of what is asked for, the shortest
-    ///   first,
+    /// - as long as all of them together are at most a tenth of what is asked for, or within the
+    ///   [allowance](Self::allowance), the shortest first,
     /// - beyond that, where a GET wastes no more than its own headers weigh,
     /// - and where more GETs are wanted than can go at once, as far as everything is here sooner:
     ///   see [`Crowd`].
@@ -174,7 +176,7 @@ impl Coalescing {
             .collect();
         gaps.sort_unstable();
         let asked: u64 = missing.iter().map(|part| part.end - part.start).sum();
-        let mut allowance = asked / WASTE_ONE_IN;
+        let mut allowance = (asked / WASTE_ONE_IN).max(self.allowance);
         gaps.retain(|&(gap, at)| {
             if gap <= allowance {
                 allowance -= gap;
@@ -385,6 +387,7 @@ mod tests {
     fn rule(gap: u64, slots: usize) -> Coalescing {
         Coalescing {
             gap,
+            allowance: 0,
             slots,
             first_byte: 2 << 20,
             piece: 4 << 20,
@@ -415,6 +418,19 @@ mod tests {
             let found = rule(32 << 10, 64).batches(&missing, |_| false, 0);
             assert_eq!(found.len(), gets, "{missing:?}");
         }
+    }
+
+    #[test]
+    fn gaps_within_the_allowance_are_closed_the_shortest_first() {
+        let missing = ranges(&[(0, 10), (3000, 3010), (5000, 5010), (9000, 9010)]);
+        let gets = |allowance| {
+            let rule = Coalescing {
+                allowance,
+                ..rule(32 << 10, 64)
+            };
+            rule.batches(&missing, |_| false, 0).len()
+        };
+        assert_eq!([0, 1990, 4980, 8970].map(gets), [4, 3, 2, 1]);
     }
 
     #[test]

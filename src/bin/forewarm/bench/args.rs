@@ -82,6 +82,10 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "BYTES", default_value = "0B", value_parser = parse_bytes)]
     pub(crate) whole_splits: u64,
 
+    /// Let forewarm fetch gaps of so many bytes a round and split where no plan is known
+    #[arg(long, value_name = "BYTES", default_value = "0B", value_parser = parse_bytes)]
+    pub(crate) unplanned_gaps: u64,
+
     /// Begin the random delays here
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub(crate) seed: u64,

@@ -160,6 +160,7 @@ async fn set_up(args: &BenchArgs, report: &mut Report) -> Outcome<Track> {
         forget,
         memory: args.memory,
         whole_splits: args.whole_splits,
+        unplanned_gaps: args.unplanned_gaps,
     })
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Track {
     pub(crate) memory: u64,
     /// Up to how many bytes splits are fetched whole.
     pub(crate) whole_splits: u64,
+    /// What gaps may add to a round without a plan, in bytes.
+    pub(crate) unplanned_gaps: u64,
 }
 
 /// How the store behaves, and what is run over it.
@@ -367,7 +369,9 @@ impl Track {
 
     /// A warmer that knows nothing yet.
     pub(crate) fn warmer(&self, store: Arc<dyn ObjectStore>) -> WarmerBuilder {
-        let store_settings = StoreSettings::default().with_whole_split_bytes(self.whole_splits);
+        let store_settings = StoreSettings::default()
+            .with_whole_split_bytes(self.whole_splits)
+            .with_unplanned_gap_bytes(self.unplanned_gaps);
         let settings = WarmerSettings::default()
             .with_store(store_settings)
             .with_join_deadline(PATIENCE);
