@@ -12,6 +12,8 @@ mod component_ends;
 mod components;
 #[path = "contracts/days.rs"]
 mod days;
+#[path = "contracts/documents_ahead.rs"]
+mod documents_ahead;
 #[path = "contracts/fail_open.rs"]
 mod fail_open;
 #[path = "contracts/fixture.rs"]

@@ -50,6 +50,8 @@ pub(super) struct Order {
     pub(super) targets: Vec<Target>,
     /// Warmups under way at once.
     pub(super) at_once: usize,
+    /// Whether what the hits bring is to be there, too.
+    pub(super) documents: bool,
 }
 
 impl Core {
@@ -139,6 +141,7 @@ impl Core {
             source,
             targets,
             at_once,
+            documents,
         } = order;
         let (job, is_new) = self.jobs.find_or_add(&source, targets);
         if !is_new {
@@ -160,7 +163,7 @@ impl Core {
                     job: Arc::clone(&job),
                     _working: working,
                 };
-                let runner = self.warmer.runtime().spawn(end.run(at_once));
+                let runner = self.warmer.runtime().spawn(end.run(at_once, documents));
                 job.run_by(runner.abort_handle());
             }
         }
@@ -216,7 +219,7 @@ struct EndJob {
 }
 
 impl EndJob {
-    async fn run(self, at_once: usize) {
+    async fn run(self, at_once: usize, documents: bool) {
         // Splits that a request is warmed on take turns with other work as one.
         let mut works = HashMap::new();
         let targets = self.job.targets.iter().map(|target| {
@@ -228,6 +231,29 @@ impl EndJob {
         stream::iter(targets.enumerate())
             .for_each_concurrent(at_once, |(at, work)| self.warm(at, work))
             .await;
+        if documents {
+            self.bring_documents().await;
+        }
+    }
+
+    /// Brings what the hits of each request bring, of all splits that were warmed for it together.
+    async fn bring_documents(&self) {
+        let (core, job) = (&self.core, &self.job);
+        let origin = core.counters.origin(&job.source);
+        for (asks, request, splits) in job.warm_by_request() {
+            let bring = core.warmer.warm_documents(&splits, &request, &origin, asks);
+            match bring.await {
+                Ok(traffic) => {
+                    job.add_documents(traffic);
+                    core.counters.count_documents(&job.source, traffic);
+                }
+                // The search brings them itself, and tells what is wrong.
+                Err(error) => tracing::debug!(
+                    fingerprint = %request.fingerprint(), error = error.chain(),
+                    "what hits bring was not warmed"
+                ),
+            }
+        }
     }
 
     async fn warm(&self, at: usize, work: Work) {

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -97,7 +98,7 @@ pub struct JobStatus {
     pub finished: usize,
     /// Of these, how many are warm.
     pub warm: usize,
-    /// What its warmups have sent so far.
+    /// What its warmups have sent so far, and what brought documents after them.
     pub traffic: Traffic,
     /// Since it was asked for, until it ended, in milliseconds.
     pub elapsed_ms: u64,
@@ -123,6 +124,8 @@ pub(super) struct Job {
     pub(super) source: String,
     pub(super) targets: Vec<Target>,
     items: Mutex<Vec<Item>>,
+    /// What bringing documents sent.
+    documents: Mutex<Traffic>,
     begun: Instant,
     ended: watch::Sender<Option<Instant>>,
     runner: OnceLock<AbortHandle>,
@@ -168,6 +171,7 @@ impl Job {
             source: source.to_owned(),
             items: Mutex::new(targets.iter().map(|_| pending()).collect()),
             targets,
+            documents: Mutex::default(),
             begun: Instant::now(),
             ended: watch::channel(None).0,
             runner: OnceLock::new(),
@@ -331,16 +335,45 @@ impl Job {
             traffic: items
                 .iter()
                 .map(|item| item.traffic)
-                .fold(Traffic::default(), Traffic::beside),
+                .fold(Traffic::default(), Traffic::beside)
+                .then(*lock(&self.documents)),
             elapsed_ms: whole_millis(elapsed),
             eta_ms: eta.map(whole_millis),
             items,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Item>> {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The splits that are warm by now, by request; with how often each is expected to be asked.
+    pub(super) fn warm_by_request(&self) -> Vec<(u32, Arc<SearchRequest>, Vec<SplitAddress>)> {
+        let items = self.lock();
+        let warm = items.iter().zip(&self.targets);
+        let warm = warm.filter(|(item, _)| item.state == JobState::Complete);
+        let mut places = HashMap::new();
+        let mut by_request = Vec::new();
+        for (_, target) in warm {
+            let place = *places
+                .entry(Arc::as_ptr(&target.request))
+                .or_insert_with(|| {
+                    by_request.push((target.asks, Arc::clone(&target.request), Vec::new()));
+                    by_request.len() - 1
+                });
+            by_request[place].2.push(target.split.clone());
+        }
+        by_request
     }
+
+    pub(super) fn add_documents(&self, traffic: Traffic) {
+        let mut documents = lock(&self.documents);
+        *documents = documents.then(traffic);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Item>> {
+        lock(&self.items)
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How far a job has come whose splits have come so far.

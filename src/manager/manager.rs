@@ -307,6 +307,7 @@ impl Manager {
             source: PREWARM.to_owned(),
             targets: targets.collect(),
             at_once: core.settings().max_concurrent_warmups,
+            documents: core.settings().prewarm_documents,
         })
     }
 

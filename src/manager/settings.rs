@@ -28,6 +28,10 @@ pub struct ManagerSettings {
     /// GETs, of which a warmup sends several, so that a job keeps the store busy, and what it holds
     /// unfinished stays small.
     pub max_concurrent_warmups: usize,
+    /// Whether [prewarming](crate::Manager::prewarm) also brings what the hits bring (documents,
+    /// values of columns), as [triggers](crate::TriggerSettings::documents) do. Default false: the
+    /// search that follows at once would be run twice; of use where it follows later, or elsewhere.
+    pub prewarm_documents: bool,
     /// Finished jobs that are kept to be looked at, and of these the last that had no more than
     /// 100,000 splits together. Default 256.
     pub finished_jobs: usize,
@@ -103,6 +107,7 @@ impl Default for ManagerSettings {
         Self {
             enabled: true,
             max_concurrent_warmups: 64,
+            prewarm_documents: false,
             finished_jobs: 256,
             finished_jobs_for: Duration::from_secs(600),
             max_concurrent_trigger_warmups: 32,
@@ -128,6 +133,12 @@ impl ManagerSettings {
     /// Sets [`max_concurrent_warmups`](Self::max_concurrent_warmups).
     pub fn with_max_concurrent_warmups(mut self, warmups: usize) -> Self {
         self.max_concurrent_warmups = warmups;
+        self
+    }
+
+    /// Sets [`prewarm_documents`](Self::prewarm_documents).
+    pub fn with_prewarm_documents(mut self, documents: bool) -> Self {
+        self.prewarm_documents = documents;
         self
     }
 

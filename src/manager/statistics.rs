@@ -9,7 +9,7 @@ use super::tally::{Ended, Tallies, Tally};
 use crate::filter::Fingerprint;
 use crate::search::SearchReport;
 use crate::split::SplitAddress;
-use crate::store::{Origin, Use};
+use crate::store::{Origin, Traffic, Use};
 use crate::telemetry::list;
 use crate::warmup::{Statistics, Warmth};
 
@@ -131,6 +131,11 @@ impl Counters {
         let fingerprint = target.request.fingerprint().to_string();
         self.fingerprints
             .change(fingerprint, |tally| tally.count(ended));
+    }
+
+    /// Counts what was sent for documents of hits.
+    pub(super) fn count_documents(&self, source: &str, traffic: Traffic) {
+        self.lock().source(source).tally.count_more(traffic);
     }
 
     pub(super) fn count_join(

@@ -22,7 +22,8 @@ pub struct Tally {
     pub failed: BTreeMap<String, u64>,
     /// The share of `warmed` in both, from 0 to 1; none when there were none.
     pub success_rate: Option<f64>,
-    /// Requests sent for them, and for those that were given up.
+    /// Requests sent for them, for those that were given up, and for documents of hits (which are
+    /// told by source only).
     pub gets: u64,
     /// Bytes fetched likewise.
     pub bytes: u64,
@@ -64,6 +65,12 @@ impl Tally {
         }
         let all = self.warmed + self.failed.values().sum::<u64>();
         self.success_rate = Some(self.warmed as f64 / all as f64);
+    }
+
+    /// Counts what was sent beside the warmups.
+    pub(super) fn count_more(&mut self, traffic: Traffic) {
+        self.gets += traffic.gets;
+        self.bytes += traffic.bytes;
     }
 
     pub(super) fn count_join(&mut self, outcome: &'static str) {

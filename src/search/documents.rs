@@ -16,13 +16,13 @@ use super::columns::SegmentColumns;
 use super::highlight::Highlighter;
 use super::reading::Reading;
 use super::stored::StoredFields;
-use crate::cache::LeaseBuilder;
+use crate::cache::{Lease, LeaseBuilder, Reader};
 use crate::directory::{LateReads, Probe, ReadScope, Reads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{FetchField, SearchRequest, SourceFilter, bind_highlights};
 use crate::pool::{self, guarded};
 use crate::split::Split;
-use crate::store::{Priority, Request, Traffic, TrafficCounter};
+use crate::store::{Origin, Priority, Request, Traffic, TrafficCounter};
 use crate::warmup::{Warmed, Warmer};
 
 /// A block holds whole documents, so one round brings all; a second is there for readers that
@@ -53,6 +53,33 @@ pub(super) enum Way {
     InMemory,
     /// Like everything else, one by one: how it goes without warming.
     OnDemand(Reading),
+}
+
+/// Who has what is missing fetched.
+#[derive(Clone)]
+pub(super) enum Fetching {
+    /// A search, whose other reads are counted there.
+    Search(Arc<LateReads>),
+    /// Nobody yet: it is expected to be wanted `asks` times.
+    Ahead { origin: Arc<Origin>, asks: u32 },
+}
+
+impl Fetching {
+    fn counter(&self, request: &Request) -> TrafficCounter {
+        match self {
+            Self::Search(_) => TrafficCounter::of(request, Priority::Demand),
+            Self::Ahead { origin, asks } => TrafficCounter::of(request, Priority::Prefetch)
+                .for_origin(Some(origin))
+                .expecting(*asks),
+        }
+    }
+
+    fn scope(&self, probe: Arc<Probe>, leases: Vec<(u64, Arc<Lease>)>) -> Arc<ReadScope> {
+        match self {
+            Self::Search(late) => ReadScope::search_probe(probe, leases, Arc::clone(late)),
+            Self::Ahead { .. } => ReadScope::probe(probe, leases, Reader::Other),
+        }
+    }
 }
 
 /// What the hits of a page bring, as far as it was read.
@@ -175,23 +202,18 @@ impl Documents {
         self.missing.is_empty()
     }
 
-    /// Fetches what was not in memory, for all splits at once, and reads it for the search whose
-    /// other reads `late` counts.
+    /// Fetches what was not in memory, for all splits at once, and reads it.
     ///
     /// # Errors
     ///
     /// Those of the store, and of tantivy's readers. What was fetched stays.
-    pub(super) async fn fetch(
-        &mut self,
-        warmer: &Warmer,
-        late: &Arc<LateReads>,
-    ) -> Result<Traffic> {
+    pub(super) async fn fetch(&mut self, warmer: &Warmer, fetching: &Fetching) -> Result<Traffic> {
         let request = Request::default();
         let counters: HashMap<u64, TrafficCounter> = self
             .missing
             .iter()
             .map(|missing| {
-                let traffic = TrafficCounter::of(&request, Priority::Demand);
+                let traffic = fetching.counter(&request);
                 (missing.wanted.split.id(), traffic)
             })
             .collect();
@@ -210,15 +232,14 @@ impl Documents {
             });
             try_join_all(fetches).await?;
             let missing = std::mem::take(&mut self.missing);
-            let late = Arc::clone(late);
+            let fetching = fetching.clone();
             let read = pool::run(warmer.pool(), move || {
                 let attempts = missing.into_par_iter().map(|mut missing| {
                     let probe = Arc::new(Probe::default());
                     let lease = Arc::new(missing.held.build());
                     let id = missing.wanted.split.id();
                     let leases = [(id, lease)].into();
-                    let scope =
-                        ReadScope::search_probe(Arc::clone(&probe), leases, Arc::clone(&late));
+                    let scope = fetching.scope(Arc::clone(&probe), leases);
                     let found = missing.attempt(&probe, scope)?;
                     Ok((found, missing))
                 });

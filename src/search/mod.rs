@@ -22,6 +22,7 @@ mod progress;
 mod progressive;
 mod prospects;
 mod reading;
+mod rehearse;
 mod report;
 mod resident;
 mod respond;

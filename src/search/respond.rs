@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{Answer, Asked};
+use super::documents::Fetching;
 use super::execute::micros;
 use super::reading::Reading;
 use super::report::SearchReport;
@@ -22,7 +23,8 @@ impl Run<'_> {
         let warmer = self.warmer;
         if !answer.documents.is_complete() {
             let started = Instant::now();
-            match answer.documents.fetch(warmer, &self.late).await {
+            let fetching = Fetching::Search(Arc::clone(&self.late));
+            match answer.documents.fetch(warmer, &fetching).await {
                 Ok(traffic) => report.then(traffic),
                 // Too large to be held at once: one by one then.
                 Err(error) if error.kind() == ErrorKind::Budget => {

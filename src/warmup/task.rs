@@ -139,6 +139,11 @@ impl Warmup {
         self.wait(in_time(deadline)).await.0
     }
 
+    /// What was warmed, once it is.
+    pub(crate) fn warmed(&self) -> Option<Arc<Warmed>> {
+        self.task.running.result()?.ok()
+    }
+
     /// Waits for the warmup without wanting it: what others wait for goes first.
     ///
     /// # Cancel safety

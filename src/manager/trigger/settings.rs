@@ -34,6 +34,12 @@ pub struct TriggerSettings {
     /// Warmups that it has under way at once. Default 16: an eighth of the store's
     /// default of GETs.
     pub max_concurrency: usize,
+    /// Whether what the hits of a request bring (documents, values of columns) is warmed too, once
+    /// its splits are: for each job and request one search in memory, which nobody sees, tells what
+    /// that is. Default true: without it the first search of a split is warm, but has to fetch
+    /// these. Hits in the order of their scores are weighed by the words of other splits too, so
+    /// some of these may be missed.
+    pub documents: bool,
     /// Bytes that it may fetch in an hour; what is not used adds up to an hour's. A warmup that no
     /// plan foretells is taken to send what such have sent on average, or 4 requests and 1 MiB
     /// before there was any; what it really sent is settled afterwards. Default none.
@@ -59,6 +65,7 @@ impl Default for TriggerSettings {
             deadline: Duration::from_secs(300),
             batch_size: 64,
             max_concurrency: 16,
+            documents: true,
             bytes_per_hour: None,
             gets_per_hour: None,
             priority: 100,
@@ -96,6 +103,12 @@ impl TriggerSettings {
     /// Sets [`max_concurrency`](Self::max_concurrency).
     pub fn with_max_concurrency(mut self, warmups: usize) -> Self {
         self.max_concurrency = warmups;
+        self
+    }
+
+    /// Sets [`documents`](Self::documents).
+    pub fn with_documents(mut self, documents: bool) -> Self {
+        self.documents = documents;
         self
     }
 
