@@ -17,8 +17,8 @@
 //! Time is tokio's, paused: what takes time is the simulated store alone. Everything of one way runs on
 //! one thread, so that time never passes while somebody computes.
 //!
-//! `FOREWARM_DAY_SEARCHES` sets how many searches, `FOREWARM_DAY_SEED` the seed, `FOREWARM_DAY_WAYS` which
-//! ways, by their first letters.
+//! `FOREWARM_DAY_SEARCHES` sets how many searches, `FOREWARM_DAY_SEED` the seed, `FOREWARM_DAY_CACHE` the KiB
+//! of cache, `FOREWARM_DAY_WAYS` which ways: some of `npPo`.
 
 mod common {
     pub mod day;
@@ -28,7 +28,7 @@ mod common {
     pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 }
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -45,11 +45,13 @@ use tokio::time::{Instant, sleep_until};
 
 const SEARCHES: usize = 100_000;
 const SEED: u64 = 5;
-const CAPACITY: u64 = 3 << 20;
+const CACHE_KIB: usize = 6144;
 const PRELOADED: usize = 500;
 const INTERVAL: Duration = Duration::from_secs(120);
 const BYTES_PER_HOUR: u64 = 64 << 20;
 const GETS_PER_HOUR: u64 = 20_000;
+/// What the oracle lets the cache know: nothing is worth more than what is asked within minutes.
+const CERTAIN: f64 = 15.0;
 /// That it is yesterday no more.
 const TODAY: u64 = u64::MAX;
 /// What is to be reached.
@@ -69,14 +71,17 @@ fn main() -> Outcome<()> {
         if is_test { 4_000 } else { SEARCHES },
     )?;
     let seed = number("FOREWARM_DAY_SEED", SEED as usize)? as u64;
+    let cache_kib = number("FOREWARM_DAY_CACHE", CACHE_KIB)?;
+    let capacity = (cache_kib as u64) << 10;
     let chosen = std::env::var("FOREWARM_DAY_WAYS").unwrap_or_else(|_| "npPo".into());
     let days = Arc::new(Days::new(seed, searches)?);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let store = runtime.block_on(common::splits::put(&days))?;
+    let (count, new) = days.searches();
     println!(
-        "{} searches, seed {seed}, a cache of {} KiB",
-        days.searches(),
-        CAPACITY >> 10
+        "{count} searches, of which {:.1} % ask what nobody asked before; seed {seed}, a cache of {} KiB",
+        new as f64 / count as f64 * 100.0,
+        cache_kib
     );
     let ways = [
         ('n', Way::None),
@@ -90,7 +95,7 @@ fn main() -> Outcome<()> {
     let threads: Vec<_> = ways
         .map(|(_, way)| {
             let (days, store) = (Arc::clone(&days), Arc::clone(&store));
-            let run = move || follow(way, &days, store);
+            let run = move || follow(way, capacity, &days, store);
             (way, std::thread::spawn(run))
         })
         .collect();
@@ -140,7 +145,7 @@ struct Run {
     yesterday: Arc<AtomicU64>,
 }
 
-fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
+fn follow(way: Way, capacity: u64, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
     let began = std::time::Instant::now();
     // Work for the pool is done when nothing else is left to do, on this very thread.
     let pool = rayon::ThreadPoolBuilder::new()
@@ -154,7 +159,7 @@ fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
         .build()?;
     let days = Arc::clone(days);
     let mut tally = runtime.block_on(async move {
-        let run = Run::new(way, days, store, Arc::new(pool))?;
+        let run = Run::new(way, capacity, days, store, Arc::new(pool))?;
         // A task, so that what wakes it is seen before time passes.
         tokio::spawn(run.go(way)).await?
     })?;
@@ -165,6 +170,7 @@ fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
 impl Run {
     fn new(
         way: Way,
+        capacity: u64,
         days: Arc<Days>,
         store: Arc<InMemory>,
         pool: Arc<rayon::ThreadPool>,
@@ -173,7 +179,7 @@ impl Run {
         let mut slow = SimulatedSettings::default();
         slow.first_byte = Duration::from_millis(30);
         let cache = CacheSettings::default()
-            .with_capacity_bytes(CAPACITY)
+            .with_capacity_bytes(capacity)
             .with_lease_bytes(32 << 20);
         // What lingers does so by the clock of the machine, which does not stand still.
         let settings = WarmerSettings::default()
@@ -386,17 +392,16 @@ impl Trigger for Oracle {
             What::Search { request, window } => Some((event.tenant, request, window)),
             What::Split(_) => None,
         });
-        let mut asks: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
-        coming.for_each(|what| *asks.entry(what).or_default() += 1.0);
+        let coming: BTreeSet<(usize, usize, usize)> = coming.collect();
         let mut wanted = Vec::new();
-        for ((tenant, request, window), asks) in asks {
+        for (tenant, request, window) in coming {
             let request = Arc::new(self.days.requests[request].clone());
             let splits = &newest[&format!("tenant-{:02}", tenant)];
             let splits = &splits[splits.len().saturating_sub(window)..];
             let warmth = context.warmer().classify(splits, &request);
             for (split, warmth) in splits.iter().zip(warmth) {
                 if !matches!(warmth, Warmth::Cached | Warmth::ProvablyEmpty) {
-                    wanted.push(Wanted::new(split.clone(), request.clone()).with_asks(asks));
+                    wanted.push(Wanted::new(split.clone(), request.clone()).with_asks(CERTAIN));
                 }
             }
         }

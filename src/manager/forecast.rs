@@ -1,6 +1,7 @@
 //! What is expected to be asked, by what was asked.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use object_store::path::Path;
@@ -23,6 +24,15 @@ pub(super) struct Forecast {
     pub(super) is_new: bool,
 }
 
+/// What is expected to be asked.
+#[derive(Debug, Default)]
+pub(super) struct Forecasts {
+    /// In no order.
+    pub(super) pairs: Vec<Forecast>,
+    /// How often splits are expected to be asked, by anything that is known to be asked of them.
+    pub(super) splits: HashMap<Path, f64>,
+}
+
 impl Forecast {
     /// Tells the pair from all others.
     pub(super) fn key(&self) -> (Path, Fingerprint) {
@@ -37,10 +47,13 @@ impl Forecast {
 }
 
 impl Heat {
-    /// What is expected to be asked so often at least, in no order: requests of splits that they
-    /// were asked of lately, and of those that came after that.
-    pub(super) fn forecasts(&self, births: &Births, least: f64, now: u64) -> Vec<Forecast> {
-        let mut forecasts = Vec::new();
+    /// What is expected to be asked so often at least: requests of splits that they were asked of
+    /// lately, and of those that came after that.
+    pub(super) fn forecasts(&self, births: &Births, least: f64, now: u64) -> Forecasts {
+        let Forecasts {
+            mut pairs,
+            mut splits,
+        } = Forecasts::default();
         let mut copies = Copies::default();
         let newer = births.newer();
         for (key, pair) in &self.pairs {
@@ -48,8 +61,14 @@ impl Heat {
             // Where nobody tells what is served, nothing is newer than anything.
             let newer = newer.get(&key.split).copied().unwrap_or(0);
             let expected = outlook.of(newer, share);
+            match splits.get_mut(&key.split) {
+                Some(sum) => *sum += expected,
+                None => {
+                    splits.insert(key.split.clone(), expected);
+                }
+            }
             if expected >= least && births.is_served(&key.split) {
-                forecasts.push(Forecast {
+                pairs.push(Forecast {
                     split: pair.split.clone(),
                     request: copies.of(&pair.asked),
                     identity: key.request,
@@ -75,10 +94,11 @@ impl Heat {
                 };
                 // One that replaces others has their pairs.
                 if !self.knows(split, forecast.identity) {
-                    forecasts.push(forecast);
+                    *splits.entry(split.path().clone()).or_default() += expected;
+                    pairs.push(forecast);
                 }
             }
         }
-        forecasts
+        Forecasts { pairs, splits }
     }
 }

@@ -26,7 +26,7 @@ use super::{Trigger, TriggerContext, TriggerSettings, Wanted};
 use crate::cache::EXTENT_OVERHEAD_BYTES;
 use crate::error::Result;
 use crate::filter::Fingerprint;
-use crate::manager::forecast::Forecast;
+use crate::manager::forecast::{Forecast, Forecasts};
 use crate::plan::Component;
 use crate::split::SplitAddress;
 use crate::warmup::{Warmer, Warmth};
@@ -34,6 +34,8 @@ use crate::warmup::{Warmer, Warmth};
 /// The least part of `proactive` that a request must be expected itself, however often others read
 /// what it lacks.
 const OWN_SHARE: f64 = 0.5;
+/// Asks up to which a split is stale, all requests together: none, or hardly any.
+const STALE: f64 = 0.1;
 /// Bytes in the cache of what no plan tells of, where none tells of any other.
 const BYTES: u64 = 64 << 10;
 
@@ -67,6 +69,8 @@ struct Look {
     proactive: usize,
     /// Listed in splits that the request was not asked of yet.
     new: usize,
+    /// Splits whose bytes made room for what was listed.
+    made_room: usize,
     /// Asks that are expected of all that was listed.
     expected: f64,
     /// How often components are read, over the splits that were looked at for `proactive`.
@@ -91,21 +95,21 @@ impl Predictive {
     }
 
     /// What is expected most and at least so often.
-    fn expected(&self, context: &TriggerContext, least: f64, now: u64) -> Vec<Forecast> {
+    fn expected(&self, context: &TriggerContext, least: f64, now: u64) -> Forecasts {
         let core = &context.core;
         // A copy, for searches wait for the lock.
         let births = core.catalog.births().clone();
         let mut expected = core.heat.forecasts(&births, least, now);
-        expected.sort_unstable_by(|a, b| {
+        expected.pairs.sort_unstable_by(|a, b| {
             let by_name = || a.by_name(b);
             b.expected.total_cmp(&a.expected).then_with(by_name)
         });
-        expected.truncate(self.settings.max_pairs);
+        expected.pairs.truncate(self.settings.max_pairs);
         expected
     }
 
     /// Of these pairs, those that find room in the cache, are not warm and were not listed in vain
-    /// lately.
+    /// lately. The cache is told of those that are warm, so that they stay.
     fn candidates(
         &self,
         expected: &[Forecast],
@@ -122,7 +126,7 @@ impl Predictive {
         let mut candidates = Vec::new();
         let state = self.lock();
         for one in seen {
-            let split = one.forecast.split.path();
+            let split = &one.forecast.split;
             let cost = match one.warmth {
                 Warmth::ProvablyEmpty => {
                     look.warm += 1;
@@ -133,15 +137,15 @@ impl Predictive {
                 Warmth::Cold(cost) => cost,
             };
             let fits = match &one.ranges {
-                Some(ranges) => room.place(split, ranges),
+                Some(ranges) => room.place(split.path(), ranges),
                 None => room.take(mean),
             };
-            let is_warm = one.warmth == Warmth::Cached;
-            look.warm += usize::from(is_warm);
-            if is_warm {
-                continue;
-            }
-            if !fits {
+            if one.warmth == Warmth::Cached {
+                look.warm += 1;
+                if fits && let Some(ranges) = one.ranges {
+                    warmer.touch(split, ranges);
+                }
+            } else if !fits {
                 look.no_room += 1;
             } else if state.tried.holds_back(&one.forecast.key(), interval, now) {
                 look.held_back += 1;
@@ -244,14 +248,16 @@ impl Trigger for Predictive {
             ..
         } = self.settings;
         let is_quiet = context.core.is_quiet();
-        let least = match is_quiet {
-            true => proactive * OWN_SHARE,
-            false => predictive,
-        };
-        let expected = self.expected(context, least, now);
+        let least = proactive * OWN_SHARE;
+        let Forecasts {
+            pairs: expected,
+            splits,
+        } = self.expected(context, least, now);
         let mut listed = self.candidates(&expected, context, now, &mut look);
         if is_quiet {
             self.weigh_idle(&mut listed, &expected, context.warmer(), &mut look);
+        } else {
+            listed.retain(|one| one.forecast.expected >= predictive);
         }
         Prices::of(context.warmer()).score(&mut listed);
         let is_predicted = |one: &Candidate| one.forecast.expected >= predictive;
@@ -266,6 +272,7 @@ impl Trigger for Predictive {
         look.proactive = listed.len() - look.predictive;
         look.new = listed.iter().filter(|one| one.forecast.is_new).count();
         look.expected = listed.iter().map(|one| one.forecast.expected).sum();
+        look.made_room = make_room(&listed, &splits, context);
         self.note(&listed, look, context, now);
         let wanted = listed.into_iter().map(|one| {
             let Forecast { split, request, .. } = one.forecast;
@@ -276,6 +283,18 @@ impl Trigger for Predictive {
 
     fn details(&self) -> Value {
         serde_json::to_value(&self.lock().look).unwrap_or_default()
+    }
+}
+
+/// Lets go of what is cached of splits that are hardly expected to be asked any more, where what is
+/// listed needs the room: the cache knows how often they were asked, and would hold on to them.
+fn make_room(listed: &[Candidate], splits: &HashMap<Path, f64>, context: &TriggerContext) -> usize {
+    let bytes = |one: &Candidate| one.cost.map_or(BYTES, |cost| cost.bytes);
+    let needed = listed.iter().map(bytes).sum();
+    let is_stale = |path: &Path| splits.get(path).is_none_or(|asks| *asks < STALE);
+    match listed.is_empty() {
+        true => 0,
+        false => context.warmer().make_room(needed, is_stale),
     }
 }
 

@@ -33,7 +33,7 @@ pub struct PredictiveSettings {
     pub max_pairs: usize,
     /// The share of [`capacity_bytes`](crate::CacheSettings::capacity_bytes) that what is expected
     /// may take together (0 to 1), what is expected more often for its size first; the rest is left
-    /// alone. Default 0.9: past it, each warmup drives out what another has brought, and what nobody
+    /// alone. Default 0.8: past it, each warmup drives out what another has brought, and what nobody
     /// foresees needs room only while it is searched.
     pub cache_share: f64,
 }
@@ -45,7 +45,7 @@ impl Default for PredictiveSettings {
             predictive: 1.3,
             proactive: 0.6,
             max_pairs: 4096,
-            cache_share: 0.9,
+            cache_share: 0.8,
         }
     }
 }
