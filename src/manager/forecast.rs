@@ -7,6 +7,7 @@ use std::sync::Arc;
 use object_store::path::Path;
 
 use super::births::Births;
+use super::habit::{Habit, Outlook};
 use super::heat::{Copies, Heat};
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
@@ -55,12 +56,27 @@ impl Heat {
             mut splits,
         } = Forecasts::default();
         let mut copies = Copies::default();
-        let newer = births.newer();
+        let (newer, rhythms) = (births.newer(), births.rhythms());
+        // The part of a half-life for which a split stays among the newest.
+        let stay = |folder: &str, newer: usize, depth: usize| match rhythms.get(folder) {
+            Some(rhythm) => {
+                let until = rhythm.until(depth.saturating_sub(newer), now);
+                (until as f64 / self.half_lives.lately_ms().max(1) as f64).min(1.0)
+            }
+            None => 1.0,
+        };
+        let mut outlooks: HashMap<*const Habit, (Arc<Habit>, Outlook)> = HashMap::new();
         for (key, pair) in &self.pairs {
-            let (outlook, share) = pair.outlook(now, self.half_life);
+            let (habit, share) = pair.habit();
+            let outlook = outlooks.entry(Arc::as_ptr(&habit)).or_insert_with(|| {
+                let outlook = habit.outlook(now, self.half_lives);
+                (habit, outlook)
+            });
+            let (habit, outlook) = (&outlook.0, outlook.1);
             // Where nobody tells what is served, nothing is newer than anything.
             let newer = newer.get(&key.split).copied().unwrap_or(0);
-            let expected = outlook.of(newer, share);
+            let stay = stay(&habit.folder, newer, outlook.depth);
+            let expected = outlook.of(newer, share.after(outlook.so_far), stay);
             match splits.get_mut(&key.split) {
                 Some(sum) => *sum += expected,
                 None => {
@@ -78,24 +94,27 @@ impl Heat {
             }
         }
         for (_, habit) in &self.habits {
-            let outlook = habit.outlook(now, self.half_life);
-            let expected = outlook.searches * outlook.newest;
-            if expected < least {
+            let outlook = habit.outlook(now, self.half_lives);
+            let searches = outlook.searches * outlook.newest;
+            if searches < least {
                 continue;
             }
             let new = births.since(&habit.folder, outlook.last);
-            for split in new.take(outlook.depth) {
-                let forecast = Forecast {
-                    split: split.clone(),
-                    request: copies.of(&habit.asked),
-                    identity: habit.asked.identity,
-                    expected,
-                    is_new: true,
-                };
+            for (newer, split) in new.take(outlook.depth).enumerate() {
+                let expected = searches * stay(&habit.folder, newer, outlook.depth);
                 // One that replaces others has their pairs.
-                if !self.knows(split, forecast.identity) {
-                    *splits.entry(split.path().clone()).or_default() += expected;
-                    pairs.push(forecast);
+                if self.knows(split, habit.asked.identity) {
+                    continue;
+                }
+                *splits.entry(split.path().clone()).or_default() += expected;
+                if expected >= least {
+                    pairs.push(Forecast {
+                        split: split.clone(),
+                        request: copies.of(&habit.asked),
+                        identity: habit.asked.identity,
+                        expected,
+                        is_new: true,
+                    });
                 }
             }
         }

@@ -13,7 +13,10 @@ use moka::sync::Cache;
 use object_store::path::Path;
 
 use super::births::folder_of;
-use super::habit::{Habit, Outlook, Share};
+use super::decayed::Decayed;
+use super::folder::Folder;
+use super::habit::{Habit, Share};
+use super::settings::HeatSettings;
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
 
@@ -22,15 +25,26 @@ const REQUEST_FACTOR: usize = 8;
 const REQUEST_BYTES: usize = 1024;
 /// What a pair takes in memory beside its path.
 const PAIR_BYTES: usize = 352;
-/// What a habit takes in memory beside its folder.
+/// What a habit takes in memory beside its folder, and a folder beside its name.
 const HABIT_BYTES: usize = 512;
+const FOLDER_BYTES: usize = 512;
 
 /// An access log in memory, decayed over time.
 pub(super) struct Heat {
-    pub(super) half_life: Duration,
+    pub(super) half_lives: HalfLives,
+    folders: Cache<Box<str>, Arc<Folder>>,
     requests: Cache<Fingerprint, Arc<Asked>>,
     pub(super) habits: Cache<HabitKey, Arc<Habit>>,
     pub(super) pairs: Cache<PairKey, Arc<Pair>>,
+}
+
+/// After how long an access counts half.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HalfLives {
+    /// In how often something was asked lately.
+    pub(super) lately: Duration,
+    /// In which share of the searches of a folder asks the same.
+    pub(super) habit: Duration,
 }
 
 /// A folder of splits, and a whole request.
@@ -70,14 +84,6 @@ struct PairState {
     share: Share,
 }
 
-/// A sum of accesses, each of which counts half after each half-life.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Decayed {
-    sum: f64,
-    /// When the sum was that, in milliseconds since 1970.
-    at: u64,
-}
-
 /// A request in a split, and how often it was asked: what outlives the process.
 #[derive(Clone, Debug)]
 pub(super) struct Remembered {
@@ -115,52 +121,18 @@ pub struct HotRequest {
     pub last_asked: u64,
 }
 
-impl Decayed {
-    /// A sum that was `sum` at `at`; nothing when it cannot have been.
-    pub(super) fn new(sum: f64, at: u64) -> Option<Self> {
-        (sum.is_finite() && sum >= 0.0).then_some(Self { sum, at })
-    }
-
-    /// The sum as it was when something was last added to it, and when that was.
-    pub(super) fn parts(self) -> (f64, u64) {
-        (self.sum, self.at)
-    }
-
-    /// The same, unless it is of a time to come.
-    pub(super) fn no_later_than(mut self, now: u64) -> Self {
-        self.at = self.at.min(now);
-        self
-    }
-
-    /// What it comes to at `now`.
-    pub(super) fn at(self, now: u64, half_life: Duration) -> f64 {
-        let passed = now.saturating_sub(self.at) as f64;
-        self.sum * (-passed / (half_life.as_millis().max(1) as f64)).exp2()
-    }
-
-    pub(super) fn add(&mut self, more: f64, now: u64, half_life: Duration) {
-        self.sum = self.at(now, half_life) + more;
-        self.at = self.at.max(now);
-    }
-
-    /// When something was last added, in milliseconds since 1970.
-    pub(super) fn moment(self) -> u64 {
-        self.at
-    }
-
-    /// Adds what was summed up elsewhere.
-    pub(super) fn merge(&mut self, other: Self, half_life: Duration) {
-        let now = self.at.max(other.at);
-        self.add(other.at(now, half_life), now, half_life);
-    }
-}
-
 impl Heat {
     /// Remembers what fits into `max_bytes`.
-    pub(super) fn new(half_life: Duration, max_bytes: u64) -> Self {
+    pub(super) fn new(settings: &HeatSettings) -> Self {
+        let max_bytes = settings.max_bytes;
+        let folders = Cache::builder()
+            .name("forewarm-folders")
+            .max_capacity(max_bytes / 16)
+            .weigher(|name: &Box<str>, _| weight(FOLDER_BYTES + 2 * name.len()))
+            .build();
         let requests = Cache::builder()
             .name("forewarm-asked")
-            .max_capacity(max_bytes / 4)
+            .max_capacity(max_bytes / 16 * 3)
             .weigher(|_, asked: &Arc<Asked>| weight(asked.weight()))
             .build();
         let habits = Cache::builder()
@@ -174,7 +146,11 @@ impl Heat {
             .weigher(|_, pair: &Arc<Pair>| weight(pair_weight(&pair.split)))
             .build();
         Self {
-            half_life,
+            half_lives: HalfLives {
+                lately: settings.half_life,
+                habit: settings.habit_half_life,
+            },
+            folders,
             requests,
             habits,
             pairs,
@@ -194,22 +170,26 @@ impl Heat {
         let Some(asked) = self.asked(request) else {
             return;
         };
-        asked.heat().add(1.0, now, self.half_life);
+        let half_lives = self.half_lives;
+        asked.heat().add(1.0, now, half_lives.lately);
         let mut folders: BTreeMap<&str, Vec<&SplitAddress>> = BTreeMap::new();
         for split in splits {
             let folder = folder_of(split.path());
             folders.entry(folder).or_default().push(split);
         }
         for (folder, splits) in folders {
+            let of_all = self.folder(folder);
+            let before = of_all.note(now, half_lives);
             let habit = self.habit(folder, &asked);
+            habit.belong(&of_all, before);
             let newest = newest(folder);
             let is_newest = |split: &&SplitAddress| Some(split.path()) == newest.as_ref();
             let asks_newest = splits.iter().any(is_newest);
-            let search = habit.note(splits.len(), asks_newest, now, self.half_life);
+            let search = habit.note(splits.len(), asks_newest, now, half_lives);
             for split in splits {
                 let pair = self.pair(split, &asked);
                 let mut state = pair.lock();
-                state.heat.add(1.0, now, self.half_life);
+                state.heat.add(1.0, now, half_lives.lately);
                 if !Arc::ptr_eq(&state.habit, &habit) {
                     // It was forgotten meanwhile, and begins anew.
                     state.habit = Arc::clone(&habit);
@@ -222,6 +202,7 @@ impl Heat {
 
     /// Takes over what was hot in another process, beside what was asked meanwhile.
     pub(super) fn restore(&self, remembered: &[Remembered]) {
+        let half_life = self.half_lives.lately;
         let mut hottest: HashMap<Fingerprint, (Arc<Asked>, Decayed)> = HashMap::new();
         let mut habits: HashMap<*const Habit, (Arc<Habit>, Decayed)> = HashMap::new();
         let mut pairs = Vec::with_capacity(remembered.len());
@@ -236,35 +217,36 @@ impl Heat {
             let pair = self.pair(&one.split, asked);
             let habit = {
                 let mut state = pair.lock();
-                state.heat.merge(one.heat, self.half_life);
+                state.heat.merge(one.heat, self.half_lives.lately);
                 Arc::clone(&state.habit)
             };
             let habit = habits
                 .entry(Arc::as_ptr(&habit))
                 .or_insert((habit, one.heat));
-            if habit.1.sum < one.heat.sum {
+            if habit.1.sum() < one.heat.sum() {
                 habit.1 = one.heat;
             }
             pairs.push((pair, one.heat));
             // At least as often as of the split it was asked of most.
-            if hottest.sum < one.heat.sum {
+            if hottest.sum() < one.heat.sum() {
                 *hottest = one.heat;
             }
         }
         for (asked, heat) in hottest.into_values() {
-            asked.heat().merge(heat, self.half_life);
+            asked.heat().merge(heat, self.half_lives.lately);
         }
         for (pair, heat) in pairs {
             let mut state = pair.lock();
             if let Some((_, hottest)) = habits.get(&Arc::as_ptr(&state.habit)) {
                 // By a share of the searches that asked the hottest of the folder.
-                let share = heat.at(hottest.at.max(heat.at), self.half_life)
-                    / hottest.at(hottest.at.max(heat.at), self.half_life);
+                let then = hottest.moment().max(heat.moment());
+                let share = heat.at(then, half_life) / hottest.at(then, half_life);
                 state.share.restore(share);
             }
         }
         for (habit, heat) in habits.into_values() {
-            habit.restore(heat, self.half_life);
+            self.folder(&habit.folder).restore(heat, self.half_lives);
+            habit.restore(heat, self.half_lives);
         }
     }
 
@@ -288,8 +270,8 @@ impl Heat {
             HotPair {
                 split: pair.split.clone(),
                 request: copies.of(&pair.asked),
-                heat: heat.at(now, self.half_life),
-                last_asked: heat.at,
+                heat: heat.at(now, self.half_lives.lately),
+                last_asked: heat.moment(),
             }
         });
         let mut pairs: Vec<_> = pairs.collect();
@@ -306,8 +288,8 @@ impl Heat {
             let heat = *asked.heat();
             HotRequest {
                 request: Copies::default().of(&asked),
-                heat: heat.at(now, self.half_life),
-                last_asked: heat.at,
+                heat: heat.at(now, self.half_lives.lately),
+                last_asked: heat.moment(),
             }
         });
         let mut requests: Vec<_> = requests.collect();
@@ -327,10 +309,10 @@ impl Heat {
                 let state = pair.lock();
                 (state.heat, state.share)
             };
-            let expected = heat.at(now, self.half_life);
+            let expected = heat.at(now, self.half_lives.lately);
             let successor = self.pair(split, &pair.asked);
             let mut state = successor.lock();
-            state.heat.add(expected, now, self.half_life);
+            state.heat.add(expected, now, self.half_lives.lately);
             state.share.succeed(share);
         }
     }
@@ -345,6 +327,7 @@ impl Heat {
     }
 
     pub(super) fn clear(&self) {
+        self.folders.invalidate_all();
         self.requests.invalidate_all();
         self.habits.invalidate_all();
         self.pairs.invalidate_all();
@@ -395,7 +378,19 @@ impl Heat {
             folder: folder.into(),
             request: asked.identity,
         };
-        self.habits.get_with(key, || Habit::new(asked, folder))
+        self.habits
+            .get_with(key, || Habit::new(asked, folder, self.folder(folder)))
+    }
+
+    fn folder(&self, name: &str) -> Arc<Folder> {
+        self.folders.get_with(name.into(), Arc::default)
+    }
+}
+
+impl HalfLives {
+    /// The first, in milliseconds.
+    pub(super) fn lately_ms(self) -> u64 {
+        u64::try_from(self.lately.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -421,11 +416,10 @@ impl Copies {
 }
 
 impl Pair {
-    /// What to expect of the pair's habit, and how likely one of its searches asks the split.
-    pub(super) fn outlook(&self, now: u64, half_life: Duration) -> (Outlook, f64) {
+    /// The pair's habit, and how likely one of its searches asks the split.
+    pub(super) fn habit(&self) -> (Arc<Habit>, Share) {
         let state = self.lock();
-        let outlook = state.habit.outlook(now, half_life);
-        (outlook, state.share.after(outlook.so_far))
+        (Arc::clone(&state.habit), state.share)
     }
 
     fn lock(&self) -> MutexGuard<'_, PairState> {
@@ -468,6 +462,11 @@ mod tests {
         SearchRequest::new(Clause::match_text("body", word))
     }
 
+    fn memory(max_bytes: u64) -> Heat {
+        let settings = HeatSettings::default().with_half_life(HOUR);
+        Heat::new(&settings.with_max_bytes(max_bytes))
+    }
+
     fn texts(hot: &[HotPair]) -> Vec<(String, String)> {
         let text = |one: &HotPair| {
             let query = one.request.to_value().unwrap()["query"].to_string();
@@ -478,7 +477,7 @@ mod tests {
 
     #[test]
     fn an_access_counts_half_after_each_half_life() {
-        let heat = Heat::new(HOUR, 1 << 20);
+        let heat = memory(1 << 20);
         heat.note(&[split(1)], &asking("sea"), nobody, 0);
         heat.note(&[split(1)], &asking("sea"), nobody, HOUR_MS);
         let hot = heat.pairs(2 * HOUR_MS);
@@ -490,7 +489,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_often_and_lately_is_hotter() {
-        let heat = Heat::new(HOUR, 1 << 20);
+        let heat = memory(1 << 20);
         for _ in 0..3 {
             heat.note(&[split(1), split(2)], &asking("old"), nobody, 0);
         }
@@ -519,7 +518,7 @@ mod tests {
 
     #[test]
     fn what_is_restored_is_as_hot_as_it_was_whenever_it_was_written() {
-        let (here, there) = (Heat::new(HOUR, 1 << 20), Heat::new(HOUR, 1 << 20));
+        let (here, there) = (memory(1 << 20), memory(1 << 20));
         for n in 0..5 {
             here.note(&[split(n), split(0)], &asking("sea"), nobody, HOUR_MS);
         }
@@ -537,7 +536,7 @@ mod tests {
 
     #[test]
     fn each_who_asks_what_is_hot_has_a_moment_of_his_own() {
-        let heat = Heat::new(HOUR, 1 << 20);
+        let heat = memory(1 << 20);
         let today = SearchRequest::new(Clause::range("at").gte("now/d"));
         heat.note(&[split(1), split(2)], &today, nobody, 0);
         let (first, second) = (heat.pairs(0), heat.pairs(0));
@@ -546,16 +545,8 @@ mod tests {
     }
 
     #[test]
-    fn heat_that_cannot_be_is_none() {
-        for sum in [f64::NAN, f64::INFINITY, -1.0] {
-            assert!(Decayed::new(sum, 0).is_none());
-        }
-        assert_eq!(Decayed::new(2.5, 7).map(Decayed::parts), Some((2.5, 7)));
-    }
-
-    #[test]
     fn memory_is_bounded_and_the_frequent_stay() {
-        let heat = Heat::new(HOUR, 256 << 10);
+        let heat = memory(256 << 10);
         for n in 0..4000 {
             heat.note(&[split(0)], &asking("common"), nobody, n);
             heat.note(
