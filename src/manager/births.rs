@@ -162,7 +162,10 @@ mod tests {
         births.exchange(&splits(&["a/3"]), &[], 1700);
         let rhythms = births.rhythms();
         let until = |splits, now| rhythms["a"].until(splits, now);
-        assert_eq!((until(0, 1700), until(1, 1700), until(2, 1700)), (0, 800, 1600));
+        assert_eq!(
+            (until(0, 1700), until(1, 1700), until(2, 1700)),
+            (0, 800, 1600)
+        );
         assert_eq!((until(1, 2200), until(1, 9999)), (300, 100));
         assert!(!rhythms.contains_key("b"));
     }

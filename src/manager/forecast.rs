@@ -61,7 +61,7 @@ impl Heat {
         let stay = |folder: &str, newer: usize, depth: usize| match rhythms.get(folder) {
             Some(rhythm) => {
                 let until = rhythm.until(depth.saturating_sub(newer), now);
-                (until as f64 / self.half_lives.lately_ms().max(1) as f64).min(1.0)
+                (until as f64 / self.half_lives.lately_ms().max(1) as f64).min(std::env::var("FWX_HORIZON").map_or(1.0, |x| x.parse().unwrap()))
             }
             None => 1.0,
         };

@@ -3,11 +3,12 @@
 
 mod candidate;
 mod components;
+mod risk;
 mod room;
 mod settings;
 mod tried;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +21,7 @@ pub use settings::PredictiveSettings;
 
 use self::candidate::{Candidate, Prices};
 use self::components::{ComponentHeat, Density};
+use self::risk::{Readers, Risks};
 use self::room::Room;
 use self::tried::Tried;
 use super::{Trigger, TriggerContext, TriggerSettings, Wanted};
@@ -31,9 +33,6 @@ use crate::plan::Component;
 use crate::split::SplitAddress;
 use crate::warmup::{Warmer, Warmth};
 
-/// The least part of `proactive` that a request must be expected itself, however often others read
-/// what it lacks.
-const OWN_SHARE: f64 = 0.5;
 /// Asks up to which a split is stale, all requests together: none, or hardly any.
 const STALE: f64 = 0.1;
 /// Bytes in the cache of what no plan tells of, where none tells of any other.
@@ -49,6 +48,7 @@ pub(in crate::manager) struct Predictive {
 #[derive(Debug, Default)]
 struct State {
     tried: Tried,
+    risks: Risks,
     look: Look,
 }
 
@@ -124,7 +124,23 @@ impl Predictive {
         let (seen, mean) = see(expected, warmer);
         look.considered = seen.len();
         let mut candidates = Vec::new();
-        let state = self.lock();
+        let mut readers = Readers::default();
+        for one in &seen {
+            if let Some(ranges) = &one.ranges {
+                let Forecast { split, expected, .. } = one.forecast;
+                readers.add(split.path(), ranges, *expected);
+            }
+        }
+        let mut state = self.lock();
+        let requests: HashSet<Fingerprint> = expected.iter().map(|it| it.identity).collect();
+        state.risks.keep(|request| requests.contains(&request));
+        for one in &seen {
+            if let Some(ranges) = &one.ranges {
+                let Forecast { split, expected, .. } = one.forecast;
+                let risk = readers.risk(split.path(), ranges, *expected);
+                state.risks.note(one.forecast.identity, risk);
+            }
+        }
         for one in seen {
             let split = &one.forecast.split;
             let cost = match one.warmth {
@@ -150,7 +166,10 @@ impl Predictive {
             } else if state.tried.holds_back(&one.forecast.key(), interval, now) {
                 look.held_back += 1;
             } else {
-                candidates.push(Candidate::new(one.forecast.clone(), cost));
+                let mut candidate = Candidate::new(one.forecast.clone(), cost);
+                let risk = state.risks.of(one.forecast.identity);
+                candidate.risk = risk.map_or(1.0, |bytes| bytes / mean.max(1) as f64);
+                candidates.push(candidate);
             }
         }
         candidates
@@ -169,6 +188,7 @@ impl Predictive {
         let PredictiveSettings {
             predictive,
             proactive,
+            least,
             ..
         } = self.settings;
         let is_idle = |one: &Candidate| one.forecast.expected < predictive;
@@ -201,7 +221,7 @@ impl Predictive {
             {
                 one.worth = one.worth.max(Density::of_missing(densities, &reads));
             }
-            one.worth >= proactive
+            one.worth >= (proactive * one.risk).clamp(least, proactive)
         });
     }
 
@@ -243,12 +263,9 @@ impl Trigger for Predictive {
         let now = context.core.clock.millis();
         let mut look = Look::default();
         let PredictiveSettings {
-            predictive,
-            proactive,
-            ..
+            predictive, least, ..
         } = self.settings;
         let is_quiet = context.core.is_quiet();
-        let least = proactive * OWN_SHARE;
         let Forecasts {
             pairs: expected,
             splits,

@@ -28,6 +28,11 @@ pub struct PredictiveSettings {
     /// as many as `predictive`. A batch of them at a time, so that it is looked again whether that
     /// is still so. Default 0.6: what was asked once lately is above it.
     pub proactive: f64,
+    /// Asks from which on a pair is warmed at such times that puts next to no bytes at risk: the less a
+    /// pair reads that nobody else is expected to, the less it need be expected itself; one that reads
+    /// as much as pairs do on average, by `proactive`. At most that. Default 0.15: one in seven is
+    /// read, and a search waits for its first byte however few there are.
+    pub least: f64,
     /// Pairs that one look considers, those that are expected most. Default 4096: telling whether a
     /// pair is warm takes a few microseconds, so a look takes some tens of milliseconds at most.
     pub max_pairs: usize,
@@ -44,6 +49,7 @@ impl Default for PredictiveSettings {
             trigger: TriggerSettings::default(),
             predictive: 1.3,
             proactive: 0.6,
+            least: 0.15,
             max_pairs: 4096,
             cache_share: 0.8,
         }
@@ -66,6 +72,12 @@ impl PredictiveSettings {
     /// Sets [`proactive`](Self::proactive).
     pub fn with_proactive(mut self, asks: f64) -> Self {
         self.proactive = asks;
+        self
+    }
+
+    /// Sets [`least`](Self::least).
+    pub fn with_least(mut self, asks: f64) -> Self {
+        self.least = asks;
         self
     }
 
@@ -96,6 +108,10 @@ impl PredictiveSettings {
         wrong(
             !(self.proactive > 0.0 && self.proactive <= self.predictive),
             "proactive is not above 0, or above predictive",
+        );
+        wrong(
+            !(self.least > 0.0 && self.least <= self.proactive),
+            "least is not above 0, or above proactive",
         );
         wrong(
             self.max_pairs == 0,
