@@ -42,16 +42,18 @@ use common::day::{DAY, Days, HOUR, What, path};
 use common::misses::Misses;
 use common::oracle::Oracle;
 use forewarm::{
-    CacheSettings, HeatSettings, HotSetObject, HotSetSettings, Manager, ManagerSettings, PredictiveSettings,
-    PreloadSettings, SearchOptions, SearchRequest, SimulatedSettings, SimulatedStore, SplitAddress,
-    TriggerHandle, Warmer, WarmerSettings, Warmth,
+    CacheSettings, HeatSettings, HotSetObject, HotSetSettings, Manager, ManagerSettings,
+    PredictiveSettings, PreloadSettings, SearchOptions, SearchRequest, SimulatedSettings,
+    SimulatedStore, SplitAddress, TriggerHandle, Warmer, WarmerSettings, Warmth,
 };
 use object_store::memory::InMemory;
 use tokio::time::{Instant, sleep_until};
 
 const SEARCHES: usize = 100_000;
 const SEED: u64 = 5;
-const CACHE_KIB: usize = 6144;
+const CACHE_KIB: usize = 12 << 10;
+/// Warmups of one job, so that a look when a split has come gets done what it lists for it.
+const BATCH: usize = 512;
 const INTERVAL: Duration = Duration::from_secs(120);
 const BYTES_PER_HOUR: u64 = 64 << 20;
 const GETS_PER_HOUR: u64 = 20_000;
@@ -200,6 +202,7 @@ impl Run {
         let trigger = predictive.trigger.clone();
         let trigger = trigger
             .with_interval(INTERVAL)
+            .with_batch_size(BATCH)
             .with_bytes_per_hour(Some(BYTES_PER_HOUR))
             .with_gets_per_hour(Some(GETS_PER_HOUR));
         let predictive = predictive.with_trigger(trigger.clone());

@@ -25,22 +25,26 @@ pub(super) struct Rhythm {
     last: u64,
 }
 
-/// Moments at which splits came that tell how often they do.
-const MOMENTS: usize = 8;
+/// Moments at which splits came that tell how often they do: those that come when a process starts
+/// tell nothing.
+const MOMENTS: std::ops::RangeInclusive<usize> = 4..=8;
 /// The least part of an interval until the next split comes: one that is late will come soon.
 const LATE: u64 = 8;
 
 impl Rhythm {
-    /// Of splits in order, where they came at two moments or more.
+    /// Of splits in order, where they came at moments enough.
     fn of(splits: &BTreeMap<(u64, Path), SplitAddress>) -> Option<Self> {
-        let mut moments: Vec<u64> = Vec::with_capacity(MOMENTS);
+        let mut moments: Vec<u64> = Vec::with_capacity(*MOMENTS.end());
         for (at, _) in splits.keys().rev() {
             if moments.last() != Some(at) {
                 moments.push(*at);
             }
-            if moments.len() == MOMENTS {
+            if moments.len() == *MOMENTS.end() {
                 break;
             }
+        }
+        if !MOMENTS.contains(&moments.len()) {
+            return None;
         }
         let (last, first) = (*moments.first()?, *moments.last()?);
         let intervals = moments.len() as u64 - 1;
@@ -158,15 +162,17 @@ mod tests {
         let mut births = Births::default();
         births.exchange(&splits(&["a/0", "a/1", "b/0"]), &[], 100);
         assert!(births.rhythms().is_empty());
-        births.exchange(&splits(&["a/2"]), &[], 900);
-        births.exchange(&splits(&["a/3"]), &[], 1700);
+        births.exchange(&splits(&["a/2"]), &[], 400);
+        births.exchange(&splits(&["a/3"]), &[], 900);
+        assert!(births.rhythms().is_empty());
+        births.exchange(&splits(&["a/4"]), &[], 2500);
         let rhythms = births.rhythms();
         let until = |splits, now| rhythms["a"].until(splits, now);
         assert_eq!(
-            (until(0, 1700), until(1, 1700), until(2, 1700)),
+            (until(0, 2500), until(1, 2500), until(2, 2500)),
             (0, 800, 1600)
         );
-        assert_eq!((until(1, 2200), until(1, 9999)), (300, 100));
+        assert_eq!((until(1, 3000), until(1, 9999)), (300, 100));
         assert!(!rhythms.contains_key("b"));
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Forecast {
     pub(super) request: Arc<SearchRequest>,
     /// Tells the request from all others.
     pub(super) identity: Fingerprint,
-    /// Times it will be asked in the next half-life.
+    /// Times it will be asked, for as long as it is looked ahead.
     pub(super) expected: f64,
     /// Whether the split has come since the request was last asked of its folder.
     pub(super) is_new: bool,
@@ -49,19 +49,27 @@ impl Forecast {
 
 impl Heat {
     /// What is expected to be asked so often at least: requests of splits that they were asked of
-    /// lately, and of those that came after that.
-    pub(super) fn forecasts(&self, births: &Births, least: f64, now: u64) -> Forecasts {
+    /// lately, and of those that came after that. It is looked ahead for a half-life; where it is known
+    /// how often splits come, for as long as each is asked, at most `horizon` milliseconds.
+    pub(super) fn forecasts(
+        &self,
+        births: &Births,
+        least: f64,
+        horizon: u64,
+        now: u64,
+    ) -> Forecasts {
         let Forecasts {
             mut pairs,
             mut splits,
         } = Forecasts::default();
         let mut copies = Copies::default();
         let (newer, rhythms) = (births.newer(), births.rhythms());
-        // The part of a half-life for which a split stays among the newest.
+        // The half-lives for which a split stays among the newest.
+        let half_life = self.half_lives.lately_ms().max(1);
         let stay = |folder: &str, newer: usize, depth: usize| match rhythms.get(folder) {
             Some(rhythm) => {
                 let until = rhythm.until(depth.saturating_sub(newer), now);
-                (until as f64 / self.half_lives.lately_ms().max(1) as f64).min(std::env::var("FWX_HORIZON").map_or(1.0, |x| x.parse().unwrap()))
+                until.min(horizon) as f64 / half_life as f64
             }
             None => 1.0,
         };
@@ -96,7 +104,7 @@ impl Heat {
         for (_, habit) in &self.habits {
             let outlook = habit.outlook(now, self.half_lives);
             let searches = outlook.searches * outlook.newest;
-            if searches < least {
+            if searches <= 0.0 {
                 continue;
             }
             let new = births.since(&habit.folder, outlook.last);

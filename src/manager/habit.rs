@@ -103,7 +103,7 @@ impl Outlook {
     /// How often a split is expected to be asked that has so many newer ones in its folder, and that
     /// searches ask by that share as far as they tell.
     ///
-    /// `stay` is the part of the half-life for which it is one of the newest that they ask.
+    /// `stay` is for how many half-lives it is one of the newest that they ask.
     pub(super) fn of(&self, newer: usize, share: f64, stay: f64) -> f64 {
         // Where searches ask the newest, one that has been left behind waits in vain for the next
         // search to tell.

@@ -99,7 +99,8 @@ impl Predictive {
         let core = &context.core;
         // A copy, for searches wait for the lock.
         let births = core.catalog.births().clone();
-        let mut expected = core.heat.forecasts(&births, least, now);
+        let horizon = u64::try_from(self.settings.horizon.as_millis()).unwrap_or(u64::MAX);
+        let mut expected = core.heat.forecasts(&births, least, horizon, now);
         expected.pairs.sort_unstable_by(|a, b| {
             let by_name = || a.by_name(b);
             b.expected.total_cmp(&a.expected).then_with(by_name)
@@ -127,7 +128,9 @@ impl Predictive {
         let mut readers = Readers::default();
         for one in &seen {
             if let Some(ranges) = &one.ranges {
-                let Forecast { split, expected, .. } = one.forecast;
+                let Forecast {
+                    split, expected, ..
+                } = one.forecast;
                 readers.add(split.path(), ranges, *expected);
             }
         }
@@ -136,7 +139,9 @@ impl Predictive {
         state.risks.keep(|request| requests.contains(&request));
         for one in &seen {
             if let Some(ranges) = &one.ranges {
-                let Forecast { split, expected, .. } = one.forecast;
+                let Forecast {
+                    split, expected, ..
+                } = one.forecast;
                 let risk = readers.risk(split.path(), ranges, *expected);
                 state.risks.note(one.forecast.identity, risk);
             }
