@@ -1,24 +1,28 @@
 //! A generated day of 100,000 searches over a store with a first byte after 30 ms: how many find
-//! everything warm, with nobody warming, with the hottest warmed once at the start, with
+//! everything warm, with nobody warming, with the trigger `preload` at the start, with
 //! [`PredictiveSettings`], and with an oracle.
 //!
-//! What is asked is described in `common/day.rs`; the seed decides it. The cache is too small for
-//! what is asked in an hour. The day before was searched elsewhere: its log is known, its bytes are
-//! not here.
+//! What is asked is described in `common/day.rs`; the seed decides it. All that the day reads comes to
+//! about 60 MiB (what is fetched where nobody warms and nothing has to go); the cache, of 12 MiB, holds
+//! a fifth of that: what is asked within some hours, and not within the day. The day before was searched
+//! elsewhere: its log is known (`preload` has the hot set that its process wrote), its bytes are not
+//! here.
 //!
 //! The oracle looks as often as the trigger, under the same budgets, into the same cache. It knows
 //! every search until it looks next (the requests that nobody asked before, and those that are
-//! asked once, too) and of which of the splits that are there when it looks. It does not know
-//! which splits will come.
+//! asked once, too) and of which of the splits that are there when it looks. It tells the cache that it
+//! is certain: nothing that is there already counts for more. It does not know which splits will come.
 //!
-//! A search is warm when, the moment it begins, all that it reads is in memory. What was fetched
-//! ahead is wasted when it leaves memory unread (see `forewarm::Use`), or is unread when the day ends.
+//! A search is warm when, the moment it begins, all that it reads is in memory; why the others were not
+//! is printed below each way (see `common/day_misses.rs`). What was fetched ahead is wasted when it
+//! leaves memory unread (see `forewarm::Use`), or is unread when the day ends.
 //!
 //! Time is tokio's, paused: what takes time is the simulated store alone. Everything of one way runs on
 //! one thread, so that time never passes while somebody computes.
 //!
 //! `FOREWARM_DAY_SEARCHES` sets how many searches, `FOREWARM_DAY_SEED` the seed, `FOREWARM_DAY_CACHE` the KiB
-//! of cache, `FOREWARM_DAY_WAYS` which ways: some of `npPo`.
+//! of cache, `FOREWARM_DAY_WAYS` which ways (some of `npPo`), `FOREWARM_DAY_PREDICTIVE` other settings of
+//! the trigger, in JSON. With `FOREWARM_DAY_STATUS` the trigger's status is printed, too.
 
 mod common {
     pub mod day;
