@@ -1,57 +1,70 @@
 //! A generated day of 100,000 searches over a store with a first byte after 30 ms: how many find
-//! everything warm, with nobody warming, with the hottest warmed once at the start, with
+//! everything warm, with nobody warming, with the trigger `preload` at the start, with
 //! [`PredictiveSettings`], and with an oracle.
 //!
-//! What is asked is described in `common/day.rs`; the seed decides it. The cache is too small for
-//! what is asked in an hour. The day before was searched elsewhere: its log is known, its bytes are
-//! not here.
+//! What is asked is described in `common/day.rs`; the seed decides it. All that the day reads comes to
+//! about 60 MiB (what is fetched where nobody warms and nothing has to go); the cache, of 12 MiB, holds
+//! a fifth of that: what is asked within some hours, and not within the day. The day before was searched
+//! elsewhere: its log is known (`preload` has the hot set that its process wrote), its bytes are not
+//! here.
 //!
 //! The oracle looks as often as the trigger, under the same budgets, into the same cache. It knows
 //! every search until it looks next (the requests that nobody asked before, and those that are
-//! asked once, too) and of which of the splits that are there when it looks. It does not know
-//! which splits will come.
+//! asked once, too) and of which of the splits that are there when it looks. It tells the cache that it
+//! is certain: nothing that is there already counts for more. It does not know which splits will come.
 //!
-//! A search is warm when, the moment it begins, all that it reads is in memory. What was fetched
-//! ahead is wasted when it leaves memory unread (see `forewarm::Use`), or is unread when the day ends.
+//! A search is warm when, the moment it begins, all that it reads is in memory; why the others were not
+//! is printed below each way (see `common/day_misses.rs`). What was fetched ahead is wasted when it
+//! leaves memory unread (see `forewarm::Use`), or is unread when the day ends.
 //!
 //! Time is tokio's, paused: what takes time is the simulated store alone. Everything of one way runs on
 //! one thread, so that time never passes while somebody computes.
 //!
-//! `FOREWARM_DAY_SEARCHES` sets how many searches, `FOREWARM_DAY_SEED` the seed, `FOREWARM_DAY_WAYS` which
-//! ways, by their first letters.
+//! `FOREWARM_DAY_SEARCHES` sets how many searches, `FOREWARM_DAY_SEED` the seed, `FOREWARM_DAY_CACHE` the KiB
+//! of cache, `FOREWARM_DAY_WAYS` which ways (some of `npPo`), `FOREWARM_DAY_PREDICTIVE` other settings of
+//! the trigger, in JSON. With `FOREWARM_DAY_STATUS` the trigger's status is printed, too.
 
 mod common {
     pub mod day;
+    #[path = "day_misses.rs"]
+    pub mod misses;
+    #[path = "day_oracle.rs"]
+    pub mod oracle;
     #[path = "day_splits.rs"]
     pub mod splits;
 
     pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 }
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::Outcome;
 use common::day::{DAY, Days, HOUR, What, path};
+use common::misses::Misses;
+use common::oracle::Oracle;
 use forewarm::{
-    CacheSettings, HeatSettings, Manager, ManagerSettings, PredictiveSettings, SearchOptions,
-    SearchRequest, SimulatedSettings, SimulatedStore, SplitAddress, Trigger, TriggerContext,
-    TriggerHandle, TriggerSettings, Wanted, Warmer, WarmerSettings, Warmth,
+    CacheSettings, HeatSettings, HotSetObject, HotSetSettings, Manager, ManagerSettings,
+    PredictiveSettings, PreloadSettings, SearchOptions, SearchRequest, SimulatedSettings,
+    SimulatedStore, SplitAddress, TriggerHandle, Warmer, WarmerSettings, Warmth,
 };
 use object_store::memory::InMemory;
 use tokio::time::{Instant, sleep_until};
 
 const SEARCHES: usize = 100_000;
 const SEED: u64 = 5;
-const CAPACITY: u64 = 3 << 20;
-const PRELOADED: usize = 500;
+const CACHE_KIB: usize = 12 << 10;
+/// Warmups of one job, so that a look when a split has come gets done what it lists for it.
+const BATCH: usize = 512;
 const INTERVAL: Duration = Duration::from_secs(120);
 const BYTES_PER_HOUR: u64 = 64 << 20;
 const GETS_PER_HOUR: u64 = 20_000;
 /// That it is yesterday no more.
 const TODAY: u64 = u64::MAX;
+/// How often it is looked what was warmed ahead.
+const TOLD: Duration = Duration::from_secs(15);
 /// What is to be reached.
 const GAIN: f64 = 0.8;
 const WASTE: f64 = 0.3;
@@ -69,14 +82,17 @@ fn main() -> Outcome<()> {
         if is_test { 4_000 } else { SEARCHES },
     )?;
     let seed = number("FOREWARM_DAY_SEED", SEED as usize)? as u64;
+    let cache_kib = number("FOREWARM_DAY_CACHE", CACHE_KIB)?;
+    let capacity = (cache_kib as u64) << 10;
     let chosen = std::env::var("FOREWARM_DAY_WAYS").unwrap_or_else(|_| "npPo".into());
     let days = Arc::new(Days::new(seed, searches)?);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let store = runtime.block_on(common::splits::put(&days))?;
+    let (count, new) = days.searches();
     println!(
-        "{} searches, seed {seed}, a cache of {} KiB",
-        days.searches(),
-        CAPACITY >> 10
+        "{count} searches, of which {:.1} % ask what nobody asked before; seed {seed}, a cache of {} KiB",
+        new as f64 / count as f64 * 100.0,
+        cache_kib
     );
     let ways = [
         ('n', Way::None),
@@ -90,7 +106,7 @@ fn main() -> Outcome<()> {
     let threads: Vec<_> = ways
         .map(|(_, way)| {
             let (days, store) = (Arc::clone(&days), Arc::clone(&store));
-            let run = move || follow(way, &days, store);
+            let run = move || follow(way, capacity, &days, store);
             (way, std::thread::spawn(run))
         })
         .collect();
@@ -122,6 +138,7 @@ struct Tally {
     bytes: u64,
     late_reads: u64,
     latencies: Vec<Duration>,
+    misses: Misses,
     /// Bytes fetched ahead, and those of them that searches read, and that none did.
     ahead: u64,
     used: u64,
@@ -133,6 +150,8 @@ struct Tally {
 /// One way through the two days.
 struct Run {
     manager: Manager,
+    /// Of the process that was searched yesterday, which wrote down what was hot.
+    before: Option<Manager>,
     days: Arc<Days>,
     tally: Arc<Mutex<Tally>>,
     start: Instant,
@@ -140,7 +159,7 @@ struct Run {
     yesterday: Arc<AtomicU64>,
 }
 
-fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
+fn follow(way: Way, capacity: u64, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
     let began = std::time::Instant::now();
     // Work for the pool is done when nothing else is left to do, on this very thread.
     let pool = rayon::ThreadPoolBuilder::new()
@@ -154,7 +173,7 @@ fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
         .build()?;
     let days = Arc::clone(days);
     let mut tally = runtime.block_on(async move {
-        let run = Run::new(way, days, store, Arc::new(pool))?;
+        let run = Run::new(way, capacity, days, store, Arc::new(pool))?;
         // A task, so that what wakes it is seen before time passes.
         tokio::spawn(run.go(way)).await?
     })?;
@@ -165,6 +184,7 @@ fn follow(way: Way, days: &Arc<Days>, store: Arc<InMemory>) -> Outcome<Tally> {
 impl Run {
     fn new(
         way: Way,
+        capacity: u64,
         days: Arc<Days>,
         store: Arc<InMemory>,
         pool: Arc<rayon::ThreadPool>,
@@ -173,34 +193,41 @@ impl Run {
         let mut slow = SimulatedSettings::default();
         slow.first_byte = Duration::from_millis(30);
         let cache = CacheSettings::default()
-            .with_capacity_bytes(CAPACITY)
+            .with_capacity_bytes(capacity)
             .with_lease_bytes(32 << 20);
         // What lingers does so by the clock of the machine, which does not stand still.
         let settings = WarmerSettings::default()
             .with_cache(cache)
             .with_linger(Duration::ZERO);
-        let warmer = Warmer::builder(Arc::new(SimulatedStore::new(store, slow)))
-            .settings(settings)
-            .pool(pool)
-            .build()?;
-        let trigger = TriggerSettings::default()
+        let store = Arc::new(SimulatedStore::new(store, slow));
+        let builder = Warmer::builder(store.clone()).settings(settings.clone());
+        let warmer = builder.pool(Arc::clone(&pool)).build()?;
+        let predictive = predictive()?;
+        let trigger = predictive.trigger.clone();
+        let trigger = trigger
             .with_interval(INTERVAL)
+            .with_batch_size(BATCH)
             .with_bytes_per_hour(Some(BYTES_PER_HOUR))
             .with_gets_per_hour(Some(GETS_PER_HOUR));
-        let predictive = PredictiveSettings::default().with_trigger(trigger.clone());
-        let settings = ManagerSettings::default()
+        let predictive = predictive.with_trigger(trigger.clone());
+        let preload = PreloadSettings::default().with_trigger(trigger.clone());
+        let manager_settings = ManagerSettings::default()
             .with_heat(HeatSettings::default())
+            // Nobody reads what today's process would write.
+            .with_hot_set(HotSetSettings::default().with_interval(DAY))
+            .with_preload((way == Way::Preload).then_some(preload))
             .with_predictive((way == Way::Predictive).then_some(predictive));
         let yesterday = Arc::new(AtomicU64::new(0));
-        let read = Arc::clone(&yesterday);
-        let clock = move || {
-            let first = UNIX_EPOCH + DAY * 20_000;
-            match read.load(Ordering::Relaxed) {
-                TODAY => first + DAY + start.elapsed(),
-                millis => first + Duration::from_millis(millis),
-            }
-        };
-        let mut builder = Manager::builder(warmer).settings(settings).clock(clock);
+        let clock = clock(&yesterday, start);
+        let mut builder = Manager::builder(warmer).settings(manager_settings);
+        let mut before = None;
+        if way == Way::Preload {
+            let place = HotSetObject::new(Arc::new(InMemory::new()), "hot".into());
+            let warmer = Warmer::builder(store).settings(settings).pool(pool);
+            let manager = Manager::builder(warmer.build()?).hot_set(place.clone());
+            before = Some(manager.clock(clock.clone()).build()?);
+            builder = builder.hot_set(place);
+        }
         if way == Way::Oracle {
             builder = builder.trigger(Oracle {
                 days: Arc::clone(&days),
@@ -208,8 +235,10 @@ impl Run {
                 start,
             });
         }
+        let builder = builder.clock(clock);
         Ok(Self {
             manager: builder.build()?,
+            before,
             days,
             tally: Arc::default(),
             start,
@@ -217,12 +246,12 @@ impl Run {
         })
     }
 
-    async fn go(self, way: Way) -> Outcome<Tally> {
+    async fn go(mut self, way: Way) -> Outcome<Tally> {
         let mut newest: HashMap<usize, usize> = HashMap::new();
-        let mut asked: HashMap<(usize, usize, usize), u64> = HashMap::new();
         let days = Arc::clone(&self.days);
         let mut searches = tokio::task::JoinSet::new();
         let mut is_today = false;
+        let mut told = DAY;
         for event in &days.events {
             if let Some(at) = event.at.checked_sub(DAY) {
                 sleep_until(self.start + at).await;
@@ -233,31 +262,48 @@ impl Run {
             if event.at >= DAY && !is_today {
                 is_today = true;
                 self.yesterday.store(TODAY, Ordering::Relaxed);
-                if way == Way::Preload {
-                    self.preload(&asked, &newest).await;
+                if let Some(before) = self.before.take() {
+                    before.start();
+                    before.shutdown(HOUR).await;
                 }
                 self.manager.start();
+            }
+            if event.at >= told {
+                let jobs = self.manager.jobs();
+                self.tally.lock().expect("no panic").misses.note_jobs(&jobs);
+                told = event.at + TOLD;
             }
             match event.what {
                 What::Split(number) => {
                     newest.insert(event.tenant, number);
                     let split = SplitAddress::new(path(event.tenant, number).into());
+                    let mut tally = self.tally.lock().expect("no panic");
+                    tally.misses.note_split(&split, event.at);
+                    drop(tally);
+                    if let Some(before) = &self.before {
+                        before.announce([split.clone()]);
+                    }
                     self.manager.announce([split]);
                 }
                 What::Search { request, window } => {
                     let splits = window_of(event.tenant, newest[&event.tenant], window);
                     let asks = &days.requests[request];
                     if is_today {
-                        searches.spawn(self.search(splits, asks));
+                        searches.spawn(self.search(splits, asks, event.at));
                         while let Some(done) = searches.try_join_next() {
                             done??;
                         }
-                    } else {
-                        if way == Way::Predictive {
-                            self.manager.note_search(&splits, asks);
-                        }
-                        *asked.entry((event.tenant, request, window)).or_default() += 1;
+                        continue;
                     }
+                    if way == Way::Predictive {
+                        self.manager.note_search(&splits, asks);
+                    }
+                    if let Some(before) = &self.before {
+                        before.note_search(&splits, asks);
+                    }
+                    let mut tally = self.tally.lock().expect("no panic");
+                    let misses = &mut tally.misses;
+                    misses.note_search(&splits, asks.fingerprint(), &[], event.at);
                 }
             }
         }
@@ -287,25 +333,11 @@ impl Run {
         Ok(tally)
     }
 
-    /// Warms what was asked most often yesterday, in the splits that it would be asked of now.
-    async fn preload(
-        &self,
-        asked: &HashMap<(usize, usize, usize), u64>,
-        newest: &HashMap<usize, usize>,
-    ) {
-        let mut hottest: Vec<_> = asked.iter().collect();
-        hottest.sort_by_key(|(what, times)| (std::cmp::Reverse(**times), **what));
-        for ((tenant, request, window), _) in hottest.into_iter().take(PRELOADED) {
-            let splits = window_of(*tenant, newest[tenant], *window);
-            let job = self.manager.prewarm(&splits, &self.days.requests[*request]);
-            job.wait(HOUR).await;
-        }
-    }
-
     fn search(
         &self,
         splits: Vec<SplitAddress>,
         request: &SearchRequest,
+        at: Duration,
     ) -> impl Future<Output = Outcome<()>> + Send + 'static {
         let (manager, tally, request) = (
             self.manager.clone(),
@@ -317,6 +349,10 @@ impl Run {
             let warmth = manager.warmer().classify(&splits, &request);
             let is_warm = |it: &Warmth| matches!(it, Warmth::Cached | Warmth::ProvablyEmpty);
             let is_all_warm = warmth.iter().all(is_warm);
+            {
+                let misses = &mut tally.lock().expect("no panic").misses;
+                misses.note_search(&splits, request.fingerprint(), &warmth, at);
+            }
             let options = SearchOptions::default();
             let response = manager.search(&splits, &request, &options).await?;
             let mut found = tally.lock().expect("no panic");
@@ -329,79 +365,34 @@ impl Run {
     }
 }
 
+/// Those of `FOREWARM_DAY_PREDICTIVE`, in JSON, or the defaults.
+fn predictive() -> Outcome<PredictiveSettings> {
+    match std::env::var("FOREWARM_DAY_PREDICTIVE") {
+        Ok(text) => Ok(serde_json::from_str(&text)?),
+        Err(_) => Ok(PredictiveSettings::default()),
+    }
+}
+
+/// Tells the time of yesterday's log while that is read, and then what time has passed since.
+fn clock(
+    yesterday: &Arc<AtomicU64>,
+    start: Instant,
+) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
+    let yesterday = Arc::clone(yesterday);
+    move || {
+        let first = UNIX_EPOCH + DAY * 20_000;
+        match yesterday.load(Ordering::Relaxed) {
+            TODAY => first + DAY + start.elapsed(),
+            millis => first + Duration::from_millis(millis),
+        }
+    }
+}
+
 fn window_of(tenant: usize, newest: usize, window: usize) -> Vec<SplitAddress> {
     let numbers = (newest + 1).saturating_sub(window)..=newest;
     numbers
         .map(|number| SplitAddress::new(path(tenant, number).into()))
         .collect()
-}
-
-/// Knows what will be asked until it looks next.
-struct Oracle {
-    days: Arc<Days>,
-    settings: TriggerSettings,
-    start: Instant,
-}
-
-impl std::fmt::Debug for Oracle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Oracle")
-    }
-}
-
-#[async_trait::async_trait]
-impl Trigger for Oracle {
-    fn name(&self) -> &str {
-        "oracle"
-    }
-
-    fn settings(&self) -> TriggerSettings {
-        self.settings.clone()
-    }
-
-    async fn due(&self, context: &TriggerContext) {
-        let mut splits = context.watch_splits();
-        tokio::select! {
-            () = context.interval() => (),
-            _ = splits.changed() => (),
-        }
-    }
-
-    async fn wanted(&self, context: &TriggerContext) -> forewarm::Result<Vec<Wanted>> {
-        let now = DAY + self.start.elapsed();
-        let mut newest: HashMap<String, Vec<SplitAddress>> = HashMap::new();
-        for split in context.splits().iter() {
-            let folder = split.path().as_ref().split('/').next().unwrap_or_default();
-            newest
-                .entry(folder.to_owned())
-                .or_default()
-                .push(split.clone());
-        }
-        let first = self.days.events.partition_point(|event| event.at < now);
-        // A little more, for its own warmups take a moment.
-        let end = now + INTERVAL + Duration::from_secs(1);
-        let last = self.days.events.partition_point(|event| event.at < end);
-        let coming = self.days.events[first..last].iter();
-        let coming = coming.filter_map(|event| match event.what {
-            What::Search { request, window } => Some((event.tenant, request, window)),
-            What::Split(_) => None,
-        });
-        let mut asks: BTreeMap<(usize, usize, usize), f64> = BTreeMap::new();
-        coming.for_each(|what| *asks.entry(what).or_default() += 1.0);
-        let mut wanted = Vec::new();
-        for ((tenant, request, window), asks) in asks {
-            let request = Arc::new(self.days.requests[request].clone());
-            let splits = &newest[&format!("tenant-{:02}", tenant)];
-            let splits = &splits[splits.len().saturating_sub(window)..];
-            let warmth = context.warmer().classify(splits, &request);
-            for (split, warmth) in splits.iter().zip(warmth) {
-                if !matches!(warmth, Warmth::Cached | Warmth::ProvablyEmpty) {
-                    wanted.push(Wanted::new(split.clone(), request.clone()).with_asks(asks));
-                }
-            }
-        }
-        Ok(wanted)
-    }
 }
 
 impl Tally {
@@ -435,6 +426,7 @@ impl Tally {
             self.late_reads,
             self.took.as_secs_f64(),
         );
+        self.misses.print(self.searches);
         if std::env::var_os("FOREWARM_DAY_STATUS").is_some() {
             println!("  {}", self.status);
         }

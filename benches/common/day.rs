@@ -12,6 +12,7 @@
 //! Tenants live in different time zones and work by day, so that the rate of each goes up and down
 //! twentyfold.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use forewarm::SearchRequest;
@@ -119,11 +120,18 @@ impl Days {
         Ok(days)
     }
 
-    /// How many searches the second day has.
-    pub fn searches(&self) -> usize {
-        let is_search =
-            |event: &&Event| event.at >= DAY && matches!(event.what, What::Search { .. });
-        self.events.iter().filter(is_search).count()
+    /// How many searches the second day has, and how many of them ask what nobody asked before.
+    pub fn searches(&self) -> (usize, usize) {
+        let (mut searches, mut new) = (0, 0);
+        let mut asked = HashSet::new();
+        for event in &self.events {
+            if let What::Search { request, .. } = event.what {
+                let is_new = asked.insert(request);
+                searches += usize::from(event.at >= DAY);
+                new += usize::from(event.at >= DAY && is_new);
+            }
+        }
+        (searches, new)
     }
 }
 

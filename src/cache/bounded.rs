@@ -18,6 +18,8 @@ use crate::sync::atomic::AtomicU64;
 
 /// Look-ups of one key that moka tells apart: its counters have four bits.
 const MAX_COUNT: u32 = 15;
+/// Look-ups of what a search reads, when its warmup is asked for and when it has read it.
+const LOOKUPS: u32 = 2;
 
 type Moka = moka::sync::Cache<(u64, u64), Slot<Extent>>;
 
@@ -120,19 +122,42 @@ impl ExtentCache {
     /// Drops all cached extents of the object at `path`, in each version; what is leased stays with
     /// its leases.
     pub(crate) fn forget(&self, path: &Path) {
-        // Held until no lock is: shelves and extents take them when they are dropped.
-        let found: Vec<Arc<Shelf>> = {
-            let shelves = lock(&self.0.shelves);
-            let of_path = shelves.iter().filter(|(key, _)| key.path == *path);
-            of_path.filter_map(|(_, shelf)| shelf.upgrade()).collect()
-        };
-        for shelf in found {
-            let starts: Vec<u64> = shelf.lock().extents.keys().copied().collect();
-            for start in starts {
-                self.discard(shelf.id(), start);
-            }
+        for shelf in self.shelves(|other| other == path) {
+            self.clear_shelf(&shelf);
         }
         self.0.moka.run_pending_tasks();
+    }
+
+    /// Lets go of what is cached of stale objects, as far as that makes room for `bytes` more; what is
+    /// leased stays with its leases. Answers of how many.
+    pub(crate) fn make_room(&self, bytes: u64, is_stale: impl Fn(&Path) -> bool) -> usize {
+        let mut shelves = self.shelves(is_stale);
+        shelves.sort_unstable_by(|a, b| a.path().cmp(b.path()));
+        let mut forgotten = 0;
+        for shelf in &shelves {
+            if self.cached_bytes().saturating_add(bytes) <= self.0.capacity {
+                break;
+            }
+            forgotten += usize::from(self.clear_shelf(shelf) > 0);
+        }
+        forgotten
+    }
+
+    /// What is known of objects of some paths. Held by whoever has no lock: shelves and extents take
+    /// them when they are dropped.
+    fn shelves(&self, is_wanted: impl Fn(&Path) -> bool) -> Vec<Arc<Shelf>> {
+        let shelves = lock(&self.0.shelves);
+        let wanted = shelves.iter().filter(|(key, _)| is_wanted(&key.path));
+        wanted.filter_map(|(_, shelf)| shelf.upgrade()).collect()
+    }
+
+    /// Drops the cached extents of one object; answers how many are known.
+    fn clear_shelf(&self, shelf: &Shelf) -> usize {
+        let starts: Vec<u64> = shelf.lock().extents.keys().copied().collect();
+        for start in &starts {
+            self.discard(shelf.id(), *start);
+        }
+        starts.len()
     }
 
     /// Drops all cached extents; what is leased stays with its leases.
@@ -154,8 +179,8 @@ impl ExtentCache {
     pub(super) fn keep(&self, split: u64, extent: &Arc<Extent>, asks: u32) {
         let key = (split, extent.range().start);
         // moka counts look-ups, hits or not, and admits what was looked up more often than what
-        // has to go for it. Whoever fetches it [touches](Self::touch) it once.
-        for _ in 1..asks.min(MAX_COUNT) {
+        // has to go for it. Whoever fetches it touches it once.
+        for _ in 1..asks.saturating_mul(LOOKUPS).min(MAX_COUNT) {
             self.0.moka.get(&key);
         }
         let slot = Slot::new(Arc::clone(extent), extent.weight());

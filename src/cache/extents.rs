@@ -124,6 +124,12 @@ impl SplitExtents {
         }
     }
 
+    /// Tells the cache that ranges which are all in memory are expected to be read.
+    pub(crate) fn expect_reads(&self, ranges: Vec<Range<u64>>) {
+        // Looking is what it takes note of.
+        let _ = self.cached(&normalise(ranges));
+    }
+
     /// Extents such that each of `wanted` lies inside one of them, when they are all in memory.
     fn cached(&self, wanted: &[Range<u64>]) -> Option<Vec<Arc<Extent>>> {
         // Declared before the guard: dropped after it.

@@ -79,6 +79,10 @@ impl Shelf {
         self.id
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.key.path
+    }
+
     /// The gauge of leased bytes.
     pub(super) fn leased(&self) -> &AtomicU64 {
         &self.leased

@@ -16,6 +16,53 @@ pub(super) struct Births {
     at: HashMap<Path, u64>,
 }
 
+/// How often splits of a folder come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rhythm {
+    /// Milliseconds from one to the next, on average.
+    every: u64,
+    /// When the last one came, in milliseconds since 1970.
+    last: u64,
+}
+
+/// Moments at which splits came that tell how often they do: those that come when a process starts
+/// tell nothing.
+const MOMENTS: std::ops::RangeInclusive<usize> = 4..=8;
+/// The least part of an interval until the next split comes: one that is late will come soon.
+const LATE: u64 = 8;
+
+impl Rhythm {
+    /// Of splits in order, where they came at moments enough.
+    fn of(splits: &BTreeMap<(u64, Path), SplitAddress>) -> Option<Self> {
+        let mut moments: Vec<u64> = Vec::with_capacity(*MOMENTS.end());
+        for (at, _) in splits.keys().rev() {
+            if moments.last() != Some(at) {
+                moments.push(*at);
+            }
+            if moments.len() == *MOMENTS.end() {
+                break;
+            }
+        }
+        if !MOMENTS.contains(&moments.len()) {
+            return None;
+        }
+        let (last, first) = (*moments.first()?, *moments.last()?);
+        let intervals = moments.len() as u64 - 1;
+        let every = (last - first).checked_div(intervals)?;
+        Some(Self { every, last })
+    }
+
+    /// Milliseconds until so many more have come.
+    pub(super) fn until(self, splits: usize, now: u64) -> u64 {
+        let Some(more) = (splits as u64).checked_sub(1) else {
+            return 0;
+        };
+        let since = now.saturating_sub(self.last);
+        let next = self.every.saturating_sub(since).max(self.every / LATE);
+        next.saturating_add(self.every.saturating_mul(more))
+    }
+}
+
 /// The folder that a split is in.
 pub(super) fn folder_of(path: &Path) -> &str {
     let path = path.as_ref();
@@ -56,6 +103,14 @@ impl Births {
         let folders = self.folders.values();
         let ranked = folders.flat_map(|splits| splits.values().rev().enumerate());
         ranked.map(|(newer, split)| (split.path(), newer)).collect()
+    }
+
+    /// How often splits come, of folders where they do.
+    pub(super) fn rhythms(&self) -> HashMap<&str, Rhythm> {
+        let rhythm = |(folder, splits)| Some((folder, Rhythm::of(splits)?));
+        let folders = self.folders.iter();
+        let folders = folders.map(|(folder, splits)| (folder.as_str(), splits));
+        folders.filter_map(rhythm).collect()
     }
 
     /// The splits of a folder that came after `then`, the newest first.
@@ -100,5 +155,24 @@ mod tests {
         assert_eq!(births.newer()[&Path::from("a/0")], 1);
         assert_eq!(births.newest("").map(SplitAddress::path), None);
         assert!(births.is_served(&"b/9".into()) && !births.is_served(&"a/00".into()));
+    }
+
+    #[test]
+    fn the_rhythm_of_a_folder_tells_when_the_next_splits_come() {
+        let mut births = Births::default();
+        births.exchange(&splits(&["a/0", "a/1", "b/0"]), &[], 100);
+        assert!(births.rhythms().is_empty());
+        births.exchange(&splits(&["a/2"]), &[], 400);
+        births.exchange(&splits(&["a/3"]), &[], 900);
+        assert!(births.rhythms().is_empty());
+        births.exchange(&splits(&["a/4"]), &[], 2500);
+        let rhythms = births.rhythms();
+        let until = |splits, now| rhythms["a"].until(splits, now);
+        assert_eq!(
+            (until(0, 2500), until(1, 2500), until(2, 2500)),
+            (0, 800, 1600)
+        );
+        assert_eq!((until(1, 3000), until(1, 9999)), (300, 100));
+        assert!(!rhythms.contains_key("b"));
     }
 }

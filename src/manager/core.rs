@@ -68,7 +68,7 @@ impl Core {
             busy: Arc::default(),
             counters: Counters::default(),
             catalog: Catalog::default(),
-            heat: Heat::new(settings.heat.half_life, settings.heat.max_bytes),
+            heat: Heat::new(&settings.heat),
             gate: Gate::new(settings.max_concurrent_trigger_warmups),
             clock,
             hot_set,

@@ -5,14 +5,21 @@
 //! only how likely one of these searches asks it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::daily::Daily;
-use super::heat::{Asked, Decayed};
+use super::decayed::Decayed;
+use super::folder::Folder;
+use super::heat::{Asked, HalfLives};
 
 /// The weight of the last search in how likely the next one asks a split: it counts as much as all
 /// before it, for a window of time that moved on does not come back.
 const LAST_SEARCH: f64 = 0.5;
+/// Searches that count against a request which was asked in none of them before it was first asked:
+/// no more, for it may be new.
+const DOUBT: f64 = 64.0;
+/// Searches as which the share of a folder's searches that was a request's for long counts beside
+/// what it was lately.
+const PRIOR: f64 = 1.0;
 
 /// Of one request in one folder.
 pub(super) struct Habit {
@@ -21,10 +28,15 @@ pub(super) struct Habit {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     heat: Decayed,
     daily: Daily,
+    /// All that is asked of the folder.
+    of_all: Arc<Folder>,
+    /// As `heat`, for longer.
+    asks: Decayed,
+    /// Searches of the folder before the first of these.
+    before: Decayed,
     searches: u64,
     /// How likely a search asks the newest splits.
     newest: Share,
@@ -90,11 +102,13 @@ impl Share {
 impl Outlook {
     /// How often a split is expected to be asked that has so many newer ones in its folder, and that
     /// searches ask by that share as far as they tell.
-    pub(super) fn of(&self, newer: usize, share: f64) -> f64 {
+    ///
+    /// `stay` is for how many half-lives it is one of the newest that they ask.
+    pub(super) fn of(&self, newer: usize, share: f64, stay: f64) -> f64 {
         // Where searches ask the newest, one that has been left behind waits in vain for the next
         // search to tell.
         let stays = match newer < self.depth {
-            true => 1.0,
+            true => 1.0 - self.newest * (1.0 - stay),
             false => 1.0 - self.newest,
         };
         self.searches * share * stays
@@ -102,12 +116,33 @@ impl Outlook {
 }
 
 impl Habit {
-    pub(super) fn new(asked: &Arc<Asked>, folder: &str) -> Arc<Self> {
+    pub(super) fn new(asked: &Arc<Asked>, folder: &str, of_all: Arc<Folder>) -> Arc<Self> {
         Arc::new(Self {
             asked: Arc::clone(asked),
             folder: folder.into(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                heat: Decayed::default(),
+                daily: Daily::default(),
+                of_all,
+                asks: Decayed::default(),
+                before: Decayed::default(),
+                searches: 0,
+                newest: Share::default(),
+                depth: 0,
+            }),
         })
+    }
+
+    /// Tells of which searches of its folder it is a part, before the first of its own is noted, when
+    /// so many were before; and when the folder was forgotten, and counts anew.
+    pub(super) fn belong(&self, of_all: &Arc<Folder>, before: Decayed) {
+        let mut state = self.lock();
+        let is_same = Arc::ptr_eq(&state.of_all, of_all);
+        if !is_same || state.asks.sum() <= 0.0 {
+            state.of_all = Arc::clone(of_all);
+            state.asks = Decayed::default();
+            state.before = before;
+        }
     }
 
     /// Takes note of a search of so many splits, the newest among them or not; answers with its
@@ -117,10 +152,11 @@ impl Habit {
         splits: usize,
         asks_newest: bool,
         now: u64,
-        half_life: Duration,
+        half_lives: HalfLives,
     ) -> u64 {
         let mut state = self.lock();
-        state.heat.add(1.0, now, half_life);
+        state.heat.add(1.0, now, half_lives.lately);
+        state.asks.add(1.0, now, half_lives.habit);
         state.daily.note(now);
         state.searches += 1;
         let search = state.searches;
@@ -139,9 +175,10 @@ impl Habit {
 
     /// Takes over how hot it was in another process, which does not tell of the newest splits then:
     /// that they are asked is as likely as not.
-    pub(super) fn restore(&self, heat: Decayed, half_life: Duration) {
+    pub(super) fn restore(&self, heat: Decayed, half_lives: HalfLives) {
         let mut state = self.lock();
-        state.heat.merge(heat, half_life);
+        state.heat.merge(heat, half_lives.lately);
+        state.asks.merge(heat, half_lives.habit);
         if state.searches == 0 {
             state.newest.restore(0.5);
             state.depth = 1;
@@ -149,15 +186,14 @@ impl Habit {
     }
 
     /// What to expect of it in the half-life that begins at `now`.
-    pub(super) fn outlook(&self, now: u64, half_life: Duration) -> Outlook {
-        let horizon = u64::try_from(half_life.as_millis()).unwrap_or(u64::MAX);
+    pub(super) fn outlook(&self, now: u64, half_lives: HalfLives) -> Outlook {
         let mut state = self.lock();
-        let usual = state.daily.expected(now, horizon);
-        // A steady rate comes to a sum of what is asked in a half-life, ÷ ln 2.
-        let lately = state.heat.at(now, half_life) * std::f64::consts::LN_2;
+        // What comes each day at this hour need not have come today yet.
+        let usual = state.daily.surely(now, half_lives.lately_ms());
+        let of_all = state.of_all.outlook(now, half_lives);
+        let share = state.share(of_all.searches, of_all.lately, now, half_lives);
         Outlook {
-            // What comes each day at this hour need not have come today yet.
-            searches: lately.max(usual),
+            searches: (share * of_all.expected).max(usual),
             so_far: state.searches,
             newest: state.newest.after(state.searches),
             depth: state.depth,
@@ -167,6 +203,24 @@ impl Habit {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Which share of its folder's next searches it is, where so many were in all, each of which counts
+    /// half after a half-life of habits, or of what was lately.
+    fn share(&self, searches: f64, lately: f64, now: u64, half_lives: HalfLives) -> f64 {
+        let asks = self.asks.at(now, half_lives.habit);
+        let before = self.before.at(now, half_lives.habit);
+        // In no more than there were, whatever was restored, or rounded.
+        let among = (searches - before).max(asks) + before.min(DOUBT);
+        let usual = asks / among.max(f64::MIN_POSITIVE);
+        if usual <= 0.0 {
+            return 0.0;
+        }
+        // The mean of a Gamma distribution that begins with a mean of `usual`.
+        let heat = self.heat.at(now, half_lives.lately);
+        ((PRIOR + heat) / (PRIOR / usual + lately.max(heat))).min(1.0)
     }
 }
 

@@ -73,6 +73,12 @@ pub struct HeatSettings {
     /// incident is not warmed for long.
     #[serde(with = "millis")]
     pub half_life: Duration,
+    /// After how long a search counts half in which share of a folder's searches asks the same.
+    /// Default 6 hours, in milliseconds in settings files: what is asked now and then shows in no
+    /// single hour, and what people ask drifts within a day. How often a folder is searched at all goes
+    /// by `half_life`.
+    #[serde(with = "millis")]
+    pub habit_half_life: Duration,
     /// Bytes it may take. Default 16 MiB: some 20,000 pairs of a split and a request, and 2,000
     /// requests. A request that takes more than 1 in 64 of them (of 32 kB of JSON, by default) is
     /// not remembered.
@@ -83,6 +89,7 @@ impl Default for HeatSettings {
     fn default() -> Self {
         Self {
             half_life: Duration::from_secs(3600),
+            habit_half_life: Duration::from_secs(6 * 3600),
             max_bytes: 16 << 20,
         }
     }
@@ -92,6 +99,12 @@ impl HeatSettings {
     /// Sets [`half_life`](Self::half_life).
     pub fn with_half_life(mut self, half_life: Duration) -> Self {
         self.half_life = half_life;
+        self
+    }
+
+    /// Sets [`habit_half_life`](Self::habit_half_life).
+    pub fn with_habit_half_life(mut self, half_life: Duration) -> Self {
+        self.habit_half_life = half_life;
         self
     }
 
@@ -247,6 +260,10 @@ impl ManagerSettings {
         wrong(
             self.heat.half_life.is_zero(),
             "heat.half_life is 0: nothing would be remembered",
+        );
+        wrong(
+            self.heat.habit_half_life < self.heat.half_life,
+            "heat.habit_half_life is below half_life: habits would be forgotten before what was lately",
         );
         problems.extend(self.events.iter().flat_map(EventsSettings::problems));
         problems.extend(

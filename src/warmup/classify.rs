@@ -131,6 +131,14 @@ impl Warmer {
         planned.collect()
     }
 
+    /// Tells the cache that ranges of an open split, all in memory, are expected to be read.
+    pub(crate) fn touch(&self, address: &SplitAddress, ranges: Vec<Range<u64>>) {
+        let opened = self.inner.opener.opened(address.path()).now_or_never();
+        if let Some(split) = opened.flatten() {
+            split.files().extents().expect_reads(ranges);
+        }
+    }
+
     fn classify_work(
         &self,
         splits: &[SplitAddress],

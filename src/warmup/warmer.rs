@@ -395,6 +395,12 @@ impl Warmer {
         inner.late_reads.fetch_add(reads.count(), Ordering::Relaxed);
     }
 
+    /// Lets go of what is cached of stale splits, as far as that makes room for `bytes` more: they
+    /// stay open, and their plans known. Answers of how many.
+    pub(crate) fn make_room(&self, bytes: u64, is_stale: impl Fn(&Path) -> bool) -> usize {
+        self.inner.cache.make_room(bytes, is_stale)
+    }
+
     /// Bytes held by warmups and searches.
     pub(crate) fn leased_bytes(&self) -> u64 {
         self.inner.cache.leased_bytes()

@@ -30,8 +30,13 @@ fn trigger_settings() -> TriggerSettings {
     TriggerSettings::default().with_interval(Duration::from_secs(3600))
 }
 
+/// Two asks are enough, and one is while nobody searches.
 fn settings() -> PredictiveSettings {
-    PredictiveSettings::default().with_trigger(trigger_settings())
+    PredictiveSettings::default()
+        .with_trigger(trigger_settings())
+        .with_predictive(1.3)
+        .with_proactive(0.6)
+        .with_least(0.3)
 }
 
 impl Rig {
@@ -261,6 +266,44 @@ async fn what_is_asked_no_more_is_forgotten_and_remembered_at_its_hour_of_the_ne
 }
 
 #[tokio::test]
+async fn a_split_that_will_soon_be_asked_no_more_is_left_alone() {
+    for (minutes, warmth) in [(10, "cached"), (55, "cold")] {
+        let rig = Rig::new(settings());
+        // One an hour, of which the newest is asked.
+        let mut newest = rig.split("a/0").await;
+        for n in 1..5 {
+            rig.pass(HOUR - MINUTE);
+            newest = rig.split(&format!("a/{n}")).await;
+            rig.ask(std::slice::from_ref(&newest), &hot(), 1).await;
+        }
+        rig.pass(minutes * MINUTE);
+        rig.look().await;
+        rig.manager.warmer().clear().await;
+        rig.look().await;
+        assert_eq!(rig.warmth(&newest, &hot()), warmth, "{minutes}");
+    }
+}
+
+#[tokio::test]
+async fn what_others_will_read_as_well_may_be_less_likely() {
+    for (least, warmth) in [(0.6, "cold"), (0.01, "cached")] {
+        let rig = Rig::new(settings().with_predictive(30.0).with_least(least));
+        let split = rig.split("a/0").await;
+        let splits = std::slice::from_ref(&split);
+        let range = |from: u64| request(json!({ "range": { "price": { "gte": from } } }));
+        rig.ask(splits, &range(1), 1).await;
+        rig.ask(splits, &range(2), 40).await;
+        // That column again, and most of the time something else.
+        rig.pass(2 * HOUR);
+        rig.look().await;
+        let new = rig.split("a/1").await;
+        rig.look().await;
+        assert_eq!(rig.warmth(&new, &range(2)), "cached");
+        assert_eq!(rig.warmth(&new, &range(1)), warmth, "{least}");
+    }
+}
+
+#[tokio::test]
 async fn budgets_are_kept() {
     let trigger = trigger_settings()
         .with_batch_size(1)
@@ -375,6 +418,8 @@ async fn it_can_be_switched_off_and_wrong_settings_are_named() {
     let wrong = PredictiveSettings::default()
         .with_predictive(0.0)
         .with_proactive(2.0)
+        .with_least(3.0)
+        .with_horizon(Duration::ZERO)
         .with_max_pairs(0)
         .with_trigger(TriggerSettings::default().with_batch_size(0));
     let wrong = ManagerSettings::default().with_predictive(Some(wrong));
@@ -382,6 +427,8 @@ async fn it_can_be_switched_off_and_wrong_settings_are_named() {
     for what in [
         "predictive.predictive",
         "predictive.proactive",
+        "predictive.least",
+        "predictive.horizon",
         "predictive.max_pairs",
         "predictive.trigger.batch_size",
     ] {

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Decayed;
-use crate::filter::{Clause, Fingerprint, SearchRequest};
+use crate::filter::{Fingerprint, SearchRequest};
 
 /// What a request takes in memory for each byte of its JSON, and beside it.
 const REQUEST_FACTOR: usize = 8;
@@ -72,12 +72,6 @@ impl Drop for Asked {
 pub(in crate::manager) struct Copies(HashMap<Fingerprint, Arc<SearchRequest>>);
 
 impl Copies {
-    /// Of one that was forgotten, a request that matches nothing: it costs nothing to warm.
-    pub(in crate::manager) fn of(&mut self, asked: &Asked) -> Arc<SearchRequest> {
-        self.find(asked)
-            .unwrap_or_else(|| Arc::new(SearchRequest::new(Clause::match_none())))
-    }
-
     /// Nothing of one that was forgotten.
     pub(in crate::manager) fn find(&mut self, asked: &Asked) -> Option<Arc<SearchRequest>> {
         if let Some(copy) = self.0.get(&asked.identity) {

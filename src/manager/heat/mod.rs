@@ -19,29 +19,42 @@ use moka::sync::Cache;
 use object_store::path::Path;
 
 use super::births::folder_of;
-use super::habit::{Habit, Outlook, Share};
+use super::decayed::Decayed;
+use super::folder::Folder;
+use super::habit::{Habit, Share};
+use super::settings::HeatSettings;
 use crate::filter::{Fingerprint, SearchRequest};
 use crate::split::SplitAddress;
 pub(super) use asked::{Asked, Copies, request_weight};
 
-/// The part of all bytes that requests may take, and that one may: what is larger is not
-/// remembered, for it would take the place of many.
-const REQUESTS_PART: u64 = 4;
+/// Of all bytes that one in so many may be a request's: what is larger is not remembered, for it
+/// would take the place of many.
 const REQUEST_PART: u64 = 64;
 /// What a pair takes in memory beside its address.
 const PAIR_BYTES: usize = 352;
-/// What a habit takes in memory beside its folder.
+/// What a habit takes in memory beside its folder, and a folder beside its name.
 const HABIT_BYTES: usize = 512;
+const FOLDER_BYTES: usize = 512;
 
 /// An access log in memory, decayed over time.
 pub(super) struct Heat {
-    pub(super) half_life: Duration,
+    pub(super) half_lives: HalfLives,
     max_bytes: u64,
     /// Bytes of all requests, those among them that moka has not got round to evicting.
     held: Arc<AtomicU64>,
+    folders: Cache<Box<str>, Arc<Folder>>,
     requests: Cache<Fingerprint, Arc<Asked>>,
     pub(super) habits: Cache<HabitKey, Arc<Habit>>,
     pub(super) pairs: Cache<PairKey, Arc<Pair>>,
+}
+
+/// After how long an access counts half.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HalfLives {
+    /// In how often something was asked lately.
+    pub(super) lately: Duration,
+    /// In which share of the searches of a folder asks the same.
+    pub(super) habit: Duration,
 }
 
 /// A folder of splits, and a whole request.
@@ -71,14 +84,6 @@ struct PairState {
     habit: Weak<Habit>,
     /// How likely a search of the habit asks the split.
     share: Share,
-}
-
-/// A sum of accesses, each of which counts half after each half-life.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Decayed {
-    sum: f64,
-    /// When the sum was that, in milliseconds since 1970.
-    at: u64,
 }
 
 /// A request in a split, and how often it was asked: what outlives the process.
@@ -118,52 +123,18 @@ pub struct HotRequest {
     pub last_asked: u64,
 }
 
-impl Decayed {
-    /// A sum that was `sum` at `at`; nothing when it cannot have been.
-    pub(super) fn new(sum: f64, at: u64) -> Option<Self> {
-        (sum.is_finite() && sum >= 0.0).then_some(Self { sum, at })
-    }
-
-    /// The sum as it was when something was last added to it, and when that was.
-    pub(super) fn parts(self) -> (f64, u64) {
-        (self.sum, self.at)
-    }
-
-    /// The same, unless it is of a time to come.
-    pub(super) fn no_later_than(mut self, now: u64) -> Self {
-        self.at = self.at.min(now);
-        self
-    }
-
-    /// What it comes to at `now`.
-    pub(super) fn at(self, now: u64, half_life: Duration) -> f64 {
-        let passed = now.saturating_sub(self.at) as f64;
-        self.sum * (-passed / (half_life.as_millis().max(1) as f64)).exp2()
-    }
-
-    pub(super) fn add(&mut self, more: f64, now: u64, half_life: Duration) {
-        self.sum = self.at(now, half_life) + more;
-        self.at = self.at.max(now);
-    }
-
-    /// When something was last added, in milliseconds since 1970.
-    pub(super) fn moment(self) -> u64 {
-        self.at
-    }
-
-    /// Adds what was summed up elsewhere.
-    pub(super) fn merge(&mut self, other: Self, half_life: Duration) {
-        let now = self.at.max(other.at);
-        self.add(other.at(now, half_life), now, half_life);
-    }
-}
-
 impl Heat {
     /// Remembers what fits into `max_bytes`.
-    pub(super) fn new(half_life: Duration, max_bytes: u64) -> Self {
+    pub(super) fn new(settings: &HeatSettings) -> Self {
+        let max_bytes = settings.max_bytes;
+        let folders = Cache::builder()
+            .name("forewarm-folders")
+            .max_capacity(max_bytes / 16)
+            .weigher(|name: &Box<str>, _| weight(FOLDER_BYTES + 2 * name.len()))
+            .build();
         let requests = Cache::builder()
             .name("forewarm-asked")
-            .max_capacity(max_bytes / REQUESTS_PART)
+            .max_capacity(requests_bytes(max_bytes))
             .weigher(|_, asked: &Arc<Asked>| weight(asked.bytes))
             // At once: pairs and habits may hold it for long.
             .eviction_listener(|_, asked: Arc<Asked>, _| asked.forget())
@@ -179,9 +150,13 @@ impl Heat {
             .weigher(|_, pair: &Arc<Pair>| weight(pair_weight(&pair.split)))
             .build();
         Self {
-            half_life,
+            half_lives: HalfLives {
+                lately: settings.half_life,
+                habit: settings.habit_half_life,
+            },
             max_bytes,
             held: Arc::default(),
+            folders,
             requests,
             habits,
             pairs,
@@ -201,22 +176,26 @@ impl Heat {
         let Some(asked) = self.asked(request) else {
             return;
         };
-        asked.heat().add(1.0, now, self.half_life);
+        let half_lives = self.half_lives;
+        asked.heat().add(1.0, now, half_lives.lately);
         let mut folders: BTreeMap<&str, Vec<&SplitAddress>> = BTreeMap::new();
         for split in splits {
             let folder = folder_of(split.path());
             folders.entry(folder).or_default().push(split);
         }
         for (folder, splits) in folders {
+            let of_all = self.folder(folder);
+            let before = of_all.note(now, half_lives);
             let habit = self.habit(folder, &asked);
+            habit.belong(&of_all, before);
             let newest = newest(folder);
             let is_newest = |split: &&SplitAddress| Some(split.path()) == newest.as_ref();
             let asks_newest = splits.iter().any(is_newest);
-            let search = habit.note(splits.len(), asks_newest, now, self.half_life);
+            let search = habit.note(splits.len(), asks_newest, now, half_lives);
             for split in splits {
                 let pair = self.pair(split, &asked);
                 let mut state = pair.lock();
-                state.heat.add(1.0, now, self.half_life);
+                state.heat.add(1.0, now, half_lives.lately);
                 if !std::ptr::eq(state.habit.as_ptr(), Arc::as_ptr(&habit)) {
                     // It was forgotten meanwhile, and begins anew.
                     state.habit = Arc::downgrade(&habit);
@@ -229,6 +208,7 @@ impl Heat {
 
     /// Takes over what was hot in another process, beside what was asked meanwhile.
     pub(super) fn restore(&self, remembered: &[Remembered]) {
+        let half_life = self.half_lives.lately;
         let mut hottest: HashMap<Fingerprint, (Arc<Asked>, Decayed)> = HashMap::new();
         let mut habits: HashMap<*const Habit, (Arc<Habit>, Decayed)> = HashMap::new();
         let mut pairs = Vec::with_capacity(remembered.len());
@@ -243,7 +223,7 @@ impl Heat {
             let pair = self.pair(&one.split, asked);
             let habit = {
                 let mut state = pair.lock();
-                state.heat.merge(one.heat, self.half_life);
+                state.heat.merge(one.heat, self.half_lives.lately);
                 state.habit.upgrade()
             };
             let Some(habit) = habit else {
@@ -252,29 +232,30 @@ impl Heat {
             let habit = habits
                 .entry(Arc::as_ptr(&habit))
                 .or_insert((habit, one.heat));
-            if habit.1.sum < one.heat.sum {
+            if habit.1.sum() < one.heat.sum() {
                 habit.1 = one.heat;
             }
             pairs.push((pair, one.heat));
             // At least as often as of the split it was asked of most.
-            if hottest.sum < one.heat.sum {
+            if hottest.sum() < one.heat.sum() {
                 *hottest = one.heat;
             }
         }
         for (asked, heat) in hottest.into_values() {
-            asked.heat().merge(heat, self.half_life);
+            asked.heat().merge(heat, self.half_lives.lately);
         }
         for (pair, heat) in pairs {
             let mut state = pair.lock();
             if let Some((_, hottest)) = habits.get(&state.habit.as_ptr()) {
                 // By a share of the searches that asked the hottest of the folder.
-                let share = heat.at(hottest.at.max(heat.at), self.half_life)
-                    / hottest.at(hottest.at.max(heat.at), self.half_life);
+                let then = hottest.moment().max(heat.moment());
+                let share = heat.at(then, half_life) / hottest.at(then, half_life);
                 state.share.restore(share);
             }
         }
         for (habit, heat) in habits.into_values() {
-            habit.restore(heat, self.half_life);
+            self.folder(&habit.folder).restore(heat, self.half_lives);
+            habit.restore(heat, self.half_lives);
         }
     }
 
@@ -300,8 +281,8 @@ impl Heat {
             Some(HotPair {
                 split: pair.split.clone(),
                 request: copies.find(&pair.asked)?,
-                heat: heat.at(now, self.half_life),
-                last_asked: heat.at,
+                heat: heat.at(now, self.half_lives.lately),
+                last_asked: heat.moment(),
             })
         });
         let mut pairs: Vec<_> = pairs.collect();
@@ -318,8 +299,8 @@ impl Heat {
             let heat = *asked.heat();
             Some(HotRequest {
                 request: Copies::default().find(&asked)?,
-                heat: heat.at(now, self.half_life),
-                last_asked: heat.at,
+                heat: heat.at(now, self.half_lives.lately),
+                last_asked: heat.moment(),
             })
         });
         let mut requests: Vec<_> = requests.collect();
@@ -339,10 +320,10 @@ impl Heat {
                 let state = pair.lock();
                 (state.heat, state.share)
             };
-            let expected = heat.at(now, self.half_life);
+            let expected = heat.at(now, self.half_lives.lately);
             let successor = self.pair(split, &pair.asked);
             let mut state = successor.lock();
-            state.heat.add(expected, now, self.half_life);
+            state.heat.add(expected, now, self.half_lives.lately);
             state.share.succeed(share);
         }
     }
@@ -357,6 +338,7 @@ impl Heat {
     }
 
     pub(super) fn clear(&self) {
+        self.folders.invalidate_all();
         self.requests.invalidate_all();
         self.habits.invalidate_all();
         self.pairs.invalidate_all();
@@ -373,7 +355,7 @@ impl Heat {
             Ok::<_, ()>(Asked::new(identity, request, bytes, &self.held))
         };
         let asked = self.requests.try_get_with(identity, fresh).ok()?;
-        if self.held.load(Ordering::Relaxed) > self.max_bytes / REQUESTS_PART {
+        if self.held.load(Ordering::Relaxed) > requests_bytes(self.max_bytes) {
             // moka would wait for dozens more.
             self.requests.run_pending_tasks();
         }
@@ -421,7 +403,7 @@ impl Heat {
             folder: folder.into(),
             request: asked.identity,
         };
-        let fresh = || Habit::new(asked, folder);
+        let fresh = || Habit::new(asked, folder, self.folder(folder));
         let known = self.habits.get_with(key.clone(), fresh);
         if Arc::ptr_eq(&known.asked, asked) {
             return known;
@@ -431,19 +413,27 @@ impl Heat {
         self.habits.insert(key, Arc::clone(&renewed));
         renewed
     }
+
+    fn folder(&self, name: &str) -> Arc<Folder> {
+        self.folders.get_with(name.into(), Arc::default)
+    }
+}
+
+impl HalfLives {
+    /// The first, in milliseconds.
+    pub(super) fn lately_ms(self) -> u64 {
+        u64::try_from(self.lately.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Pair {
-    /// What to expect of the pair's habit, and how likely one of its searches asks the split:
-    /// nothing of one that was forgotten.
-    pub(super) fn outlook(&self, now: u64, half_life: Duration) -> (Outlook, f64) {
+    /// The pair's habit, and how likely one of its searches asks the split; nothing of one that was
+    /// forgotten.
+    pub(super) fn habit(&self) -> Option<(Arc<Habit>, Share)> {
         let state = self.lock();
         let habit = state.habit.upgrade();
-        let Some(habit) = habit.filter(|_| !self.asked.is_forgotten()) else {
-            return (nothing(), 0.0);
-        };
-        let outlook = habit.outlook(now, half_life);
-        (outlook, state.share.after(outlook.so_far))
+        let habit = habit.filter(|_| !self.asked.is_forgotten())?;
+        Some((habit, state.share))
     }
 
     fn lock(&self) -> MutexGuard<'_, PairState> {
@@ -456,15 +446,10 @@ pub(super) fn pair_weight(split: &SplitAddress) -> usize {
     PAIR_BYTES + 2 * split.path().as_ref().len() + split.bounds_weight()
 }
 
-/// What is to be expected where nobody knows anything.
-fn nothing() -> Outlook {
-    Outlook {
-        searches: 0.0,
-        so_far: 0,
-        newest: 0.0,
-        depth: 0,
-        last: 0,
-    }
+/// What requests may take of all bytes: three sixteenths. Pairs may take half, habits a quarter, and
+/// folders the rest.
+fn requests_bytes(max_bytes: u64) -> u64 {
+    max_bytes / 16 * 3
 }
 
 fn weight(bytes: usize) -> u32 {

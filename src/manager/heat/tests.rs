@@ -25,9 +25,14 @@ fn texts(hot: &[HotPair]) -> Vec<(String, String)> {
     hot.iter().map(text).collect()
 }
 
+fn memory(max_bytes: u64) -> Heat {
+    let settings = HeatSettings::default().with_half_life(HOUR);
+    Heat::new(&settings.with_max_bytes(max_bytes))
+}
+
 #[test]
 fn an_access_counts_half_after_each_half_life() {
-    let heat = Heat::new(HOUR, 1 << 20);
+    let heat = memory(1 << 20);
     heat.note(&[split(1)], &asking("sea"), nobody, 0);
     heat.note(&[split(1)], &asking("sea"), nobody, HOUR_MS);
     let hot = heat.pairs(2 * HOUR_MS);
@@ -39,7 +44,7 @@ fn an_access_counts_half_after_each_half_life() {
 
 #[test]
 fn what_was_asked_often_and_lately_is_hotter() {
-    let heat = Heat::new(HOUR, 1 << 20);
+    let heat = memory(1 << 20);
     for _ in 0..3 {
         heat.note(&[split(1), split(2)], &asking("old"), nobody, 0);
     }
@@ -68,7 +73,7 @@ fn what_was_asked_often_and_lately_is_hotter() {
 
 #[test]
 fn what_is_restored_is_as_hot_as_it_was_whenever_it_was_written() {
-    let (here, there) = (Heat::new(HOUR, 1 << 20), Heat::new(HOUR, 1 << 20));
+    let (here, there) = (memory(1 << 20), memory(1 << 20));
     for n in 0..5 {
         here.note(&[split(n), split(0)], &asking("sea"), nobody, HOUR_MS);
     }
@@ -86,7 +91,7 @@ fn what_is_restored_is_as_hot_as_it_was_whenever_it_was_written() {
 
 #[test]
 fn each_who_asks_what_is_hot_has_a_moment_of_his_own() {
-    let heat = Heat::new(HOUR, 1 << 20);
+    let heat = memory(1 << 20);
     let today = SearchRequest::new(Clause::range("at").gte("now/d"));
     heat.note(&[split(1), split(2)], &today, nobody, 0);
     let (first, second) = (heat.pairs(0), heat.pairs(0));
@@ -104,7 +109,7 @@ fn heat_that_cannot_be_is_none() {
 
 #[test]
 fn memory_is_bounded_and_the_frequent_stay() {
-    let heat = Heat::new(HOUR, 256 << 10);
+    let heat = memory(256 << 10);
     for n in 0..4000 {
         heat.note(&[split(0)], &asking("common"), nobody, n);
         heat.note(
@@ -130,13 +135,13 @@ fn large(name: usize, bytes: usize) -> SearchRequest {
 #[test]
 fn large_requests_take_no_more_than_their_part_whoever_remembers_them() {
     const MAX: u64 = 1 << 20;
-    let heat = Heat::new(HOUR, MAX);
+    let heat = memory(MAX);
     let held = || heat.held.load(Ordering::Relaxed);
     for n in 0..2000 {
         // Each in a split of its own, and in one of all.
         heat.note(&[split(0), split(n)], &large(n, 1500), nobody, n as u64);
         heat.note(&[split(0)], &asking("common"), nobody, n as u64);
-        assert!(held() <= MAX / REQUESTS_PART, "{}", held());
+        assert!(held() <= requests_bytes(MAX), "{}", held());
     }
     heat.pairs.run_pending_tasks();
     let mut asked: HashMap<_, u64> = HashMap::new();
@@ -159,7 +164,7 @@ fn large_requests_take_no_more_than_their_part_whoever_remembers_them() {
 
 #[test]
 fn a_request_that_is_too_large_leaves_no_trace_and_bounds_weigh() {
-    let heat = Heat::new(HOUR, 1 << 20);
+    let heat = memory(1 << 20);
     heat.note(&[split(1)], &large(1, 3000), nobody, 0);
     assert_eq!((heat.pairs(0).len(), heat.requests(0).len()), (0, 0));
     let bounded = split(1).with_bounds("at", 1_i64, 2_i64).unwrap();
@@ -168,7 +173,7 @@ fn a_request_that_is_too_large_leaves_no_trace_and_bounds_weigh() {
 
 #[test]
 fn a_request_that_was_forgotten_is_as_hot_as_it_was_when_it_is_asked_again() {
-    let heat = Heat::new(HOUR, 1 << 20);
+    let heat = memory(1 << 20);
     let note = || heat.note(&[split(1)], &asking("sea"), nobody, 0);
     note();
     heat.requests.invalidate_all();

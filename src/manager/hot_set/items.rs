@@ -3,7 +3,8 @@
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use crate::manager::heat::{Decayed, Remembered};
+use crate::manager::decayed::Decayed;
+use crate::manager::heat::Remembered;
 use crate::split::SplitAddress;
 
 /// An item borrows from what it is written of or read from.

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::ErrorKind;
 use crate::filter::{Clause, Fingerprint, SearchRequest};
-use crate::manager::heat::{Decayed, Remembered};
+use crate::manager::decayed::Decayed;
+use crate::manager::heat::Remembered;
 use crate::manager::hot_set::codec::{self, Encoded, HotSet, PlanKey};
 use crate::plan::{PlanEntry, PlanSource, SplitPlan};
 use crate::split::SplitAddress;

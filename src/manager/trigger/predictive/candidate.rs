@@ -16,6 +16,8 @@ pub(super) struct Candidate {
     pub(super) cost: Option<Traffic>,
     /// How often an average byte of what it lacks is expected to be read, in asks.
     pub(super) worth: f64,
+    /// Bytes that nobody else is expected to read, in parts of what a pair reads on average.
+    pub(super) risk: f64,
     pub(super) score: f64,
 }
 
@@ -31,6 +33,7 @@ impl Candidate {
             worth: forecast.expected,
             forecast,
             cost,
+            risk: 1.0,
             score: 0.0,
         }
     }

@@ -3,11 +3,12 @@
 
 mod candidate;
 mod components;
+mod risk;
 mod room;
 mod settings;
 mod tried;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,20 +21,20 @@ pub use settings::PredictiveSettings;
 
 use self::candidate::{Candidate, Prices};
 use self::components::{ComponentHeat, Density};
+use self::risk::{Readers, Risks};
 use self::room::Room;
 use self::tried::Tried;
 use super::{Trigger, TriggerContext, TriggerSettings, Wanted};
 use crate::cache::EXTENT_OVERHEAD_BYTES;
 use crate::error::Result;
 use crate::filter::Fingerprint;
-use crate::manager::forecast::Forecast;
+use crate::manager::forecast::{Forecast, Forecasts};
 use crate::plan::Component;
 use crate::split::SplitAddress;
 use crate::warmup::{Warmer, Warmth};
 
-/// The least part of `proactive` that a request must be expected itself, however often others read
-/// what it lacks.
-const OWN_SHARE: f64 = 0.5;
+/// Asks up to which a split is stale, all requests together: none, or hardly any.
+const STALE: f64 = 0.1;
 /// Bytes in the cache of what no plan tells of, where none tells of any other.
 const BYTES: u64 = 64 << 10;
 
@@ -47,6 +48,7 @@ pub(in crate::manager) struct Predictive {
 #[derive(Debug, Default)]
 struct State {
     tried: Tried,
+    risks: Risks,
     look: Look,
 }
 
@@ -67,6 +69,8 @@ struct Look {
     proactive: usize,
     /// Listed in splits that the request was not asked of yet.
     new: usize,
+    /// Splits whose bytes made room for what was listed.
+    made_room: usize,
     /// Asks that are expected of all that was listed.
     expected: f64,
     /// How often components are read, over the splits that were looked at for `proactive`.
@@ -91,21 +95,22 @@ impl Predictive {
     }
 
     /// What is expected most and at least so often.
-    fn expected(&self, context: &TriggerContext, least: f64, now: u64) -> Vec<Forecast> {
+    fn expected(&self, context: &TriggerContext, least: f64, now: u64) -> Forecasts {
         let core = &context.core;
         // A copy, for searches wait for the lock.
         let births = core.catalog.births().clone();
-        let mut expected = core.heat.forecasts(&births, least, now);
-        expected.sort_unstable_by(|a, b| {
+        let horizon = u64::try_from(self.settings.horizon.as_millis()).unwrap_or(u64::MAX);
+        let mut expected = core.heat.forecasts(&births, least, horizon, now);
+        expected.pairs.sort_unstable_by(|a, b| {
             let by_name = || a.by_name(b);
             b.expected.total_cmp(&a.expected).then_with(by_name)
         });
-        expected.truncate(self.settings.max_pairs);
+        expected.pairs.truncate(self.settings.max_pairs);
         expected
     }
 
     /// Of these pairs, those that find room in the cache, are not warm and were not listed in vain
-    /// lately.
+    /// lately. The cache is told of those that are warm, so that they stay.
     fn candidates(
         &self,
         expected: &[Forecast],
@@ -120,9 +125,29 @@ impl Predictive {
         let (seen, mean) = see(expected, warmer);
         look.considered = seen.len();
         let mut candidates = Vec::new();
-        let state = self.lock();
+        let mut readers = Readers::default();
+        for one in &seen {
+            if let Some(ranges) = &one.ranges {
+                let Forecast {
+                    split, expected, ..
+                } = one.forecast;
+                readers.add(split.path(), ranges, *expected);
+            }
+        }
+        let mut state = self.lock();
+        let requests: HashSet<Fingerprint> = expected.iter().map(|it| it.identity).collect();
+        state.risks.keep(|request| requests.contains(&request));
+        for one in &seen {
+            if let Some(ranges) = &one.ranges {
+                let Forecast {
+                    split, expected, ..
+                } = one.forecast;
+                let risk = readers.risk(split.path(), ranges, *expected);
+                state.risks.note(one.forecast.identity, risk);
+            }
+        }
         for one in seen {
-            let split = one.forecast.split.path();
+            let split = &one.forecast.split;
             let cost = match one.warmth {
                 Warmth::ProvablyEmpty => {
                     look.warm += 1;
@@ -133,20 +158,23 @@ impl Predictive {
                 Warmth::Cold(cost) => cost,
             };
             let fits = match &one.ranges {
-                Some(ranges) => room.place(split, ranges),
+                Some(ranges) => room.place(split.path(), ranges),
                 None => room.take(mean),
             };
-            let is_warm = one.warmth == Warmth::Cached;
-            look.warm += usize::from(is_warm);
-            if is_warm {
-                continue;
-            }
-            if !fits {
+            if one.warmth == Warmth::Cached {
+                look.warm += 1;
+                if fits && let Some(ranges) = one.ranges {
+                    warmer.touch(split, ranges);
+                }
+            } else if !fits {
                 look.no_room += 1;
             } else if state.tried.holds_back(&one.forecast.key(), interval, now) {
                 look.held_back += 1;
             } else {
-                candidates.push(Candidate::new(one.forecast.clone(), cost));
+                let mut candidate = Candidate::new(one.forecast.clone(), cost);
+                let risk = state.risks.of(one.forecast.identity);
+                candidate.risk = risk.map_or(1.0, |bytes| bytes / mean.max(1) as f64);
+                candidates.push(candidate);
             }
         }
         candidates
@@ -165,6 +193,7 @@ impl Predictive {
         let PredictiveSettings {
             predictive,
             proactive,
+            least,
             ..
         } = self.settings;
         let is_idle = |one: &Candidate| one.forecast.expected < predictive;
@@ -197,7 +226,7 @@ impl Predictive {
             {
                 one.worth = one.worth.max(Density::of_missing(densities, &reads));
             }
-            one.worth >= proactive
+            one.worth >= (proactive * one.risk).clamp(least, proactive)
         });
     }
 
@@ -239,19 +268,18 @@ impl Trigger for Predictive {
         let now = context.core.clock.millis();
         let mut look = Look::default();
         let PredictiveSettings {
-            predictive,
-            proactive,
-            ..
+            predictive, least, ..
         } = self.settings;
         let is_quiet = context.core.is_quiet();
-        let least = match is_quiet {
-            true => proactive * OWN_SHARE,
-            false => predictive,
-        };
-        let expected = self.expected(context, least, now);
+        let Forecasts {
+            pairs: expected,
+            splits,
+        } = self.expected(context, least, now);
         let mut listed = self.candidates(&expected, context, now, &mut look);
         if is_quiet {
             self.weigh_idle(&mut listed, &expected, context.warmer(), &mut look);
+        } else {
+            listed.retain(|one| one.forecast.expected >= predictive);
         }
         Prices::of(context.warmer()).score(&mut listed);
         let is_predicted = |one: &Candidate| one.forecast.expected >= predictive;
@@ -266,6 +294,7 @@ impl Trigger for Predictive {
         look.proactive = listed.len() - look.predictive;
         look.new = listed.iter().filter(|one| one.forecast.is_new).count();
         look.expected = listed.iter().map(|one| one.forecast.expected).sum();
+        look.made_room = make_room(&listed, &splits, context);
         self.note(&listed, look, context, now);
         let wanted = listed.into_iter().map(|one| {
             let Forecast { split, request, .. } = one.forecast;
@@ -276,6 +305,18 @@ impl Trigger for Predictive {
 
     fn details(&self) -> Value {
         serde_json::to_value(&self.lock().look).unwrap_or_default()
+    }
+}
+
+/// Lets go of what is cached of splits that are hardly expected to be asked any more, where what is
+/// listed needs the room: the cache knows how often they were asked, and would hold on to them.
+fn make_room(listed: &[Candidate], splits: &HashMap<Path, f64>, context: &TriggerContext) -> usize {
+    let bytes = |one: &Candidate| one.cost.map_or(BYTES, |cost| cost.bytes);
+    let needed = listed.iter().map(bytes).sum();
+    let is_stale = |path: &Path| splits.get(path).is_none_or(|asks| *asks < STALE);
+    match listed.is_empty() {
+        true => 0,
+        false => context.warmer().make_room(needed, is_stale),
     }
 }
 

@@ -1,12 +1,17 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::manager::trigger::TriggerSettings;
+use crate::store::millis;
 
 /// How the trigger `predictive` works, which warms what is expected to be asked: plain data.
 ///
 /// Expectations are told in *asks*: how often a request will be asked of a split within the next
-/// [half-life](crate::HeatSettings::half_life) of the memory that they are made from. One of 1.0
-/// comes true, once or more often, 63 times in 100.
+/// [half-life](crate::HeatSettings::half_life) of the memory that they are made from; or, where it is
+/// known how often splits come (of a folder in which they came at four moments or more), until newer
+/// ones have taken its place, within [`horizon`](Self::horizon). One of 1.0 comes true, once or more
+/// often, 63 times in 100.
 ///
 /// ```
 /// let settings: forewarm::PredictiveSettings =
@@ -26,14 +31,26 @@ pub struct PredictiveSettings {
     pub predictive: f64,
     /// Asks from which on a pair is warmed while nobody searches and nothing else is warmed; at most
     /// as many as `predictive`. A batch of them at a time, so that it is looked again whether that
-    /// is still so. Default 0.6: what was asked once lately is above it.
+    /// is still so. Default 0.15: one such pair in seven is asked, and most of what it reads others
+    /// read as well; over the generated day of `benches/predictive.rs` fewer than three bytes in ten
+    /// are wasted. Each costs a few GETs: where those are dear, raise it.
     pub proactive: f64,
-    /// Pairs that one look considers, those that are expected most. Default 4096: telling whether a
-    /// pair is warm takes a few microseconds, so a look takes some tens of milliseconds at most.
+    /// Asks from which on a pair is warmed at such times that puts next to no bytes at risk: the less a
+    /// pair reads that nobody else is expected to, the less it need be expected itself; one that reads
+    /// as much alone as pairs do on average, by `proactive`. At most that. Default 0.05: a search waits
+    /// for its first byte however few there are.
+    pub least: f64,
+    /// How far it is looked ahead, at most. Default 3 hours, in milliseconds in settings files: what is
+    /// warmed when a split comes serves for as long as the split is asked, if that is known; and in a few
+    /// hours people ask something else.
+    #[serde(with = "millis")]
+    pub horizon: Duration,
+    /// Pairs that one look considers, those that are expected most. Default 8192: telling whether a
+    /// pair is warm takes some tens of microseconds, so a look takes a few tenths of a second at most.
     pub max_pairs: usize,
     /// The share of [`capacity_bytes`](crate::CacheSettings::capacity_bytes) that what is expected
     /// may take together (0 to 1), what is expected more often for its size first; the rest is left
-    /// alone. Default 0.9: past it, each warmup drives out what another has brought, and what nobody
+    /// alone. Default 0.8: past it, each warmup drives out what another has brought, and what nobody
     /// foresees needs room only while it is searched.
     pub cache_share: f64,
 }
@@ -43,9 +60,11 @@ impl Default for PredictiveSettings {
         Self {
             trigger: TriggerSettings::default(),
             predictive: 1.3,
-            proactive: 0.6,
-            max_pairs: 4096,
-            cache_share: 0.9,
+            proactive: 0.15,
+            least: 0.05,
+            horizon: Duration::from_secs(3 * 3600),
+            max_pairs: 8192,
+            cache_share: 0.8,
         }
     }
 }
@@ -66,6 +85,18 @@ impl PredictiveSettings {
     /// Sets [`proactive`](Self::proactive).
     pub fn with_proactive(mut self, asks: f64) -> Self {
         self.proactive = asks;
+        self
+    }
+
+    /// Sets [`least`](Self::least).
+    pub fn with_least(mut self, asks: f64) -> Self {
+        self.least = asks;
+        self
+    }
+
+    /// Sets [`horizon`](Self::horizon).
+    pub fn with_horizon(mut self, horizon: Duration) -> Self {
+        self.horizon = horizon;
         self
     }
 
@@ -96,6 +127,14 @@ impl PredictiveSettings {
         wrong(
             !(self.proactive > 0.0 && self.proactive <= self.predictive),
             "proactive is not above 0, or above predictive",
+        );
+        wrong(
+            !(self.least > 0.0 && self.least <= self.proactive),
+            "least is not above 0, or above proactive",
+        );
+        wrong(
+            self.horizon.is_zero(),
+            "horizon is 0: nothing would be expected",
         );
         wrong(
             self.max_pairs == 0,

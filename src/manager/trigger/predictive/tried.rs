@@ -34,7 +34,7 @@ impl Tried {
         let Some(times) = self.0.get(pair) else {
             return false;
         };
-        let pause = interval.saturating_mul(1 << (times.count - 1).min(MAX_DOUBLINGS));
+        let pause = interval.saturating_mul(1 << times.count.min(MAX_DOUBLINGS));
         u128::from(now.saturating_sub(times.last)) < pause.as_millis()
     }
 
@@ -76,7 +76,7 @@ mod tests {
             }
             pauses.push((now - listed) / 60_000);
         }
-        assert_eq!(pauses, [1, 2, 4, 8]);
+        assert_eq!(pauses, [2, 4, 8, 16]);
         tried.note([], now, now);
         assert!(tried.0.is_empty());
     }
