@@ -225,7 +225,7 @@ impl EndJob {
         let targets = self.job.targets.iter().map(|target| {
             let work = works
                 .entry(Arc::as_ptr(&target.request).addr())
-                .or_insert_with(|| Work::of_request(&target.request));
+                .or_insert_with(|| Work::of_shared(Arc::clone(&target.request)));
             Work::clone(work)
         });
         stream::iter(targets.enumerate())

@@ -16,7 +16,7 @@ use crate::filter::{Filter, SearchRequest};
 use crate::needs::ProbeCollector;
 use crate::split::SplitAddress;
 use crate::telemetry::list;
-use crate::warmup::{Warmer, Work};
+use crate::warmup::{Warmer, Work, shared};
 
 impl Warmer {
     /// Searches splits: joins their warmups, starting those that nobody has, then searches all
@@ -73,13 +73,14 @@ impl Warmer {
         request: &SearchRequest,
         options: &SearchOptions,
     ) -> Result<SearchResponse> {
-        let work = Work::of_request(request);
+        let request = shared(request);
+        let work = Work::of_shared(Arc::clone(&request));
         let span = search_span(&work, splits.len());
         let record = span.clone();
         let search = async {
             let started = Instant::now();
             request.check_sorts()?;
-            let (splits, known) = self.known(splits, request, &work, options);
+            let (splits, known) = self.known(splits, &request, &work, options);
             let mut joined = self.joined(&splits, &work, options).await?;
             let (asked, run) = (self.asked(request, known), Run::new(self, &work, options));
             let all = Arc::clone(&joined.splits);

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::run::Run;
 use crate::error::Result;
 use crate::filter::SearchRequest;
 use crate::split::SplitAddress;
-use crate::warmup::{Warmer, Work};
+use crate::warmup::{Warmer, Work, shared};
 
 /// How far a progressive search has come: what the splits searched so far answer.
 #[derive(Clone, Debug, Serialize)]
@@ -168,14 +169,15 @@ impl Warmer {
         let Some(prospects) = prospects else {
             return self.search_with_options(splits, request, options).await;
         };
-        let work = Work::of_request(request);
+        let request = shared(request);
+        let work = Work::of_shared(Arc::clone(&request));
         let span = search_span(&work, splits.len());
         let record = span.clone();
         let search = async {
             let started = Instant::now();
             request.check_sorts()?;
             let run = Run::new(self, &work, options);
-            let (splits, known) = self.known(splits, request, &work, options);
+            let (splits, known) = self.known(splits, &request, &work, options);
             let asked = self.asked(request, known);
             let progress = Progressive::new(&run, &asked, &splits, prospects.among(&splits));
             let mut response = progress.run(watch).await?;

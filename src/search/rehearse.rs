@@ -40,7 +40,7 @@ impl Warmer {
         if request.hits_wanted() == 0 || !Wanted::is_anything(request) {
             return Ok(Traffic::default());
         }
-        let work = Work::of_request(request);
+        let work = Work::of_shared(Arc::clone(request));
         let arrivals = splits.iter().enumerate().filter_map(|(place, address)| {
             let warmed = self.find(address, work.fingerprint())?.warmed()?;
             let plan = warmed.plan.as_deref().and_then(|entry| entry.plan());
@@ -56,7 +56,7 @@ impl Warmer {
             return Ok(Traffic::default());
         }
         let (prepared, ..) = self.prepared(arrivals, &work).await?;
-        let asked = self.asked(&all_of_page(request), Known::default());
+        let asked = self.asked(Arc::new(all_of_page(request)), Known::default());
         let rehearsed = pool::run(self.pool(), move || {
             let lease = |split: &Prepared| {
                 let warmed = split.warmed.as_ref()?;

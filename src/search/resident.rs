@@ -134,7 +134,7 @@ impl ResidentSplits {
         let (warmer, splits) = (self.warmer.clone(), Arc::clone(&self.splits));
         // Before it is cloned: whoever asks the same request again means the same moment.
         request.moment();
-        let request = request.clone();
+        let request = Arc::new(request.clone());
         let mut response = pool::run(self.warmer.pool(), move || {
             let limits = warmer.settings().expansion;
             let mut compiled: Vec<(SchemaKey, Compiled)> = Vec::new();
@@ -159,7 +159,7 @@ impl ResidentSplits {
                 })
             });
             let prepared = prepared.collect::<Result<Vec<_>>>()?;
-            let asked = warmer.asked(&request, Known::default());
+            let asked = warmer.asked(Arc::clone(&request), Known::default());
             let mut page = asked.page();
             let searching = Instant::now();
             asked.search(&prepared, &mut page, &Reading::Resident)?;

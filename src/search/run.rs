@@ -164,11 +164,11 @@ impl<'a> Run<'a> {
 
 impl Warmer {
     /// What a request asks, with fresh limits.
-    pub(super) fn asked(&self, request: &SearchRequest, known: Known) -> Asked {
+    pub(super) fn asked(&self, request: Arc<SearchRequest>, known: Known) -> Asked {
         let settings = self.settings();
         let (bytes, buckets) = (settings.aggregation_bytes, settings.aggregation_buckets);
         Asked {
-            request: Arc::new(request.clone()),
+            request,
             limits: AggregationLimitsGuard::new(Some(bytes), Some(buckets)),
             buckets,
             known,

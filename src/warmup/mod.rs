@@ -39,4 +39,4 @@ pub(crate) use task::Held;
 pub use task::Warmup;
 pub(crate) use warmed::Warmed;
 pub use warmer::Warmer;
-pub(crate) use work::{Compiled, Extras, Work};
+pub(crate) use work::{Compiled, Extras, Work, shared};

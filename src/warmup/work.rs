@@ -107,9 +107,19 @@ enum Collect {
     Hits(Arc<SearchRequest>),
 }
 
+/// A copy of a request for all who work on it.
+pub(crate) fn shared(request: &SearchRequest) -> Arc<SearchRequest> {
+    // Before it is cloned: whoever asks the same request again means the same moment.
+    request.fingerprint();
+    Arc::new(request.clone())
+}
+
 impl Work {
     pub(crate) fn of_request(request: &SearchRequest) -> Self {
-        // Before it is cloned: whoever asks the same request again means the same moment.
+        Self::of_shared(shared(request))
+    }
+
+    pub(crate) fn of_shared(request: Arc<SearchRequest>) -> Self {
         let fingerprint = request.fingerprint();
         Self {
             filter: request.filter().clone(),
@@ -117,7 +127,7 @@ impl Work {
             recurring: fingerprint,
             once: Arc::default(),
             queued: Request::default(),
-            collect: Collect::Hits(Arc::new(request.clone())),
+            collect: Collect::Hits(request),
         }
     }
 

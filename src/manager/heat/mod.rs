@@ -42,7 +42,7 @@ pub(super) struct Heat {
     max_bytes: u64,
     /// Bytes of all requests, those among them that moka has not got round to evicting.
     held: Arc<AtomicU64>,
-    folders: Cache<Box<str>, Arc<Folder>>,
+    folders: Cache<Arc<str>, Arc<Folder>>,
     requests: Cache<Fingerprint, Arc<Asked>>,
     pub(super) habits: Cache<HabitKey, Arc<Habit>>,
     pub(super) pairs: Cache<PairKey, Arc<Pair>>,
@@ -130,7 +130,7 @@ impl Heat {
         let folders = Cache::builder()
             .name("forewarm-folders")
             .max_capacity(max_bytes / 16)
-            .weigher(|name: &Box<str>, _| weight(FOLDER_BYTES + 2 * name.len()))
+            .weigher(|name: &Arc<str>, _| weight(FOLDER_BYTES + 2 * name.len()))
             .build();
         let requests = Cache::builder()
             .name("forewarm-asked")
