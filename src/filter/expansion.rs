@@ -62,6 +62,26 @@ impl Default for ExpansionSettings {
     }
 }
 
+impl ExpansionSettings {
+    /// Sets [`max_terms`](Self::max_terms).
+    pub fn with_max_terms(mut self, terms: u64) -> Self {
+        self.max_terms = terms;
+        self
+    }
+
+    /// Sets [`max_bytes`](Self::max_bytes).
+    pub fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets [`past_limit`](Self::past_limit).
+    pub fn with_past_limit(mut self, then: PastLimit) -> Self {
+        self.past_limit = then;
+        self
+    }
+}
+
 /// Which terms of a field a clause stands for.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Expansion {

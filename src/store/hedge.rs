@@ -12,8 +12,7 @@ use super::millis;
 /// ```
 /// use forewarm::{HedgeSettings, StoreSettings};
 ///
-/// let mut hedge = HedgeSettings::default();
-/// hedge.quantile = 0.99;
+/// let hedge = HedgeSettings::default().with_quantile(0.99);
 /// let settings = StoreSettings::default().with_hedge(hedge);
 /// assert_eq!(settings.hedge.unwrap().max_rate, 0.05);
 /// ```
@@ -44,6 +43,24 @@ impl Default for HedgeSettings {
 }
 
 impl HedgeSettings {
+    /// Sets [`quantile`](Self::quantile).
+    pub fn with_quantile(mut self, quantile: f64) -> Self {
+        self.quantile = quantile;
+        self
+    }
+
+    /// Sets [`max_rate`](Self::max_rate).
+    pub fn with_max_rate(mut self, share: f64) -> Self {
+        self.max_rate = share;
+        self
+    }
+
+    /// Sets [`min_delay`](Self::min_delay).
+    pub fn with_min_delay(mut self, delay: Duration) -> Self {
+        self.min_delay = delay;
+        self
+    }
+
     /// What is wrong with these settings, one line each.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

@@ -191,6 +191,12 @@ impl StoreSettings {
         self
     }
 
+    /// Sets [`retry_pause`](Self::retry_pause).
+    pub fn with_retry_pause(mut self, pause: Duration) -> Self {
+        self.retry_pause = pause;
+        self
+    }
+
     /// Sets [`throttle_pause`](Self::throttle_pause).
     pub fn with_throttle_pause(mut self, pause: Duration) -> Self {
         self.throttle_pause = pause;
