@@ -173,6 +173,8 @@ fn settings_that_cannot_be_say_where() {
         format!("url = {splits:?}\n[manager]\ndemand_reserve = 2.0\nmax_concurrent_warmups = 0"),
     );
     let run = forewarm(&["manage", "--config", &config]);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(run.stderr.contains("demand_reserve") && run.stderr.contains("max_concurrent_warmups"));
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    for part in ["forewarm.toml", "demand_reserve", "max_concurrent_warmups"] {
+        assert!(run.stderr.contains(part), "{part} in {}", run.stderr);
+    }
 }

@@ -7,7 +7,7 @@ mod traffic;
 use std::time::Duration;
 
 use clap::Args;
-use forewarm::{Manager, ManagerBuilder, Warmer};
+use forewarm::{Error, Manager, ManagerBuilder, Warmer};
 use futures_util::future::OptionFuture;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
@@ -166,10 +166,13 @@ fn manager(config: &Config, args: &ManageArgs) -> Outcome<Manager> {
     if let Some(plans) = &config.plans {
         warmer = warmer.plan_store(url::plan_store(plans, &options)?);
     }
+    // Values that cannot be are mistakes of the file, as names are.
+    let wrong = |error: Error| Failure::usage(format!("{}: {}", args.config, error.chain()));
+    let warmer = warmer.build().map_err(wrong)?;
     let mut builder: ManagerBuilder =
-        Manager::builder(warmer.build()?).settings(config.manager(path.as_ref()));
+        Manager::builder(warmer).settings(config.manager(path.as_ref()));
     if let Some(place) = &config.hot_set {
         builder = url::hot_set(builder, place, &options)?;
     }
-    Ok(builder.build()?)
+    builder.build().map_err(wrong)
 }
