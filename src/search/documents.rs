@@ -89,6 +89,9 @@ pub(super) struct Documents {
     missing: Vec<Missing>,
     /// What was read for it, of splits whose plans do not know that yet.
     brought: Vec<(Arc<Warmed>, Arc<Reads>)>,
+    /// What was fetched for it, of splits whose plans were thought to know: other hits are the best
+    /// once splits have come or gone.
+    lacked: Vec<(Arc<Warmed>, Vec<Range<u64>>)>,
 }
 
 /// What was not in memory of one split.
@@ -102,6 +105,8 @@ struct Missing {
     held: LeaseBuilder,
     /// Where reads are recorded, if that is wanted.
     reads: Option<Arc<Reads>>,
+    /// Whose plan is thought to know them.
+    known: Option<Arc<Warmed>>,
 }
 
 impl Documents {
@@ -111,6 +116,7 @@ impl Documents {
             fetched: vec![Fetched::default(); hits],
             missing: Vec::new(),
             brought: Vec::new(),
+            lacked: Vec::new(),
         }
     }
 
@@ -146,14 +152,18 @@ impl Documents {
             places.sort_by_key(|&(_, address)| address);
             let split = &splits[split];
             let wanted = words.enter(|| Wanted::new(request, split, splits))?;
-            let unknown = split.warmed.as_ref();
-            let unknown = unknown.filter(|it| it.plan.is_some() && !it.noted.is(request));
+            let planned = split.warmed.as_ref().filter(|it| it.plan.is_some());
+            let (known, unknown) = match planned {
+                Some(planned) if planned.noted.is(request) => (Some(planned), None),
+                unknown => (None, unknown),
+            };
             let mut missing = Missing {
                 wanted: Arc::new(wanted),
                 places,
                 ranges: Vec::new(),
                 held: LeaseBuilder::default(),
                 reads: unknown.map(|_| Arc::default()),
+                known: known.map(Arc::clone),
             };
             let found = match (reading, &way) {
                 (Reading::Resident, _) => missing.read_all(&Reading::Resident)?,
@@ -189,12 +199,11 @@ impl Documents {
     /// What was read of splits whose plans do not know that yet.
     pub(super) fn take_brought(&mut self) -> Vec<(Arc<Warmed>, Vec<Range<u64>>)> {
         let brought = std::mem::take(&mut self.brought).into_iter();
-        brought
-            .map(|(warmed, reads)| {
-                let ranges = reads.of(warmed.split.id());
-                (warmed, ranges)
-            })
-            .collect()
+        let brought = brought.map(|(warmed, reads)| {
+            let ranges = reads.of(warmed.split.id());
+            (warmed, ranges)
+        });
+        brought.chain(std::mem::take(&mut self.lacked)).collect()
     }
 
     /// Whether all is there.
@@ -225,6 +234,11 @@ impl Documents {
                 let extents = missing.wanted.split.files().extents();
                 let traffic = &counters[&missing.wanted.split.id()];
                 traffic.want(extents.wanted(&missing.ranges));
+            }
+            for missing in &self.missing {
+                let known = missing.known.as_ref();
+                let lacked = known.map(|warmed| (Arc::clone(warmed), missing.ranges.clone()));
+                self.lacked.extend(lacked);
             }
             let fetches = self.missing.iter_mut().map(|missing| {
                 let traffic = &counters[&missing.wanted.split.id()];
@@ -269,6 +283,7 @@ impl Documents {
     pub(super) async fn read_on_demand(&mut self, warmer: &Warmer, reading: Reading) -> Result<()> {
         // A plan that brought it all would not fit either.
         self.brought.clear();
+        self.lacked.clear();
         let missing = std::mem::take(&mut self.missing);
         let read = pool::run(warmer.pool(), move || {
             let read = missing.into_iter().map(|mut missing| {

@@ -18,9 +18,9 @@ use crate::store::{Origin, Traffic};
 use crate::warmup::{Warmer, Work};
 
 impl Warmer {
-    /// Brings into memory what the hits of a request bring, as far as the warm ones of `splits` have
-    /// them together and no plan tells it: what a search over more splits brings of these is part
-    /// of it, unless words are weighed otherwise there. Answers with what was sent, for `origin`.
+    /// Brings into memory what the hits of a request bring that the warm ones of `splits` have
+    /// together: what a search over more splits brings of these is part of it, unless words are
+    /// weighed otherwise there. Answers with what was sent, for `origin`.
     ///
     /// # Errors
     ///
@@ -42,13 +42,11 @@ impl Warmer {
         }
         let work = Work::of_shared(Arc::clone(request));
         let arrivals = splits.iter().enumerate().filter_map(|(place, address)| {
-            let warmed = self.find(address, work.fingerprint())?.warmed()?;
-            let plan = warmed.plan.as_deref().and_then(|entry| entry.plan());
-            let documents = plan.map_or(&[][..], |plan| plan.documents_of(work.identity()));
-            documents.is_empty().then_some(Arrival {
+            let warmed = Some(self.find(address, work.fingerprint())?.warmed()?);
+            Some(Arrival {
                 place,
                 address,
-                warmed: Some(warmed),
+                warmed,
             })
         });
         let arrivals: Vec<_> = arrivals.collect();

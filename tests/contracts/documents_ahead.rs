@@ -137,3 +137,24 @@ async fn preloaded_requests_bring_their_documents_along() {
     manager.ready(PATIENCE).await;
     assert_eq!(gets(&store, &manager, &splits, &request).await, 0);
 }
+
+#[tokio::test]
+async fn plans_learn_what_other_hits_bring_once_splits_have_gone() {
+    let store = TestStore::in_memory();
+    // So many documents that the next ones are in other blocks.
+    let a = put(&*store, "a.split", &index(1, 6000, 1)).await;
+    let b = put(&*store, "b.split", &index(1, 5900, 2)).await;
+    let request = cheapest(0);
+    let teacher = warmer(store.clone(), strict());
+    let search = async |warmer: &forewarm::Warmer, splits: &[SplitAddress]| {
+        let found = warmer.search(splits, &request).await.unwrap();
+        (found.report.gets, found.report.rounds)
+    };
+    search(&teacher, &[a, b.clone()]).await;
+    // The rest of the best ten is in another split now.
+    let (gets, rounds) = search(&teacher, from_ref(&b)).await;
+    assert!(gets > 0 && rounds == 1, "{gets} GETs in {rounds} rounds");
+    let pupil = warmer(store.clone(), strict());
+    pupil.add_plans(teacher.plans().iter().map(|plan| plan.as_ref().clone()));
+    assert_eq!(search(&pupil, from_ref(&b)).await.1, 1);
+}

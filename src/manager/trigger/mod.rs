@@ -142,6 +142,12 @@ pub trait Trigger: Debug + Send + Sync {
         TriggerSettings::default()
     }
 
+    /// Whether it wants what the hits of its requests bring, too, where its
+    /// [settings](TriggerSettings::documents) allow that. Default true.
+    fn wants_documents(&self) -> bool {
+        true
+    }
+
     /// Waits until there is something to do: by default, for the next
     /// [`interval`](TriggerSettings::interval), of which the first begins with the manager.
     async fn due(&self, context: &TriggerContext) {

@@ -190,7 +190,7 @@ impl Runner {
             source: post.name().to_owned(),
             targets,
             at_once: at_once.min(most()),
-            documents: settings.documents,
+            documents: settings.documents && post.trigger.wants_documents(),
         });
         // Shutdown cancels it, too.
         let mut status = job.wait_until(deadline).await;

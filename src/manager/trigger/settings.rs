@@ -38,7 +38,7 @@ pub struct TriggerSettings {
     /// its splits are: for each job and request one search in memory, which nobody sees, tells what
     /// that is. Default true: without it the first search of a split is warm, but has to fetch
     /// these. Hits in the order of their scores are weighed by the words of other splits too, so
-    /// some of these may be missed.
+    /// some of these may be missed. `predictive` leaves it out in any case.
     pub documents: bool,
     /// Bytes that it may fetch in an hour; what is not used adds up to an hour's. A warmup that no
     /// plan foretells is taken to send what such have sent on average, or 4 requests and 1 MiB

@@ -255,6 +255,11 @@ impl Trigger for Predictive {
         self.settings.trigger.clone()
     }
 
+    fn wants_documents(&self) -> bool {
+        // Much of what it expects is not asked, and hits are the least certain part of that.
+        false
+    }
+
     async fn due(&self, context: &TriggerContext) {
         let mut splits = context.watch_splits();
         tokio::select! {
