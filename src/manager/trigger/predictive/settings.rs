@@ -31,13 +31,13 @@ pub struct PredictiveSettings {
     pub predictive: f64,
     /// Asks from which on a pair is warmed while nobody searches and nothing else is warmed; at most
     /// as many as `predictive`. A batch of them at a time, so that it is looked again whether that
-    /// is still so. Default 0.15: one such pair in seven is asked, and most of what it reads others
+    /// is still so. Default 0.18: one such pair in six is asked, and most of what it reads others
     /// read as well; over the generated day of `benches/predictive.rs` fewer than three bytes in ten
     /// are wasted. Each costs a few GETs: where those are dear, raise it.
     pub proactive: f64,
     /// Asks from which on a pair is warmed at such times that puts next to no bytes at risk: the less a
     /// pair reads that nobody else is expected to, the less it need be expected itself; one that reads
-    /// as much alone as pairs do on average, by `proactive`. At most that. Default 0.05: a search waits
+    /// as much alone as pairs do on average, by `proactive`. At most that. Default 0.06: a search waits
     /// for its first byte however few there are.
     pub least: f64,
     /// How far it is looked ahead, at most. Default 3 hours, in milliseconds in settings files: what is
@@ -60,8 +60,8 @@ impl Default for PredictiveSettings {
         Self {
             trigger: TriggerSettings::default(),
             predictive: 1.3,
-            proactive: 0.15,
-            least: 0.05,
+            proactive: 0.18,
+            least: 0.06,
             horizon: Duration::from_secs(3 * 3600),
             max_pairs: 8192,
             cache_share: 0.8,
