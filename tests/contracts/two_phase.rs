@@ -146,12 +146,17 @@ async fn no_search_of_a_merged_split_is_cold_once_it_is_announced() {
             "filter": [{"range": {"price": {"lt": 50.0}}}],
         }}),
     ] {
-        let request = request(query);
-        asked.push(Asked {
-            before: truth(&(store.clone() as _), &before, &request).await,
-            after: truth(&(store.clone() as _), &after, &request).await,
-            request,
+        // Of the newest version are the documents of the other split, and then of the merged one.
+        let newest = json!({
+            "query": query, "sort": [{"version": "desc"}, {"price": "asc"}, {"id": "asc"}],
         });
+        for request in [request(query), SearchRequest::from_value(&newest).unwrap()] {
+            asked.push(Asked {
+                before: truth(&(store.clone() as _), &before, &request).await,
+                after: truth(&(store.clone() as _), &after, &request).await,
+                request,
+            });
+        }
     }
     let settings = ManagerSettings::default().with_refresh(Some(RefreshSettings::default()));
     let manager = Manager::new(warmer(store.clone(), strict()), settings).unwrap();
