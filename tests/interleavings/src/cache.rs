@@ -10,6 +10,8 @@ mod extents;
 mod fate;
 #[path = "../../../src/cache/flight.rs"]
 mod flight;
+#[path = "../../../src/cache/found.rs"]
+mod found;
 #[path = "../../../src/cache/join.rs"]
 mod join;
 #[path = "../../../src/cache/lease.rs"]

@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// In the place of an object's path.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Path(String);
 
 impl From<&str> for Path {

@@ -19,7 +19,7 @@ mod want;
 pub(crate) use fetcher::{Fetcher, in_time};
 pub(crate) use object::{ObjectHandle, ObjectVersion};
 pub(crate) use origin::{Origin, Tally, Use};
-pub(crate) use ranges::{Batch, Coalescing, gaps, normalise};
+pub(crate) use ranges::{Batch, Coalescing, contains, gaps, normalise};
 pub(crate) use request::{Priority, Request, Urgency};
 pub(crate) use trace::GetTrace;
 pub(crate) use traffic::{Traffic, TrafficCounter};

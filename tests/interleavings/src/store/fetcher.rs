@@ -19,6 +19,7 @@ pub(crate) struct Fetcher {
 
 pub(crate) struct Settings {
     pub(crate) get_deadline: Duration,
+    pub(crate) whole_split_bytes: u64,
 }
 
 impl Fetcher {
@@ -26,7 +27,10 @@ impl Fetcher {
         let get_deadline = Duration::from_secs(30);
         Self {
             queue: Queue::new(slots, u64::MAX),
-            settings: Settings { get_deadline },
+            settings: Settings {
+                get_deadline,
+                whole_split_bytes: 0,
+            },
             sent: Mutex::default(),
         }
     }
@@ -43,10 +47,20 @@ impl Fetcher {
     pub(crate) fn coalescing(&self) -> Coalescing {
         Coalescing {
             gap: 0,
-            at_once: usize::MAX,
+            allowance: 0,
+            slots: usize::MAX,
+            first_byte: u64::MAX,
             piece: u64::MAX,
             pieces: 1,
         }
+    }
+
+    pub(crate) fn coalescing_unplanned(&self) -> Coalescing {
+        self.coalescing()
+    }
+
+    pub(crate) fn is_little(&self, _: u64, _: u64) -> bool {
+        false
     }
 
     /// Takes a slot until what this brings is dropped.

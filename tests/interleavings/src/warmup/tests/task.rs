@@ -70,7 +70,7 @@ impl Rig {
             let ended = Ended(Arc::clone(&self.counts));
             let traffic = TrafficCounter::of(&Request::default(), Priority::Prefetch);
             let runtime = self.registry.runtime();
-            Task::start(
+            let (task, _) = Task::start(
                 key.clone(),
                 &self.registry,
                 runtime,
@@ -87,7 +87,8 @@ impl Rig {
                         _ => Ok(Arc::new(Warmed { run, weight: 1000 })),
                     }
                 },
-            )
+            );
+            task
         })
     }
 
