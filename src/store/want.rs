@@ -112,7 +112,7 @@ impl Drop for Want {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use futures_util::FutureExt;
 
