@@ -300,7 +300,8 @@ impl Manager {
         let targets = splits.iter().map(|split| Target {
             split: split.clone(),
             request: Arc::clone(&request),
-            asks: 1,
+            // The search that follows tells the cache itself what it reads.
+            asks: 0,
         });
         let core = &self.inner.core;
         core.start(Order {

@@ -24,8 +24,8 @@ pub struct ManagerSettings {
     /// Whether it warms at all; can be [switched](crate::Manager::set_enabled) while it runs.
     /// Default true.
     pub enabled: bool,
-    /// Warmups that one job has under way at once. Default 64: half of the store's default of
-    /// GETs, of which a warmup sends several, so that a job keeps the store busy, and what it holds
+    /// Warmups that one job has under way at once. Default 128: as many as the store's default
+    /// of GETs, for a warmup begins with one; so a job keeps the store busy, and what it holds
     /// unfinished stays small.
     pub max_concurrent_warmups: usize,
     /// Whether [prewarming](crate::Manager::prewarm) also brings what the hits bring (documents,
@@ -120,7 +120,7 @@ impl Default for ManagerSettings {
     fn default() -> Self {
         Self {
             enabled: true,
-            max_concurrent_warmups: 64,
+            max_concurrent_warmups: 128,
             prewarm_documents: false,
             finished_jobs: 256,
             finished_jobs_for: Duration::from_secs(600),

@@ -28,6 +28,19 @@ pub struct Case<'a> {
     pub request: SearchRequest,
     /// A warmer whose plans are known, when any are.
     pub teacher: Option<&'a Warmer>,
+    /// Whether documents are prewarmed, too.
+    pub documents: bool,
+}
+
+/// A row of the bench.
+struct Row {
+    name: &'static str,
+    body: Value,
+    knows_plans: bool,
+    /// Whether documents are prewarmed.
+    documents: bool,
+    /// Whether the target is its own.
+    is_held: bool,
 }
 
 pub async fn run(bench: &Bench) -> Outcome<usize> {
@@ -40,20 +53,20 @@ pub async fn run(bench: &Bench) -> Outcome<usize> {
         let splits = corpus::addresses(size);
         let teacher = warmer(bench, Arc::clone(&plain), OnMiss::Fetch)?;
         let resident = ResidentSplits::load(&teacher, &splits, u64::MAX).await?;
-        for (name, body, knows_plans, is_held) in requests() {
+        for row in rows() {
             let case = Case {
                 bench,
                 splits: &splits,
                 resident: &resident,
-                request: SearchRequest::from_value(&body)?,
-                teacher: knows_plans.then_some(&teacher),
+                request: SearchRequest::from_value(&row.body)?,
+                teacher: row.knows_plans.then_some(&teacher),
+                documents: row.documents,
             };
-            if knows_plans {
+            if row.knows_plans {
                 teacher.search(&splits, &case.request).await?;
             }
             for planning in [20, 100].map(Duration::from_millis) {
-                case.measure(&plain, planning, (name, is_held), &mut targets)
-                    .await?;
+                case.measure(&plain, planning, &row, &mut targets).await?;
             }
         }
         let body = json!({"query": {"match": {"body": "old man3"}}, "sort": [{"price": "desc"}]});
@@ -63,6 +76,7 @@ pub async fn run(bench: &Bench) -> Outcome<usize> {
             resident: &resident,
             request: SearchRequest::from_value(&body)?,
             teacher: None,
+            documents: false,
         };
         faults::measure(&case, &plain, &mut targets).await?;
     }
@@ -72,10 +86,9 @@ pub async fn run(bench: &Bench) -> Outcome<usize> {
     ))
 }
 
-/// Requests: a name, a body, whether plans are known, and whether the target is theirs. Which
-/// documents hits bring is known only once they are found: where no plan tells, that is a round
-/// after the warmup.
-fn requests() -> [(&'static str, Value, bool, bool); 3] {
+/// Which documents hits bring is known only once they are found: where no plan tells, that is a round
+/// after the warmup, unless prewarming brings them, too.
+fn rows() -> [Row; 4] {
     let query = json!({"bool": {
         "must": {"match": {"body": "old man3"}},
         "filter": {"range": {"price": {"gte": 200, "lt": 700}}},
@@ -83,15 +96,27 @@ fn requests() -> [(&'static str, Value, bool, bool); 3] {
     let documents = json!({"query": query, "size": 10});
     let mut hits = documents.clone();
     hits["_source"] = json!(false);
+    let row = |name, body: &Value| Row {
+        name,
+        body: body.clone(),
+        knows_plans: false,
+        documents: false,
+        is_held: true,
+    };
     [
-        ("never seen, hits", hits, false, true),
-        (
-            "never seen, a round for documents",
-            documents.clone(),
-            false,
-            false,
-        ),
-        ("plan known, documents", documents, true, true),
+        row("never seen, hits", &hits),
+        Row {
+            is_held: false,
+            ..row("never seen, a round for documents", &documents)
+        },
+        Row {
+            documents: true,
+            ..row("never seen, documents prewarmed", &documents)
+        },
+        Row {
+            knows_plans: true,
+            ..row("plan known, documents", &documents)
+        },
     ]
 }
 
@@ -106,7 +131,7 @@ impl Case<'_> {
         &self,
         plain: &Arc<dyn ObjectStore>,
         planning: Duration,
-        (name, is_held): (&str, bool),
+        row: &Row,
         targets: &mut Targets,
     ) -> Outcome<()> {
         let rounds = if self.bench.is_test { 1 } else { 9 };
@@ -128,13 +153,14 @@ impl Case<'_> {
         let [warmup, in_memory, read, alone] = times.map(median);
         let ratio = median(ratios);
         let what = format!(
-            "{:>3} splits, {planning:?} planned, {name}",
-            self.splits.len()
+            "{:>3} splits, {planning:?} planned, {}",
+            self.splits.len(),
+            row.name
         );
         let measured = format!(
             "{ratio:.3}: {read:.1} ms; warmup {warmup:.1}, in RAM {in_memory:.1}, not prewarmed {alone:.1}"
         );
-        if is_held {
+        if row.is_held {
             targets.add(what, format!("≤ {ALLOWED}"), measured, ratio <= ALLOWED);
         } else {
             targets.tell(what, measured);
@@ -149,7 +175,8 @@ impl Case<'_> {
         if let Some(teacher) = self.teacher {
             corpus::hand_over(teacher, &warmer);
         }
-        Ok(Manager::new(warmer, ManagerSettings::default())?)
+        let settings = ManagerSettings::default().with_prewarm_documents(self.documents);
+        Ok(Manager::new(warmer, settings)?)
     }
 
     /// How long the warmup takes alone, in milliseconds.
