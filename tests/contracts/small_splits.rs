@@ -34,6 +34,10 @@ async fn with_footers(store: &Arc<TestStore>, splits: &[SplitAddress]) -> Vec<Sp
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(feature = "sstable"),
+    ignore = "an FST is read when its reader opens: one more request, and round"
+)]
 async fn whatever_is_asked_first_brings_small_splits_whole() {
     let store = TestStore::in_memory();
     let splits = splits(&store).await;
