@@ -25,13 +25,6 @@ impl Daily {
         self.count += 1.0;
     }
 
-    /// How many accesses are usual in the `horizon` milliseconds from `now`, of which no more than a
-    /// day is looked at.
-    #[cfg(test)]
-    fn expected(&mut self, now: u64, horizon: u64) -> f64 {
-        self.sum(now, horizon, |usual, _| usual)
-    }
-
     /// How many are usual at least: of a few accesses in an hour of one day nobody can tell that it
     /// is a habit, so that each hour counts for a standard deviation less (they come at random).
     pub(super) fn surely(&mut self, now: u64, horizon: u64) -> f64 {
@@ -105,6 +98,13 @@ fn slot(hour: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Daily {
+        /// How many accesses are usual in the `horizon` milliseconds from `now`.
+        fn expected(&mut self, now: u64, horizon: u64) -> f64 {
+            self.sum(now, horizon, |usual, _| usual)
+        }
+    }
 
     const DAY_MS: u64 = HOURS * HOUR_MS;
 

@@ -22,7 +22,7 @@ use crate::cache::{ExtentCache, LeaseBuilder, Reader};
 use crate::directory::{Probe, ReadScope, SplitFiles};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool;
-use crate::store::{ObjectHandle, Tail, TrafficCounter, normalise};
+use crate::store::{ObjectHandle, Tail, Traffic, TrafficCounter, normalise};
 use crate::telemetry::list;
 
 /// How often opening may find that something more is missing. Without hot bytes it reads one thing
@@ -106,10 +106,9 @@ impl Opener {
         );
         let record = span.clone();
         let open = async {
-            let counter = traffic.part();
-            let opened = self.open_now(address, &counter).await;
-            let spent = counter.snapshot();
-            traffic.add(spent);
+            let before = traffic.snapshot();
+            let opened = self.open_now(address, traffic).await;
+            let spent = traffic.snapshot().since(before);
             record
                 .record("gets", spent.gets)
                 .record("bytes", spent.bytes);
@@ -164,7 +163,7 @@ impl Opener {
         traffic: &TrafficCounter,
     ) -> Result<Arc<Split>> {
         let open = async {
-            let started = Instant::now();
+            let (started, before) = (Instant::now(), traffic.snapshot());
             let extents = self.cache.split(object);
             let what = address.path().as_ref();
             self.check_fits(footer.end.saturating_sub(footer.start), what)?;
@@ -178,6 +177,7 @@ impl Opener {
                 address,
                 object: object.clone(),
                 started,
+                before,
             };
             let split = self.open_with(opening, footer, hot, traffic).await;
             list::SPLITS_OPENED.add(u64::from(split.is_ok()));
@@ -194,7 +194,7 @@ impl Opener {
     }
 
     async fn open_now(&self, address: &SplitAddress, traffic: &TrafficCounter) -> Result<Split> {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), traffic.snapshot());
         let (object, footer, tail) = self.read_footer(address, traffic).await?;
         self.versions.notice(&object);
         // The hot bytes are a slice of the tail: a tail much longer than them is not kept for them.
@@ -213,6 +213,7 @@ impl Opener {
             address,
             object,
             started,
+            before,
         };
         self.open_with(opening, footer, hot, traffic).await
     }
@@ -229,6 +230,7 @@ impl Opener {
             address,
             object,
             started,
+            before,
         } = opening;
         let hot = HotBytes::parse(hot, &footer.files, address.path().as_ref())?;
         let extents = self.cache.split(&object);
@@ -243,7 +245,7 @@ impl Opener {
             open,
             files,
             readers,
-            traffic: traffic.snapshot(),
+            traffic: traffic.snapshot().since(before),
             opening: started.elapsed(),
         })
     }
@@ -398,6 +400,8 @@ struct Opening<'a> {
     address: &'a SplitAddress,
     object: ObjectHandle,
     started: Instant,
+    /// What had been sent by then.
+    before: Traffic,
 }
 
 /// The tail that held the footer, and where it starts in the object.

@@ -12,11 +12,11 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::time::Instant;
 
 use super::attempt::{Asked, Attempt};
+use super::coalescing::FILLING;
 use super::estimate::Estimate;
 use super::failure::{Failure, classify};
 use super::hedge::Hedges;
 use super::queue::Queue;
-use super::ranges::FILLING;
 use super::throttle::Throttle;
 use super::{Coalescing, ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};

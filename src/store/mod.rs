@@ -5,6 +5,7 @@
 //! what is worth retrying under one deadline, and counts.
 
 mod attempt;
+mod coalescing;
 mod estimate;
 mod failure;
 mod fetcher;
@@ -24,12 +25,13 @@ mod traffic;
 mod want;
 mod whole;
 
+pub(crate) use coalescing::{Batch, Coalescing};
 pub(crate) use fetcher::{Fetcher, in_time};
 pub use hedge::HedgeSettings;
 pub(crate) use object::{ObjectHandle, ObjectVersion, Tail};
 pub use origin::Use;
 pub(crate) use origin::{Origin, Tally};
-pub(crate) use ranges::{Batch, Coalescing, contains, gaps, normalise};
+pub(crate) use ranges::{contains, gaps, normalise};
 pub(crate) use request::{Priority, Request, Urgency};
 pub use settings::StoreSettings;
 pub(crate) use settings::millis;

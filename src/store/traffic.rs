@@ -73,8 +73,6 @@ struct Counts {
     gets: AtomicU64,
     bytes: AtomicU64,
     rounds: AtomicU64,
-    /// Rounds of the same work before the first of these.
-    rounds_before: u64,
 }
 
 impl TrafficCounter {
@@ -122,18 +120,6 @@ impl TrafficCounter {
     /// For whom it is, unless a search wants it for itself.
     pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
         self.origin.as_ref()
-    }
-
-    /// A counter that begins at zero, for a part of the same work: it shares the trace.
-    pub(crate) fn part(&self) -> Self {
-        let counts = Counts {
-            rounds_before: self.rounds(),
-            ..Counts::default()
-        };
-        Self {
-            counts: Arc::new(counts),
-            ..self.clone()
-        }
     }
 
     /// The same counter, for a fetch that is as urgent as `urgency` says.
@@ -222,9 +208,9 @@ impl TrafficCounter {
         }
     }
 
-    /// Rounds of the whole work so far.
+    /// Rounds so far.
     pub(super) fn rounds(&self) -> u64 {
-        self.counts.rounds_before + self.counts.rounds.load(Ordering::Relaxed)
+        self.counts.rounds.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_get(&self) {
@@ -239,17 +225,6 @@ impl TrafficCounter {
         self.counts.rounds.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts what was counted elsewhere.
-    pub(crate) fn add(&self, traffic: Traffic) {
-        self.counts.gets.fetch_add(traffic.gets, Ordering::Relaxed);
-        self.counts
-            .bytes
-            .fetch_add(traffic.bytes, Ordering::Relaxed);
-        self.counts
-            .rounds
-            .fetch_add(traffic.rounds, Ordering::Relaxed);
-    }
-
     pub(crate) fn gets(&self) -> u64 {
         self.counts.gets.load(Ordering::Relaxed)
     }
@@ -258,7 +233,7 @@ impl TrafficCounter {
         Traffic {
             gets: self.gets(),
             bytes: self.counts.bytes.load(Ordering::Relaxed),
-            rounds: self.counts.rounds.load(Ordering::Relaxed),
+            rounds: self.rounds(),
         }
     }
 }

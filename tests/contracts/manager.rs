@@ -262,10 +262,6 @@ async fn large_jobs_that_have_ended_are_kept_for_100_000_splits_together() {
 }
 
 #[tokio::test]
-#[cfg_attr(
-    not(feature = "sstable"),
-    ignore = "opening takes two requests here, which are counted when it ends"
-)]
 async fn what_was_sent_for_what_is_cancelled_is_counted_and_is_no_failure() {
     let store = TestStore::in_memory();
     // Not all of it comes with its footer.

@@ -1,3 +1,5 @@
+#[path = "../../../src/store/coalescing.rs"]
+mod coalescing;
 mod fetcher;
 #[path = "../../../src/store/object.rs"]
 mod object;
@@ -16,10 +18,11 @@ mod traffic;
 #[path = "../../../src/store/want.rs"]
 mod want;
 
+pub(crate) use coalescing::{Batch, Coalescing};
 pub(crate) use fetcher::{Fetcher, in_time};
 pub(crate) use object::{ObjectHandle, ObjectVersion};
 pub(crate) use origin::{Origin, Tally, Use};
-pub(crate) use ranges::{Batch, Coalescing, contains, gaps, normalise};
+pub(crate) use ranges::{contains, gaps, normalise};
 pub(crate) use request::{Priority, Request, Urgency};
 pub(crate) use trace::GetTrace;
 pub(crate) use traffic::{Traffic, TrafficCounter};
