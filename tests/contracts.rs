@@ -32,11 +32,15 @@ mod lifecycle;
 mod limits;
 #[path = "contracts/manager.rs"]
 mod manager;
+#[path = "contracts/manager_model.rs"]
+mod manager_model;
 #[path = "contracts/one_version.rs"]
 mod one_version;
 #[cfg(feature = "sstable")]
 #[path = "contracts/opaque.rs"]
 mod opaque;
+#[path = "contracts/place.rs"]
+mod place;
 #[path = "contracts/plan_store.rs"]
 mod plan_store;
 #[path = "contracts/plans.rs"]
@@ -51,6 +55,8 @@ mod progressive;
 mod refresh;
 #[path = "contracts/results.rs"]
 mod results;
+#[path = "contracts/results_versions.rs"]
+mod results_versions;
 #[path = "contracts/rounds.rs"]
 mod rounds;
 #[path = "contracts/schedules.rs"]

@@ -1,14 +1,14 @@
 //! What was hot outlives the process: whole, bounded, and never less than it was.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use forewarm::{
-    Error, HeatSettings, HotPair, HotSetFile, HotSetObject, HotSetSettings, HotSetState,
-    HotSetStore, Manager, ManagerBuilder, ManagerSettings, PreloadSettings, Result, SearchOptions,
+    HeatSettings, HotPair, HotSetFile, HotSetObject, HotSetSettings, HotSetState, HotSetStore,
+    Manager, ManagerBuilder, ManagerSettings, PreloadSettings, Result, SearchOptions,
     SearchRequest, SplitAddress, Trigger, TriggerContext, Wanted,
 };
 use object_store::memory::InMemory;
@@ -16,78 +16,13 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
 use crate::fixture::{answer, index, put, request, requests, strict, truth, warmer};
+use crate::place::Place;
 use crate::test_store::TestStore;
 
 /// Long enough that only what hangs reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const INTERVAL: Duration = Duration::from_secs(30);
-
-/// A place of the caller's, which can be looked into and put out of order. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct Place(Arc<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    bytes: Mutex<Option<Bytes>>,
-    is_broken: AtomicBool,
-    hangs: AtomicBool,
-    panics: AtomicBool,
-    reads: AtomicUsize,
-    writes: AtomicUsize,
-}
-
-impl Place {
-    pub fn bytes(&self) -> Option<Bytes> {
-        self.0.bytes.lock().unwrap().clone()
-    }
-
-    pub fn put(&self, bytes: impl Into<Bytes>) {
-        *self.0.bytes.lock().unwrap() = Some(bytes.into());
-    }
-
-    fn reads(&self) -> usize {
-        self.0.reads.load(Ordering::SeqCst)
-    }
-
-    fn writes(&self) -> usize {
-        self.0.writes.load(Ordering::SeqCst)
-    }
-
-    pub fn break_down(&self, is_broken: bool) {
-        self.0.is_broken.store(is_broken, Ordering::SeqCst);
-    }
-
-    async fn answer(&self) -> Result<()> {
-        if self.0.hangs.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
-        }
-        assert!(!self.0.panics.load(Ordering::SeqCst), "out of its mind");
-        match self.0.is_broken.load(Ordering::SeqCst) {
-            true => Err(Error::external(
-                "the place cannot be reached",
-                "out of order",
-            )),
-            false => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl HotSetStore for Place {
-    async fn read(&self, _limit: u64) -> Result<Option<Bytes>> {
-        self.0.reads.fetch_add(1, Ordering::SeqCst);
-        self.answer().await?;
-        Ok(self.bytes())
-    }
-
-    async fn write(&self, bytes: Bytes) -> Result<()> {
-        self.answer().await?;
-        self.0.writes.fetch_add(1, Ordering::SeqCst);
-        self.put(bytes);
-        Ok(())
-    }
-}
 
 /// Tells what is hot.
 #[derive(Clone, Debug, Default)]
@@ -369,12 +304,12 @@ async fn what_cannot_be_read_is_not_written_over() {
     assert!(!third.shutdown(PATIENCE).await.hot_set_written);
     assert_eq!(place.bytes().unwrap(), sound);
 
-    place.0.panics.store(true, Ordering::SeqCst);
+    place.set_panics(true);
     tokio::time::sleep(INTERVAL).await;
     let status = second.hot_set().unwrap();
     assert!(status.not_loaded.unwrap().contains("panicked"));
 
-    place.0.panics.store(false, Ordering::SeqCst);
+    place.set_panics(false);
     place.break_down(false);
     tokio::time::sleep(2 * INTERVAL).await;
     let status = second.hot_set().unwrap();
@@ -391,7 +326,7 @@ async fn a_place_that_does_not_answer_holds_up_nobody_for_long() {
     let manager = builder.build().unwrap();
     manager.start();
     is_read(&manager).await;
-    place.0.hangs.store(true, Ordering::SeqCst);
+    place.set_hangs(true);
     manager.note_search(&splits(1), &some_request());
     tokio::time::sleep(2 * INTERVAL).await;
     let status = manager.hot_set().unwrap();
@@ -401,7 +336,7 @@ async fn a_place_that_does_not_answer_holds_up_nobody_for_long() {
     assert!(!report.hot_set_written && report.plans_written);
     assert!(begun.elapsed() < Duration::from_secs(5), "{begun:?}");
     // It can be tried again.
-    place.0.hangs.store(false, Ordering::SeqCst);
+    place.set_hangs(false);
     assert!(manager.shutdown(PATIENCE).await.hot_set_written);
     assert_eq!(place.writes(), 1);
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::fixture::{
     FrozenTime, index, is_busy, put, request, requests, strict, warmer, with_documents,
 };
-use crate::hot_set::Place;
+use crate::place::Place;
 use crate::test_store::TestStore;
 
 /// Long enough that only what hangs reaches it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarm::{
-    Clause, DirectoryPlans, ErrorKind, Filter, OnMiss, Outcome, ResultSettings, SearchOptions,
+    Clause, DirectoryPlans, ErrorKind, Filter, OnMiss, ResultSettings, SearchOptions,
     SearchRequest, SearchResponse, SplitAddress, Warmer, WarmerSettings, Warming, Warmth,
 };
 use serde_json::{Value, json};
@@ -14,14 +14,14 @@ use tantivy::query::AllQuery;
 use crate::fixture::{index, key, put, settings, strict, warmer, warmer_with_plans};
 use crate::test_store::TestStore;
 
-const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_secs(60);
 
-fn remembering() -> WarmerSettings {
+pub fn remembering() -> WarmerSettings {
     strict().with_results(ResultSettings::default().with_enabled(true))
 }
 
 /// Three splits, in which `version` is 0, 1 and 2.
-async fn splits(store: &Arc<TestStore>) -> Vec<SplitAddress> {
+pub async fn splits(store: &Arc<TestStore>) -> Vec<SplitAddress> {
     let mut splits = Vec::new();
     for n in 0..3 {
         let index = index(2, 200 + 10 * n, n);
@@ -35,31 +35,35 @@ fn body(body: Value) -> SearchRequest {
 }
 
 /// What only a column tells, so that no dictionary proves that a split holds no match.
-fn of_version(version: u64) -> Value {
+pub fn of_version(version: u64) -> Value {
     json!({"range": {"version": {"gte": version, "lte": version}}})
 }
 
-fn count_of(query: Value) -> SearchRequest {
+pub fn count_of(query: Value) -> SearchRequest {
     body(json!({"query": query, "size": 0}))
 }
 
-fn total(response: &SearchResponse) -> u64 {
+pub fn total(response: &SearchResponse) -> u64 {
     response.hits.total.unwrap().value
 }
 
 /// Everything but what it cost.
-fn answer(response: &SearchResponse) -> Value {
+pub fn answer(response: &SearchResponse) -> Value {
     json!({"hits": response.hits, "aggregations": response.aggregations})
 }
 
 /// What a warmer that remembers nothing answers.
-async fn truth(store: &Arc<TestStore>, splits: &[SplitAddress], request: &SearchRequest) -> Value {
+pub async fn truth(
+    store: &Arc<TestStore>,
+    splits: &[SplitAddress],
+    request: &SearchRequest,
+) -> Value {
     let plain = warmer(store.clone(), settings());
     answer(&plain.search(splits, request).await.unwrap())
 }
 
 /// Searches, and tells how many splits were left out; GETs must be none for these.
-async fn left_out(
+pub async fn left_out(
     warmer: &Warmer,
     store: &TestStore,
     splits: &[SplitAddress],
@@ -365,87 +369,6 @@ async fn a_count_that_stopped_at_its_limit_is_not_taken_for_all() {
     let exactly = count_of(json!({"match": {"body": "man"}}));
     let (response, skipped) = left_out(&warmer, &store, &splits, &exactly).await;
     assert_eq!((total(&response), skipped), (1260, 3));
-}
-
-#[tokio::test]
-async fn a_replaced_split_is_not_answered_from_memory_once_that_is_noticed() {
-    let store = TestStore::in_memory();
-    let splits = splits(&store).await;
-    // So long that opening it does not bring all of it.
-    put(store.as_ref(), "0.split", &index(1, 3000, 0)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let node = || {
-        let plans = Arc::new(DirectoryPlans::new(folder.path()));
-        let settings = remembering().with_on_miss(OnMiss::Fetch);
-        warmer_with_plans(store.clone(), settings, plans)
-    };
-    let warmer = node();
-    let words = [1, 2].map(|n| count_of(json!({"match": {"body": format!("sea{n}")}})));
-    let mut old = Vec::new();
-    for request in &words {
-        let response = warmer.search(&splits, request).await.unwrap();
-        old.push(total(&response));
-    }
-    put(store.as_ref(), "0.split", &index(3, 500, 7)).await;
-    // Nothing is asked of the store, so nobody notices: that is the contract.
-    let (response, skipped) = left_out(&warmer, &store, &splits, &words[0]).await;
-    assert_eq!((total(&response), skipped), (old[0], 3));
-
-    // Something else is read of it, and fails: it is another object.
-    let other = count_of(json!({"match_phrase": {"body": "the old man"}}));
-    let outcome = warmer.warm(&splits[0], &other).join(LONG).await;
-    assert!(matches!(outcome, Outcome::Failed(error) if error.kind() == ErrorKind::SplitChanged));
-    for (request, old) in words.iter().zip(&old) {
-        let expected = truth(&store, &splits, request).await;
-        let (response, skipped) = left_out(&warmer, &store, &splits, request).await;
-        assert_eq!((answer(&response), skipped), (expected.clone(), 2));
-        assert_ne!(total(&response), *old);
-        // The new one is remembered like any.
-        let (response, skipped) = left_out(&warmer, &store, &splits, request).await;
-        assert_eq!((answer(&response), skipped), (expected, 3));
-    }
-    warmer.flush_plans().await.unwrap();
-
-    // What is left of the old one in the plan store is not believed by others either.
-    let last = node();
-    last.search(&splits, &count_of(of_version(7)))
-        .await
-        .unwrap();
-    last.load_plans().await.unwrap();
-    for request in &words {
-        let (response, _) = left_out(&last, &store, &splits, request).await;
-        assert_eq!(answer(&response), truth(&store, &splits, request).await);
-    }
-}
-
-#[tokio::test]
-async fn rows_of_two_versions_of_a_split_are_believed_by_none_before_it_is_opened() {
-    let store = TestStore::in_memory();
-    let splits = splits(&store).await;
-    let (before, after) = (
-        count_of(json!({"match": {"body": "sea1"}})),
-        count_of(json!({"match": {"body": "sea2"}})),
-    );
-    let old = warmer(store.clone(), remembering());
-    old.search(&splits, &before).await.unwrap();
-    put(store.as_ref(), "0.split", &index(3, 500, 7)).await;
-    let new = warmer(store.clone(), remembering());
-    new.search(&splits, &after).await.unwrap();
-
-    let rows = [old.plans(), new.plans()].concat();
-    // Opened by finding out what there is, or by a plan of the new one.
-    for order in [
-        [(&before, 2), (&after, 3), (&before, 3)],
-        [(&after, 2), (&after, 3), (&before, 2)],
-    ] {
-        let reader = warmer(store.clone(), remembering());
-        reader.add_plans(rows.iter().map(|row| row.as_ref().clone()));
-        for (request, skipped) in order {
-            let found = left_out(&reader, &store, &splits, request).await;
-            assert_eq!(answer(&found.0), truth(&store, &splits, request).await);
-            assert_eq!(found.1, skipped);
-        }
-    }
 }
 
 #[tokio::test]

@@ -10,6 +10,21 @@ use crate::fixture::{FrozenTime, is_busy, request, strict, warmer};
 use crate::test_store::TestStore;
 use crate::triggers::{PATIENCE, Told, every_minute, manager, only, some_request, splits};
 
+/// Starts a manager and sees that so many of its warmups run at once, and that all end well.
+async fn runs_at_once(store: &TestStore, manager: &Manager, warmups: usize) {
+    store.close();
+    manager.start();
+    store.has_begun(warmups).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    // Each opens its split by one GET first.
+    assert_eq!(store.begun(), warmups);
+    store.open();
+    let status = only(manager).warm_now(PATIENCE).await.unwrap();
+    assert_eq!(status.warmed, status.wanted);
+}
+
 #[tokio::test]
 async fn no_more_warmups_than_allowed_run_at_once() {
     let store = TestStore::in_memory();
@@ -17,17 +32,7 @@ async fn no_more_warmups_than_allowed_run_at_once() {
     let settings = every_minute().with_max_concurrency(2);
     let trigger = Told::new("two", settings).wanting(&splits, &some_request());
     let manager = manager(&store, vec![trigger]);
-    store.close();
-    manager.start();
-    store.has_begun(2).await;
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    // Each opens its split by one GET first.
-    assert_eq!(store.begun(), 2);
-    store.open();
-    let status = only(&manager).warm_now(PATIENCE).await.unwrap();
-    assert_eq!(status.warmed, status.wanted);
+    runs_at_once(&store, &manager, 2).await;
 }
 
 #[tokio::test]
@@ -92,16 +97,7 @@ async fn a_large_batch_warms_no_more_at_once_than_all_triggers_may() {
     let splits = splits(&store, 5).await;
     let trigger = Told::new("large", every_minute()).wanting(&splits, &some_request());
     let manager = narrow(&store, vec![trigger]);
-    store.close();
-    manager.start();
-    store.has_begun(1).await;
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(store.begun(), 1);
-    store.open();
-    let status = only(&manager).warm_now(PATIENCE).await.unwrap();
-    assert_eq!(status.warmed, status.wanted);
+    runs_at_once(&store, &manager, 1).await;
 }
 
 #[tokio::test]
