@@ -222,10 +222,6 @@ async fn what_is_less_likely_waits_until_nobody_searches() {
 }
 
 #[tokio::test]
-#[cfg_attr(
-    not(feature = "sstable"),
-    ignore = "an FST is read whole by all requests of its field: the bytes at risk are others"
-)]
 async fn thresholds_decide_what_is_warmed() {
     let strictly = settings().with_predictive(5.0).with_proactive(5.0);
     for (settings, warmth) in [(strictly, "cold"), (settings(), "cached")] {

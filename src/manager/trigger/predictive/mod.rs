@@ -125,26 +125,22 @@ impl Predictive {
         let (seen, mean) = see(expected, warmer);
         look.considered = seen.len();
         let mut candidates = Vec::new();
+        let planned = || {
+            let planned = seen.iter();
+            planned.filter_map(|one| Some((one.forecast, one.ranges.as_deref()?)))
+        };
         let mut readers = Readers::default();
-        for one in &seen {
-            if let Some(ranges) = &one.ranges {
-                let Forecast {
-                    split, expected, ..
-                } = one.forecast;
-                readers.add(split.path(), ranges, *expected);
-            }
+        for (forecast, ranges) in planned() {
+            readers.add(forecast.split.path(), ranges, forecast.expected);
         }
         let mut state = self.lock();
         let requests: HashSet<Fingerprint> = expected.iter().map(|it| it.identity).collect();
         state.risks.keep(|request| requests.contains(&request));
-        for one in &seen {
-            if let Some(ranges) = &one.ranges {
-                let Forecast {
-                    split, expected, ..
-                } = one.forecast;
-                let risk = readers.risk(split.path(), ranges, *expected);
-                state.risks.note(one.forecast.identity, risk);
-            }
+        for (forecast, ranges) in planned() {
+            let bytes = readers.risk(forecast.split.path(), ranges, forecast.expected);
+            // Of the mean of now: another look may know of no plan, and of no mean.
+            let risk = bytes / mean.max(1) as f64;
+            state.risks.note(forecast.identity, risk);
         }
         for one in seen {
             let split = &one.forecast.split;
@@ -172,8 +168,7 @@ impl Predictive {
                 look.held_back += 1;
             } else {
                 let mut candidate = Candidate::new(one.forecast.clone(), cost);
-                let risk = state.risks.of(one.forecast.identity);
-                candidate.risk = risk.map_or(1.0, |bytes| bytes / mean.max(1) as f64);
+                candidate.risk = state.risks.of(one.forecast.identity).unwrap_or(1.0);
                 candidates.push(candidate);
             }
         }

@@ -13,8 +13,8 @@ use crate::filter::Fingerprint;
 #[derive(Default)]
 pub(super) struct Readers(HashMap<Path, HashMap<u64, f64>>);
 
-/// Bytes at risk of requests, in the splits that they were last looked at in: what they will read in
-/// one that no plan tells of is much the same.
+/// Bytes at risk of requests, in parts of what a pair reads on average, in the splits that they were
+/// last looked at in: what they will read in one that no plan tells of is much the same.
 #[derive(Debug, Default)]
 pub(super) struct Risks(HashMap<Fingerprint, f64>);
 
@@ -44,9 +44,9 @@ impl Readers {
 }
 
 impl Risks {
-    /// Takes note of a request's bytes at risk.
-    pub(super) fn note(&mut self, request: Fingerprint, bytes: f64) {
-        self.0.insert(request, bytes);
+    /// Takes note of what a request puts at risk.
+    pub(super) fn note(&mut self, request: Fingerprint, risk: f64) {
+        self.0.insert(request, risk);
     }
 
     /// Those of a request, if it was looked at lately.
