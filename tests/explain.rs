@@ -256,8 +256,11 @@ async fn explained() -> Vec<(&'static str, Value, ClauseExplanation)> {
     let (store, address) = split().await;
     let mut explained = Vec::new();
     for (name, body) in bodies() {
-        let settings =
-            WarmerSettings::default().with_store(StoreSettings::default().with_merge_gap_bytes(0));
+        let settings = WarmerSettings::default().with_store(
+            StoreSettings::default()
+                .with_merge_gap_bytes(0)
+                .with_whole_split_bytes(0),
+        );
         let warmer = Warmer::builder(Arc::clone(&store)).settings(settings);
         let request = SearchRequest::from_value(&body).unwrap();
         let explanation = warmer.build().unwrap().explain(&address, &request).await;

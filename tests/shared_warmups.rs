@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use forewarm::{
-    Clause, Filter, OnMiss, PackSettings, SearchRequest, SplitAddress, Warmer, WarmerSettings, pack,
+    Clause, Filter, OnMiss, PackSettings, SearchRequest, SplitAddress, StoreSettings, Warmer,
+    WarmerSettings, pack,
 };
 use object_store::memory::InMemory;
 use tantivy::collector::Count;
@@ -34,7 +35,11 @@ async fn warmer() -> (Warmer, Vec<SplitAddress>, Schema) {
         .await
         .unwrap();
     let warmer = Warmer::builder(store)
-        .settings(WarmerSettings::default().with_on_miss(OnMiss::Fail))
+        .settings(
+            WarmerSettings::default()
+                .with_on_miss(OnMiss::Fail)
+                .with_store(StoreSettings::default().with_whole_split_bytes(0)),
+        )
         .build()
         .unwrap();
     (warmer, vec![SplitAddress::new(path)], schema)

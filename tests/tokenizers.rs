@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use forewarm::{
-    ErrorKind, OnMiss, PackSettings, SearchRequest, SplitAddress, Warmer, WarmerSettings, pack,
+    ErrorKind, OnMiss, PackSettings, SearchRequest, SplitAddress, StoreSettings, Warmer,
+    WarmerSettings, pack,
 };
 use object_store::memory::InMemory;
 use serde_json::{Value, json};
@@ -179,7 +180,9 @@ async fn search(warmer: &Warmer, clause: Value) -> forewarm::Result<Vec<String>>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_are_cut_by_the_tokenizer_of_their_field() {
-    let settings = WarmerSettings::default().with_on_miss(OnMiss::Fail);
+    let settings = WarmerSettings::default()
+        .with_on_miss(OnMiss::Fail)
+        .with_store(StoreSettings::default().with_whole_split_bytes(0));
     let warmer = Warmer::builder(store().await)
         .settings(settings)
         .tokenizers(tokenizers())

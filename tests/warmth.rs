@@ -56,7 +56,11 @@ const REQUESTS: &[(&str, &str)] = &[
 fn warmer(store: &Arc<LocalFileSystem>, footer_guess: u64) -> Warmer {
     let settings = WarmerSettings::default()
         .with_on_miss(OnMiss::Fail)
-        .with_store(StoreSettings::default().with_footer_guess_bytes(footer_guess));
+        .with_store(
+            StoreSettings::default()
+                .with_footer_guess_bytes(footer_guess)
+                .with_whole_split_bytes(0),
+        );
     Warmer::builder(Arc::clone(store) as _)
         .settings(settings)
         .build()

@@ -13,13 +13,16 @@ use super::settings::CacheSettings;
 use super::shelf::{ObjectKey, Shelf, Shelves, lock};
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Fetcher, ObjectHandle, Origin, Tally, Use};
+use crate::store::{Fetcher, ObjectHandle, Origin, Tally, TrafficCounter, Use};
 use crate::sync::atomic::AtomicU64;
 
 /// Look-ups of one key that moka tells apart: its counters have four bits.
 const MAX_COUNT: u32 = 15;
 /// Look-ups of what a search reads, when its warmup is asked for and when it has read it.
 const LOOKUPS: u32 = 2;
+
+/// What is fetched unasked for one request takes no more of the capacity than one part in so many.
+const SPARED: u64 = 8;
 
 type Moka = moka::sync::Cache<(u64, u64), Slot<Extent>>;
 
@@ -117,6 +120,15 @@ impl ExtentCache {
 
     pub(crate) fn capacity_bytes(&self) -> u64 {
         self.0.capacity
+    }
+
+    /// Whether a split that lacks `bytes` is fetched whole rather than in rounds: a warmup is in a
+    /// hurry, the bytes take less time than one of them, and memory can spare them.
+    pub(crate) fn is_little(&self, bytes: u64, traffic: &TrafficCounter) -> bool {
+        let spared = self.0.capacity / SPARED;
+        traffic.is_hurried()
+            && bytes.saturating_mul(traffic.splits()) <= spared
+            && self.0.fetcher.is_little(bytes, traffic.splits())
     }
 
     /// Drops all cached extents of the object at `path`, in each version; what is leased stays with

@@ -200,22 +200,32 @@ impl SplitExtents {
         wanted
     }
 
-    /// What is missing of `whole`, where that is so little that a split of which so many are warmed
-    /// together is fetched whole rather than in rounds.
-    pub(crate) fn little_missing(&self, whole: Range<u64>, splits: u64) -> Option<Vec<Range<u64>>> {
-        let fetcher = self.cache.fetcher();
-        if fetcher.settings().whole_split_bytes == 0 {
+    /// What is missing of `whole`, where that [is little](ExtentCache::is_little).
+    pub(crate) fn little_missing(
+        &self,
+        whole: Range<u64>,
+        traffic: &TrafficCounter,
+    ) -> Option<Vec<Range<u64>>> {
+        if !self.cache.is_little(0, traffic) {
             return None;
         }
         let batches = self.missing(vec![whole], 0);
         let missing: Vec<_> = batches.into_iter().flat_map(|batch| batch.parts).collect();
         let bytes = missing.iter().map(|part| part.end - part.start).sum();
-        fetcher.is_little(bytes, splits).then_some(missing)
+        self.cache.is_little(bytes, traffic).then_some(missing)
     }
 
-    /// Puts bytes in the cache that came without being asked for (the tail of the object that
-    /// opening read for `traffic`). Nothing happens when they overlap what is there or do not fit.
-    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>, traffic: &TrafficCounter) {
+    /// Puts bytes in the cache that came with a footer which opening read for `traffic`: unasked with
+    /// its tail, or as the rest of a small split (`is_whole`), which is wasted if no search reads it.
+    /// Answers with the extent, which is cached if moka has room; nothing happens when they overlap
+    /// what is there or do not fit.
+    pub(crate) fn insert(
+        self: &Arc<Self>,
+        start: u64,
+        bytes: Vec<u8>,
+        is_whole: bool,
+        traffic: &TrafficCounter,
+    ) -> Option<Arc<Extent>> {
         let range = start..start + bytes.len() as u64;
         if range.is_empty()
             || !self
@@ -223,13 +233,15 @@ impl SplitExtents {
                 .iter()
                 .any(|b| b.range == range)
         {
-            return;
+            return None;
         }
-        if let Ok(reservation) = self.cache.reserve(weight_of(&range, 1)) {
-            let extent = self.landed(start, bytes, reservation, traffic);
+        let reservation = self.cache.reserve(weight_of(&range, 1)).ok()?;
+        let extent = self.landed(start, bytes, reservation, traffic);
+        if !is_whole {
             extent.read_by(Reader::Opening);
-            self.publish(&extent, traffic.asks());
         }
+        self.publish(&extent, traffic.asks());
+        Some(extent)
     }
 
     /// An extent of bytes that have just come.

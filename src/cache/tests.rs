@@ -499,7 +499,7 @@ fn what_opening_reads_is_never_wasted_and_used_by_a_search() {
             .read(20..50, Reader::Opening, &traffic)
             .await
             .unwrap();
-        rig.split.insert(60, vec![0; 5], &traffic);
+        rig.split.insert(60, vec![0; 5], false, &traffic);
         assert_eq!(rig.usage(Some(0)), (45, 0, 0));
         rig.split
             .read(20..21, Reader::Search, &traffic)

@@ -114,8 +114,8 @@ pub struct JobStatus {
 pub(super) struct Target {
     pub(super) split: SplitAddress,
     pub(super) request: Arc<SearchRequest>,
-    /// How often it is expected to be asked.
-    pub(super) asks: u32,
+    /// How often it is expected to be asked; none where somebody is about to.
+    pub(super) asks: Option<u32>,
 }
 
 /// Splits that are warmed together.
@@ -344,7 +344,9 @@ impl Job {
     }
 
     /// The splits that are warm by now, by request; with how often each is expected to be asked.
-    pub(super) fn warm_by_request(&self) -> Vec<(u32, Arc<SearchRequest>, Vec<SplitAddress>)> {
+    pub(super) fn warm_by_request(
+        &self,
+    ) -> Vec<(Option<u32>, Arc<SearchRequest>, Vec<SplitAddress>)> {
         let items = self.lock();
         let warm = items.iter().zip(&self.targets);
         let warm = warm.filter(|(item, _)| item.state == JobState::Complete);

@@ -301,7 +301,7 @@ impl Manager {
             split: split.clone(),
             request: Arc::clone(&request),
             // The search that follows tells the cache itself what it reads.
-            asks: 0,
+            asks: None,
         });
         let core = &self.inner.core;
         core.start(Order {

@@ -142,7 +142,7 @@ pub(crate) async fn resolve(
         fetched.wanted.extend(certain.iter().cloned());
     }
     let mut progress = Progress::new(split, demand, depth, &planner.absences);
-    let mut whole = Whole::default();
+    let mut whole = Whole::of(split);
     for _ in 0..MAX_ROUNDS {
         let lease = Arc::new(builder.build());
         let probe = Arc::new(Probe::of_shown(whole.shown()));

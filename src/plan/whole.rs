@@ -12,10 +12,10 @@ use crate::split::Split;
 use crate::store::{TrafficCounter, normalise};
 
 /// A split that may have been fetched whole.
-#[derive(Default)]
 pub(super) struct Whole {
     /// What came unasked, held for the rounds to come.
     held: Option<LeaseBuilder>,
+    is_fetched: bool,
     asked: Vec<Range<u64>>,
 }
 
@@ -27,11 +27,25 @@ pub(super) fn rest_of(
     traffic: &TrafficCounter,
 ) -> Option<Vec<Range<u64>>> {
     let extents = split.files().extents();
-    let rest = extents.little_missing(0..split.footer().start, traffic.splits())?;
+    let rest = extents.little_missing(0..split.footer().start, traffic)?;
     (rest.is_empty() || extents.wanted(next) > 0).then_some(rest)
 }
 
 impl Whole {
+    /// With what came when `split` was opened.
+    pub(super) fn of(split: &Split) -> Self {
+        let held = split.take_rest().map(|rest| {
+            let mut held = LeaseBuilder::default();
+            held.add(rest);
+            held
+        });
+        Self {
+            held,
+            is_fetched: false,
+            asked: Vec::new(),
+        }
+    }
+
     /// Fetches what the split lacks, the first time.
     ///
     /// # Errors
@@ -43,10 +57,10 @@ impl Whole {
         rest: &[Range<u64>],
         traffic: &TrafficCounter,
     ) -> Result<()> {
-        if self.held.is_some() {
+        if std::mem::replace(&mut self.is_fetched, true) {
             return Ok(());
         }
-        let held = self.held.insert(LeaseBuilder::default());
+        let held = self.held.get_or_insert_default();
         let extents = split.files().extents();
         match extents.acquire(rest.to_vec(), traffic).await {
             Ok(acquired) => {

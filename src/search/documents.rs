@@ -60,8 +60,11 @@ pub(super) enum Way {
 pub(super) enum Fetching {
     /// A search, whose other reads are counted there.
     Search(Arc<LateReads>),
-    /// Nobody yet: it is expected to be wanted `asks` times.
-    Ahead { origin: Arc<Origin>, asks: u32 },
+    /// Nobody yet; `asks` tells how often it is expected to be wanted.
+    Ahead {
+        origin: Arc<Origin>,
+        asks: Option<u32>,
+    },
 }
 
 impl Fetching {
@@ -70,7 +73,7 @@ impl Fetching {
             Self::Search(_) => TrafficCounter::of(request, Priority::Demand),
             Self::Ahead { origin, asks } => TrafficCounter::of(request, Priority::Prefetch)
                 .for_origin(Some(origin))
-                .expecting(*asks),
+                .expecting(asks.unwrap_or(0)),
         }
     }
 

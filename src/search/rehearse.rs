@@ -35,7 +35,7 @@ impl Warmer {
         splits: &[SplitAddress],
         request: &Arc<SearchRequest>,
         origin: &Arc<Origin>,
-        asks: u32,
+        asks: Option<u32>,
     ) -> Result<Traffic> {
         if request.hits_wanted() == 0 || !Wanted::is_anything(request) {
             return Ok(Traffic::default());

@@ -10,9 +10,9 @@ use super::bounds::{self, ColumnBounds};
 use crate::error::Result;
 use crate::filter::SortValue;
 
-/// Where a split is: its path in the store and, when a catalogue knows them, its footer offsets and
-/// between which values its columns are. Addresses are equal that name the same place, whatever is
-/// known of the columns.
+/// Where a split is: its path in the store and, when a catalogue knows them, its footer offsets, its
+/// size and between which values its columns are. Addresses are equal that name the same place,
+/// whatever is known of its size and columns.
 ///
 /// ```
 /// use forewarm::SplitAddress;
@@ -25,6 +25,7 @@ use crate::filter::SortValue;
 pub struct SplitAddress {
     path: Path,
     footer: Option<Range<u64>>,
+    size: Option<u64>,
     /// By field.
     bounds: BTreeMap<String, ColumnBounds>,
 }
@@ -35,6 +36,7 @@ impl SplitAddress {
         Self {
             path,
             footer: None,
+            size: None,
             bounds: BTreeMap::new(),
         }
     }
@@ -43,6 +45,14 @@ impl SplitAddress {
     /// Opening then reads just that range.
     pub fn with_footer(mut self, footer: Range<u64>) -> Self {
         self.footer = Some(footer);
+        self
+    }
+
+    /// Tells the object's size in bytes, as a listing does: so that a small split [comes whole in its
+    /// first request](crate::StoreSettings::whole_split_bytes). Footer offsets tell it too. A size that
+    /// is wrong costs a request, or bytes, and no more.
+    pub fn with_size(mut self, bytes: u64) -> Self {
+        self.size = Some(bytes);
         self
     }
 
@@ -99,6 +109,11 @@ impl SplitAddress {
         self.footer.as_ref()
     }
 
+    /// The object's size in bytes, when known, by itself or by the footer's end.
+    pub fn size(&self) -> Option<u64> {
+        self.footer.as_ref().map(|footer| footer.end).or(self.size)
+    }
+
     /// Bytes that what is known of the columns takes in memory, about: nodes of a tree have room
     /// for 11, and are half full at least.
     pub(crate) fn bounds_weight(&self) -> usize {
@@ -142,6 +157,8 @@ struct Wire {
     path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     footer: Option<Range<u64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     bounds: BTreeMap<String, bounds::Wire>,
 }
@@ -152,6 +169,7 @@ impl From<SplitAddress> for Wire {
         Self {
             path: address.path.into(),
             footer: address.footer,
+            size: address.size,
             bounds: bounds
                 .filter_map(|(field, bounds)| Some((field, bounds::Wire::of(&bounds)?)))
                 .collect(),
@@ -170,6 +188,7 @@ impl TryFrom<Wire> for SplitAddress {
         Ok(Self {
             path: Path::parse(wire.path).map_err(|error| error.to_string())?,
             footer: wire.footer,
+            size: wire.size,
             bounds: bounds.collect::<Result<_, String>>()?,
         })
     }

@@ -204,10 +204,13 @@ impl Opener {
             footer.hot.clone()
         };
         // Body bytes that came along are fetched for good.
+        let mut rest = None;
         if tail.start < footer.footer_range.start {
             let body = (footer.footer_range.start - tail.start) as usize;
             let extents = self.cache.split(&object);
-            extents.insert(tail.start, tail.bytes[..body].to_vec(), traffic);
+            let bytes = tail.bytes[..body].to_vec();
+            let extent = extents.insert(tail.start, bytes, tail.is_whole, traffic);
+            rest = extent.filter(|_| tail.is_whole);
         }
         let opening = Opening {
             address,
@@ -215,7 +218,9 @@ impl Opener {
             started,
             before,
         };
-        self.open_with(opening, footer, hot, traffic).await
+        let mut split = self.open_with(opening, footer, hot, traffic).await?;
+        split.rest = Mutex::new(rest);
+        Ok(split)
     }
 
     /// Opens a split whose footer is here.
@@ -247,6 +252,7 @@ impl Opener {
             readers,
             traffic: traffic.snapshot().since(before),
             opening: started.elapsed(),
+            rest: Mutex::default(),
         })
     }
 
@@ -265,9 +271,11 @@ impl Opener {
                 )));
             }
             self.check_fits(range.end - range.start, what)?;
-            let read = match fetcher.is_little(range.end, traffic.splits()) {
-                true => 0..range.end,
-                false => range.clone(),
+            let is_whole = self.cache.is_little(range.end, traffic);
+            let read = if is_whole {
+                0..range.end
+            } else {
+                range.clone()
             };
             let before = (range.start - read.start) as usize;
             let Tail {
@@ -287,21 +295,33 @@ impl Opener {
             return Ok((
                 ObjectHandle::new(path.clone(), version),
                 footer,
-                Body { start, bytes },
+                Body {
+                    start,
+                    bytes,
+                    is_whole,
+                },
             ));
         }
+        let small = address.size().filter(|size| *size > 0);
+        let small = small.filter(|size| self.cache.is_little(*size, traffic));
+        let guess = small.unwrap_or_else(|| self.guess(path));
         let Tail {
             mut bytes,
             mut start,
             version,
-        } = fetcher.get_tail(path, self.guess(path), traffic).await?;
+        } = fetcher.get_tail(path, guess, traffic).await?;
         let object = ObjectHandle::new(path.clone(), version);
         for _ in 0..MAX_FOOTER_READS {
             let tail = OwnedBytes::new(bytes);
             match Footer::parse(tail.clone(), start, object.size(), what)? {
                 FooterParse::Complete(footer) => {
                     self.learn(path, footer.footer_range.end - footer.footer_range.start);
-                    return Ok((object, footer, Body { start, bytes: tail }));
+                    let body = Body {
+                        start,
+                        bytes: tail,
+                        is_whole: small.is_some(),
+                    };
+                    return Ok((object, footer, body));
                 }
                 FooterParse::NeedMore { from } => {
                     self.check_fits(object.size() - from, what)?;
@@ -408,6 +428,8 @@ struct Opening<'a> {
 struct Body {
     start: u64,
     bytes: OwnedBytes,
+    /// Whether all of the object was asked for, because it is small.
+    is_whole: bool,
 }
 
 /// The version in the file footers, which are in the hot bytes of whoever read them.

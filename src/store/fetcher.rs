@@ -122,8 +122,8 @@ impl Fetcher {
     pub(crate) fn is_little(&self, bytes: u64, splits: u64) -> bool {
         let first_byte = self.estimate.bytes_per_first_byte();
         let of_all = bytes.saturating_mul(splits);
-        bytes <= self.settings.whole_split_bytes.min(first_byte)
-            && of_all <= first_byte.saturating_mul(FILLING)
+        let whole = self.settings.whole_split_bytes;
+        whole > 0 && bytes <= whole.min(first_byte) && of_all <= first_byte.saturating_mul(FILLING)
     }
 
     /// Reads `range` of `object`, exactly, in the version seen at open.

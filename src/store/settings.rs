@@ -52,14 +52,16 @@ pub struct StoreSettings {
     /// 6 to 13 in 100 requests fewer, or a third where splits are small, for up to a third more bytes.
     pub unplanned_gap_bytes: u64,
     /// A split of which no more than so many bytes are missing is fetched whole by a warmup that has
-    /// no plan: in one round when [its footer's place is
-    /// known](crate::SplitAddress::with_footer), which tells its size, and else in the round after
-    /// its footer, instead of four (footer, dictionaries, postings, documents). Later searches of it
-    /// take none. Default 0, never, so that nothing is fetched and held that is not read.
+    /// no plan and that somebody waits for: in one round when [its
+    /// size](crate::SplitAddress::with_size) or [its footer's
+    /// place](crate::SplitAddress::with_footer) is known, and else in the round after its footer,
+    /// instead of four (footer, dictionaries, postings, documents). Later searches of it take none.
+    /// Default 2 MiB; 0 never fetches, nor holds, what is not read.
     ///
     /// Whatever this says, it is done only where the bytes take less time than the round they save:
     /// no split may lack more than one connection brings in the time to a first byte (2 MiB at 90
-    /// MB/s and 30 ms), nor all splits of a request more than sixteen do.
+    /// MB/s and 30 ms), nor all splits of a request more than sixteen do, nor more than an eighth of
+    /// [`capacity_bytes`](crate::CacheSettings::capacity_bytes). Triggers of a manager never do it.
     pub whole_split_bytes: u64,
     /// First guess of a split's footer length, when the caller does not know it. Default 128 KiB.
     /// Adapts per folder to the footers seen there.
@@ -105,7 +107,7 @@ impl Default for StoreSettings {
             piece_bytes: None,
             max_pieces: 8,
             unplanned_gap_bytes: 0,
-            whole_split_bytes: 0,
+            whole_split_bytes: 2 << 20,
             footer_guess_bytes: 128 << 10,
             get_deadline: Duration::from_secs(30),
             read_timeout: Duration::from_secs(5),

@@ -62,6 +62,7 @@ pub(crate) struct TrafficCounter {
     urgency: Arc<Urgency>,
     origin: Option<Arc<Origin>>,
     asks: u32,
+    is_hurried: bool,
     trace: Option<Arc<Trace>>,
     /// GETs that wait for their turn, and that are under way, of the whole work.
     queued: Arc<AtomicU64>,
@@ -85,6 +86,7 @@ impl TrafficCounter {
             urgency: Urgency::new(priority),
             origin: None,
             asks: 0,
+            is_hurried: false,
             trace: None,
             queued: Arc::default(),
             under_way: Arc::default(),
@@ -110,6 +112,19 @@ impl TrafficCounter {
     /// The same counter, of work whose bytes are expected to be wanted so often.
     pub(crate) fn expecting(self, asks: u32) -> Self {
         Self { asks, ..self }
+    }
+
+    /// The same counter, of a warmup that somebody waits for, or is about to: bytes may be spent to
+    /// save it rounds.
+    pub(crate) fn hurried(self) -> Self {
+        Self {
+            is_hurried: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.is_hurried
     }
 
     /// How often the bytes are expected to be wanted: what their place in memory is worth.

@@ -12,7 +12,7 @@ use crate::split::SplitAddress;
 const SPLIT: &str = "split";
 
 impl Warmer {
-    /// The `*.split` objects below `prefix`, sorted by path: one LIST for each thousand objects.
+    /// The `*.split` objects below `prefix` with their sizes, sorted by path: one LIST for each thousand objects.
     ///
     /// # Errors
     ///
@@ -39,7 +39,8 @@ impl Warmer {
             match next.map_err(failed)? {
                 None => break,
                 Some(object) if object.location.extension() == Some(SPLIT) => {
-                    splits.push(SplitAddress::new(object.location));
+                    let split = SplitAddress::new(object.location);
+                    splits.push(split.with_size(object.size));
                 }
                 Some(_) => {}
             }

@@ -130,15 +130,15 @@ impl Warmer {
     }
 
     /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
-    /// warmup fetches, and which expects them to be wanted `asks` times; one that runs or has
-    /// finished keeps the origin it was started for. Answers with the warmup, and whether it was
-    /// started now.
+    /// warmup fetches, and which expects them to be wanted `asks` times (none: somebody is about to
+    /// join); one that runs or has finished keeps the origin it was started for. Answers with the
+    /// warmup, and whether it was started now.
     pub(crate) fn warm_for(
         &self,
         split: &SplitAddress,
         work: &Work,
         origin: &Arc<Origin>,
-        asks: u32,
+        asks: Option<u32>,
     ) -> (Warmup, bool) {
         let (warmup, started) = self.warm_held(split, work, Some((origin, asks)));
         (warmup, started.is_some())
@@ -150,7 +150,7 @@ impl Warmer {
         &self,
         split: &SplitAddress,
         work: &Work,
-        origin: Option<(&Arc<Origin>, u32)>,
+        origin: Option<(&Arc<Origin>, Option<u32>)>,
     ) -> (Warmup, Option<Held>) {
         let key = WarmupKey {
             path: split.path().clone(),
@@ -170,7 +170,10 @@ impl Warmer {
             let (origin, asks) = origin.unzip();
             let traffic = traffic.for_origin(origin);
             // A search tells the cache itself what it reads.
-            let mut traffic = traffic.expecting(asks.unwrap_or(0));
+            let mut traffic = match asks.flatten() {
+                Some(asks) => traffic.expecting(asks),
+                None => traffic.hurried(),
+            };
             if self.settings().trace {
                 traffic = traffic.traced();
             }
@@ -240,10 +243,11 @@ impl Warmer {
     ) -> Result<Explanation> {
         let work = Work::of_request(request);
         let replay = self.predict_replay(split, &work).await;
-        let split = self.open(split).await?;
+        // As a warmup would.
+        let traffic = TrafficCounter::default().hurried();
+        let split = self.open_counted(split, &traffic).await?;
         let demand = self.compile(&split, &work, true).await?.demand;
         let planner = &self.inner.planner;
-        let traffic = TrafficCounter::default();
         let resolution = resolve(&split, demand, Depth::Dictionaries, planner, &traffic).await?;
         let mut explanation = Explanation::new(&split, &resolution)?;
         explanation.replay = replay;

@@ -96,10 +96,12 @@ pub async fn put(store: &dyn ObjectStore, path: &str, directory: &RamDirectory) 
     SplitAddress::new(path)
 }
 
-/// Settings under which nothing is tried twice, and opening reads little more than a footer.
+/// Settings under which nothing is tried twice, opening reads little more than a footer, and splits,
+/// which are small here, are read as large ones are.
 pub fn settings() -> WarmerSettings {
     let store = StoreSettings::default()
         .with_footer_guess_bytes(20 << 10)
+        .with_whole_split_bytes(0)
         .with_max_attempts(1);
     WarmerSettings::default().with_store(store)
 }

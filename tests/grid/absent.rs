@@ -75,7 +75,11 @@ fn forgetful(corpus: &Corpus) -> Warmer {
     let settings = WarmerSettings::default()
         .with_on_miss(OnMiss::Fail)
         .with_cache(CacheSettings::default().with_capacity_bytes(1))
-        .with_store(StoreSettings::default().with_merge_gap_bytes(0));
+        .with_store(
+            StoreSettings::default()
+                .with_merge_gap_bytes(0)
+                .with_whole_split_bytes(0),
+        );
     Warmer::builder(Arc::clone(&corpus.store))
         .settings(settings)
         .runtime(RUNTIME.handle().clone())

@@ -273,7 +273,11 @@ fn too_many_buckets_and_too_much_memory_are_errors() {
     let settings = || {
         WarmerSettings::default()
             .with_on_miss(OnMiss::Fail)
-            .with_store(StoreSettings::default().with_merge_gap_bytes(0))
+            .with_store(
+                StoreSettings::default()
+                    .with_merge_gap_bytes(0)
+                    .with_whole_split_bytes(0),
+            )
     };
     let body = json!({"size": 0, "aggs": {"it": {"terms": {"field": "id", "size": 100}}}});
     let request = SearchRequest::from_value(&body).unwrap();

@@ -136,8 +136,11 @@ impl Scorer for LazyEvenScorer {
 
 /// A warmer that fetches only what it is asked for, on demand too.
 fn lenient() -> Warmer {
-    let settings =
-        WarmerSettings::default().with_store(StoreSettings::default().with_merge_gap_bytes(0));
+    let settings = WarmerSettings::default().with_store(
+        StoreSettings::default()
+            .with_merge_gap_bytes(0)
+            .with_whole_split_bytes(0),
+    );
     Warmer::builder(Arc::clone(&CORPUS.corpus.store))
         .settings(settings)
         .runtime(RUNTIME.handle().clone())

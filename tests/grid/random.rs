@@ -43,7 +43,11 @@ pub static POOL: LazyLock<Arc<rayon::ThreadPool>> = LazyLock::new(|| {
 pub fn strict(store: &Arc<dyn ObjectStore>) -> Warmer {
     let settings = WarmerSettings::default()
         .with_on_miss(OnMiss::Fail)
-        .with_store(StoreSettings::default().with_merge_gap_bytes(0));
+        .with_store(
+            StoreSettings::default()
+                .with_merge_gap_bytes(0)
+                .with_whole_split_bytes(0),
+        );
     Warmer::builder(Arc::clone(store))
         .settings(settings)
         .runtime(RUNTIME.handle().clone())

@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use forewarm::{OnMiss, ResultSettings, SearchOptions, SearchRequest, Warmer, WarmerSettings};
+use forewarm::{
+    OnMiss, ResultSettings, SearchOptions, SearchRequest, StoreSettings, Warmer, WarmerSettings,
+};
 use object_store::ObjectStore;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -20,7 +22,8 @@ fn remembering(store: &Arc<dyn ObjectStore>) -> Warmer {
     let results = ResultSettings::default().with_enabled(true);
     let settings = WarmerSettings::default()
         .with_on_miss(OnMiss::Fail)
-        .with_results(results);
+        .with_results(results)
+        .with_store(StoreSettings::default().with_whole_split_bytes(0));
     Warmer::builder(Arc::clone(store))
         .settings(settings)
         .runtime(RUNTIME.handle().clone())

@@ -67,6 +67,7 @@ pub fn requests() -> Vec<SearchRequest> {
 pub fn settings() -> WarmerSettings {
     let mut settings = WarmerSettings::default().with_on_miss(OnMiss::Fail);
     settings.store.footer_guess_bytes = 8 << 10;
+    settings.store.whole_split_bytes = 0;
     settings.store.read_timeout = Duration::from_millis(300);
     settings
 }

@@ -116,28 +116,25 @@ impl Place {
             });
         }
         let prefix = (!path.as_ref().is_empty()).then_some(&path);
-        let mut paths: Vec<Path> = store
+        let mut addresses: Vec<SplitAddress> = store
             .list(prefix)
             .try_filter_map(|object| async move {
                 let found = object.location.as_ref().ends_with(SPLIT_SUFFIX);
-                Ok(found.then_some(object.location))
+                Ok(found.then(|| SplitAddress::new(object.location).with_size(object.size)))
             })
             .try_collect()
             .await
             .map_err(|error| Failure::caused(format!("cannot list {text}"), &error))?;
-        if paths.is_empty() {
+        if addresses.is_empty() {
             // An object need not be called *.split to be one.
             let whole = prefix.is_some() && store.head(&path).await.is_ok();
             if !whole {
                 return Err(Failure::failed(format!("no *{SPLIT_SUFFIX} at {text}")));
             }
-            paths.push(path);
+            addresses.push(SplitAddress::new(path));
         }
-        paths.sort_unstable();
-        Ok(Splits {
-            store,
-            addresses: paths.into_iter().map(SplitAddress::new).collect(),
-        })
+        addresses.sort_unstable_by(|a, b| a.path().cmp(b.path()));
+        Ok(Splits { store, addresses })
     }
 }
 

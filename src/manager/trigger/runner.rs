@@ -168,7 +168,7 @@ impl Runner {
                 split: wanted.split.clone(),
                 request: Arc::clone(&wanted.request),
                 // A count of some dozens at most: what does not fit is many.
-                asks: wanted.asks.round() as u32,
+                asks: Some(wanted.asks.round() as u32),
             });
         }
         report.leave_out("budget", batch.len() - targets.len());

@@ -79,7 +79,7 @@ pub(crate) struct BenchArgs {
     pub(crate) pairs: u32,
 
     /// Let forewarm fetch splits whole that lack at most this much, as far as that is cheap
-    #[arg(long, value_name = "BYTES", default_value = "0B", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "2MiB", value_parser = parse_bytes)]
     pub(crate) whole_splits: u64,
 
     /// Let forewarm fetch gaps of so many bytes a round and split where no plan is known

@@ -19,7 +19,6 @@ pub(crate) struct Fetcher {
 
 pub(crate) struct Settings {
     pub(crate) get_deadline: Duration,
-    pub(crate) whole_split_bytes: u64,
 }
 
 impl Fetcher {
@@ -29,7 +28,6 @@ impl Fetcher {
             queue: Queue::new(slots, u64::MAX),
             settings: Settings {
                 get_deadline,
-                whole_split_bytes: 0,
             },
             sent: Mutex::default(),
         }
