@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::split::SplitAddress;
 use crate::store::{Traffic, TrafficCounter, in_time};
+use crate::telemetry::list;
 use crate::warmup::{Compiled, Held, Outcome, Warmed, Warmer, Warmup, Work};
 
 /// Splits that have been joined, or opened when there was nothing to join.
@@ -55,11 +56,17 @@ impl Warmer {
         drop(held);
         let mut seen = Seen::default();
         let mut arrivals = Vec::with_capacity(splits.len());
+        let mut ready_ones = 0;
         // They all run by themselves, so it is as well to wait for one after another.
         for (place, (warmup, address)) in warmups.iter().zip(splits).enumerate() {
-            let (outcome, warmed) = match warmup {
-                Some((warmup, _)) => warmup.wait(deadline).await,
-                None => (Outcome::Missing, None),
+            let ready = warmup.as_ref().and_then(|(warmup, _)| warmup.warmed());
+            let (outcome, warmed) = match (ready, warmup) {
+                (Some(warmed), _) => {
+                    ready_ones += 1;
+                    (Outcome::Ready, Some(warmed))
+                }
+                (None, Some((warmup, _))) => warmup.wait(deadline).await,
+                (None, None) => (Outcome::Missing, None),
             };
             seen.add(outcome);
             if let Some((warmup, true)) = warmup {
@@ -72,6 +79,8 @@ impl Warmer {
                 warmed,
             });
         }
+        // The others count by themselves.
+        list::JOINS.add_of(Outcome::Ready.name(), ready_ones);
         let waited = started.elapsed();
         let (prepared, opened, opening) = self.prepared(arrivals, work).await?;
         seen.opening = seen.opening.max(opening);

@@ -1,6 +1,10 @@
 use std::time::Duration;
 
-use metrics::{SharedString, Unit};
+use metrics::{Key, Level, Metadata, SharedString, Unit};
+
+/// Where metrics come from, as `metrics` wants it told.
+static METADATA: Metadata<'static> =
+    Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 /// How a metric is counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +18,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(crate) struct Metric {
     pub(super) name: &'static str,
+    /// The name, hashed beforehand: warm searches count, and take microseconds.
+    key: Key,
     pub(super) kind: Kind,
     /// What one of it is.
     pub(super) unit: &'static str,
@@ -53,6 +59,7 @@ impl Counter {
     pub(super) const fn new(name: &'static str, unit: &'static str, what: &'static str) -> Self {
         Self(Metric {
             name,
+            key: Key::from_static_name(name),
             kind: Kind::Counter,
             unit,
             by: None,
@@ -69,7 +76,8 @@ impl Counter {
     /// Counts so many more.
     pub(crate) fn add(&self, count: u64) {
         debug_assert!(self.0.by.is_none(), "{} has a label", self.0.name);
-        metrics::counter!(self.0.name).increment(count);
+        metrics::with_recorder(|recorder| recorder.register_counter(&self.0.key, &METADATA))
+            .increment(count);
     }
 
     /// Counts so many more of which the label says `value`.
@@ -86,6 +94,7 @@ impl Gauge {
     pub(super) const fn new(name: &'static str, unit: &'static str, what: &'static str) -> Self {
         Self(Metric {
             name,
+            key: Key::from_static_name(name),
             kind: Kind::Gauge,
             unit,
             by: None,
@@ -95,17 +104,21 @@ impl Gauge {
 
     /// Says how much there is now.
     pub(crate) fn set(&self, amount: u64) {
-        metrics::gauge!(self.0.name).set(amount as f64);
+        self.handle().set(amount as f64);
     }
 
     /// One more.
     pub(crate) fn increment(&self) {
-        metrics::gauge!(self.0.name).increment(1.0);
+        self.handle().increment(1.0);
     }
 
     /// One less.
     pub(crate) fn decrement(&self) {
-        metrics::gauge!(self.0.name).decrement(1.0);
+        self.handle().decrement(1.0);
+    }
+
+    fn handle(&self) -> metrics::Gauge {
+        metrics::with_recorder(|recorder| recorder.register_gauge(&self.0.key, &METADATA))
     }
 }
 
@@ -113,6 +126,7 @@ impl Histogram {
     pub(super) const fn new(name: &'static str, what: &'static str) -> Self {
         Self(Metric {
             name,
+            key: Key::from_static_name(name),
             kind: Kind::Histogram,
             unit: "seconds",
             by: None,
@@ -129,7 +143,8 @@ impl Histogram {
     /// Adds one duration.
     pub(crate) fn record(&self, time: Duration) {
         debug_assert!(self.0.by.is_none(), "{} has a label", self.0.name);
-        metrics::histogram!(self.0.name).record(time.as_secs_f64());
+        metrics::with_recorder(|recorder| recorder.register_histogram(&self.0.key, &METADATA))
+            .record(time.as_secs_f64());
     }
 
     /// Adds one duration of which the label says `value`.
