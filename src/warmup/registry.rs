@@ -4,13 +4,19 @@
 //! are held for a while, bounded in leased bytes, so that a reader who comes later finds them; the
 //! first reader does not use them up.
 //!
-//! Lock order: the lingering cache's own locks, then `running`. A task is never dropped with
-//! `running` locked, for its `Drop` takes that lock.
+//! All of them, those that linger too, are found in `known`, a hash table in shards: a warm search
+//! takes microseconds, and moka's look-ups a good part of one each. So moka is told of the first use in
+//! a [`USES`], which is as exact as letting go of those used least lately has to be.
+//!
+//! Lock order: the lingering cache's own locks, then a shard's. A task is never dropped with a shard
+//! locked, for its `Drop` takes that lock.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use object_store::path::Path;
 use tokio::runtime::Handle;
 
@@ -21,8 +27,27 @@ use crate::sync::{Mutex, MutexGuard};
 /// Bookkeeping of a lingering warmup: its entry, task and query.
 const TASK_BYTES: u64 = 2048;
 
+/// Uses of one warmup that are one to the cache of those that linger.
+const USES: Duration = Duration::from_millis(100);
+
+/// Tables by path, so that searches of splits seldom want one at the same time.
+const SHARDS: usize = 64;
+
+/// The warmups of some splits.
+type Shard = HashMap<WarmupKey, Known, RandomState>;
+
+/// A warmup that runs, lingers, or is held by somebody.
+struct Known {
+    task: Weak<Task>,
+    /// When the cache of those that linger was last told that it is used.
+    told: Instant,
+}
+
 pub(crate) struct Registry {
-    running: Mutex<HashMap<WarmupKey, Weak<Task>>>,
+    known: [Mutex<Shard>; SHARDS],
+    paths: RandomState,
+    /// None does where they are to be let go of at once.
+    lingers: bool,
     lingering: moka::sync::Cache<WarmupKey, Slot<Task>>,
     runtime: Handle,
 }
@@ -38,7 +63,9 @@ impl Registry {
             .eviction_policy(moka::policy::EvictionPolicy::lru())
             .build();
         let registry = Arc::new(Self {
-            running: Mutex::default(),
+            known: std::array::from_fn(|_| Mutex::default()),
+            paths: RandomState::default(),
+            lingers: !linger.is_zero(),
             lingering,
             runtime,
         });
@@ -67,11 +94,21 @@ impl Registry {
 
     /// The warmup of `key` that runs or lingers; one that failed is not found.
     pub(super) fn find(&self, key: &WarmupKey) -> Option<Arc<Task>> {
-        if let Some(task) = self.lingering.get(key).and_then(|slot| slot.value()) {
-            return Some(task);
+        // Declared before the guard: dropped after it.
+        let found;
+        let mut shard = self.shard(&key.path);
+        found = shard.get_mut(key).and_then(Known::used);
+        drop(shard);
+        self.found(key, found?)
+    }
+
+    /// Tells the cache of those that linger that one was used.
+    fn found(&self, key: &WarmupKey, (task, is_told): (Arc<Task>, bool)) -> Option<Arc<Task>> {
+        if is_told {
+            // Looking is what it takes note of.
+            let _ = self.lingering.get(key);
         }
-        let task = self.lock().get(key).and_then(Weak::upgrade);
-        task.filter(|task| !task.has_failed())
+        (!task.has_failed()).then_some(task)
     }
 
     /// The warmup of `key`, started by `start` when there is none.
@@ -80,26 +117,34 @@ impl Registry {
         key: &WarmupKey,
         start: impl FnOnce() -> Arc<Task>,
     ) -> Arc<Task> {
-        if let Some(task) = self.lingering.get(key).and_then(|slot| slot.value()) {
+        if let Some(task) = self.find(key) {
             return task;
         }
         // Declared before the guard: dropped after it.
         let stale;
-        let mut running = self.lock();
-        let found = running.get(key).and_then(Weak::upgrade);
+        let mut shard = self.shard(&key.path);
+        // Another may have come first.
+        let found = shard.get(key).and_then(|known| known.task.upgrade());
         match found {
             Some(task) if !task.has_failed() => return task,
             other => stale = other,
         }
         let task = start();
-        running.insert(key.clone(), Arc::downgrade(&task));
-        drop(running);
+        let known = Known {
+            task: Arc::downgrade(&task),
+            told: Instant::now(),
+        };
+        shard.insert(key.clone(), known);
+        drop(shard);
         drop(stale);
         task
     }
 
     /// Holds a warmup for a while that keeps so many bytes alive: those leased, and its opened split.
     pub(super) fn keep(&self, task: Arc<Task>, bytes: u64) {
+        if !self.lingers {
+            return;
+        }
         let key = task.key().clone();
         self.lingering
             .insert(key, Slot::new(task, bytes + TASK_BYTES));
@@ -107,12 +152,12 @@ impl Registry {
 
     /// Called by a task that is dropped.
     pub(super) fn forget(&self, key: &WarmupKey) {
-        let mut running = self.lock();
-        if running
+        let mut shard = self.shard(&key.path);
+        if shard
             .get(key)
-            .is_some_and(|task| task.strong_count() == 0)
+            .is_some_and(|known| known.task.strong_count() == 0)
         {
-            running.remove(key);
+            shard.remove(key);
         }
     }
 
@@ -123,11 +168,11 @@ impl Registry {
         self.lingering.run_pending_tasks();
         // Declared before the guard: dropped after it.
         let found;
-        let mut running = self.lock();
-        found = running.get(key).and_then(Weak::upgrade);
+        let mut shard = self.shard(&key.path);
+        found = shard.get(key).and_then(|known| known.task.upgrade());
         // One that somebody still holds stays with them, but is found no more.
         if found.as_ref().is_none_or(|task| task.is_finished()) {
-            running.remove(key);
+            shard.remove(key);
         }
     }
 
@@ -140,7 +185,7 @@ impl Registry {
             }
         }
         self.lingering.run_pending_tasks();
-        self.lock().retain(|key, _| key.path != *path);
+        self.shard(path).retain(|key, _| key.path != *path);
     }
 
     /// Lets go of all finished warmups.
@@ -152,12 +197,34 @@ impl Registry {
     /// Number of warmups that run or are held by somebody.
     pub(super) fn len(&self) -> u64 {
         self.lingering.run_pending_tasks();
-        self.lock().len() as u64
+        self.known
+            .iter()
+            .map(|shard| lock(shard).len() as u64)
+            .sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<WarmupKey, Weak<Task>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The table that warmups of the split at `path` are in.
+    fn shard(&self, path: &Path) -> MutexGuard<'_, Shard> {
+        let hash = self.paths.hash_one(path) as usize;
+        lock(&self.known[hash % SHARDS])
     }
+}
+
+impl Known {
+    /// The warmup, which is used now, and whether that is to be told.
+    fn used(&mut self) -> Option<(Arc<Task>, bool)> {
+        let task = self.task.upgrade()?;
+        let now = Instant::now();
+        let is_told = now.duration_since(self.told) >= USES;
+        if is_told {
+            self.told = now;
+        }
+        Some((task, is_told))
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(all(test, not(shuttle)))]

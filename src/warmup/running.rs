@@ -87,6 +87,14 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
         }
     }
 
+    /// What came of the work, once it has ended well.
+    pub(super) fn ready(&self) -> Option<T> {
+        match &*self.finished.borrow() {
+            Some(Ok(found)) => Some(found.clone()),
+            _ => None,
+        }
+    }
+
     /// Waits until `deadline`, in `span`, and hands over what came of the work. From now on
     /// somebody waits for what it fetches.
     pub(super) async fn join(

@@ -141,7 +141,7 @@ impl Warmup {
 
     /// What was warmed, once it is.
     pub(crate) fn warmed(&self) -> Option<Arc<Warmed>> {
-        self.task.running.result()?.ok()
+        self.task.running.ready()
     }
 
     /// Waits for the warmup without wanting it: what others wait for goes first.
