@@ -73,8 +73,8 @@ pub(crate) struct BenchArgs {
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,
 
-    /// Compare warm with ideal this many times a body, by turns
-    #[arg(long, value_name = "N", default_value_t = 20,
+    /// Compare warm with ideal this many times a body, by turns, for 1.5 s at most
+    #[arg(long, value_name = "N", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(crate) pairs: u32,
 
