@@ -79,8 +79,10 @@ impl Warmer {
                 warmed,
             });
         }
-        // The others count by themselves.
-        list::JOINS.add_of(Outcome::Ready.name(), ready_ones);
+        if ready_ones > 0 {
+            // The others count by themselves.
+            list::JOINS.add_of(Outcome::Ready.name(), ready_ones);
+        }
         let waited = started.elapsed();
         let (prepared, opened, opening) = self.prepared(arrivals, work).await?;
         seen.opening = seen.opening.max(opening);

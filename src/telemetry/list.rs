@@ -1,6 +1,11 @@
 //! All metrics, in the order of the document.
 
+use metrics::Label;
+
 use super::{Counter, Gauge, Histogram, Metric};
+
+/// The outcome of what is warm.
+static READY: [Label; 1] = [Label::from_static_parts("outcome", "ready")];
 
 /// All of them: whatever is added below is added here.
 pub(super) static ALL: &[&Metric] = &[
@@ -188,8 +193,9 @@ pub(crate) static JOBS: Counter =
 pub(crate) static TRIGGER_TICKS: Counter =
     Counter::new("forewarm_trigger_ticks_total", "ticks", "of triggers").by("source");
 
-pub(crate) static JOINS: Counter =
-    Counter::new("forewarm_joins_total", "joins", "of warmups").by("outcome");
+pub(crate) static JOINS: Counter = Counter::new("forewarm_joins_total", "joins", "of warmups")
+    .by("outcome")
+    .usually("ready", &READY);
 pub(crate) static JOIN_WAIT_SECONDS: Histogram = Histogram::new(
     "forewarm_join_wait_seconds",
     "that a join waited for its warmup; those that found it finished are not among them",
@@ -204,7 +210,8 @@ pub(crate) static SEARCHES: Counter = Counter::new(
     "searches",
     "by the worst outcome of joining the warmups of their splits",
 )
-.by("outcome");
+.by("outcome")
+.usually("ready", &READY);
 pub(crate) static SEARCH_SECONDS: Histogram =
     Histogram::new("forewarm_search_seconds", "of searching and merging");
 pub(crate) static GIVEN_UP_SPLITS: Counter = Counter::new(

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use metrics::{Key, Level, Metadata, SharedString, Unit};
+use metrics::{Key, Label, Level, Metadata, SharedString, Unit};
 
 /// Where metrics come from, as `metrics` wants it told.
 static METADATA: Metadata<'static> =
@@ -25,6 +25,8 @@ pub(crate) struct Metric {
     pub(super) unit: &'static str,
     /// The label that it is told apart by.
     pub(super) by: Option<&'static str>,
+    /// The name with the label's usual value, hashed beforehand too.
+    usual: Option<(&'static str, Key)>,
     pub(super) what: &'static str,
 }
 
@@ -63,6 +65,7 @@ impl Counter {
             kind: Kind::Counter,
             unit,
             by: None,
+            usual: None,
             what,
         })
     }
@@ -70,6 +73,14 @@ impl Counter {
     /// The same, told apart by `label`.
     pub(super) const fn by(mut self, label: &'static str) -> Self {
         self.0.by = Some(label);
+        self
+    }
+
+    /// The same, told apart by the only one of `labels`, which has the value that is the usual one.
+    pub(super) const fn usually(mut self, value: &'static str, labels: &'static [Label]) -> Self {
+        let usual = Some((value, Key::from_static_parts(self.0.name, labels)));
+        // What was there needs no drop, which a constant could not do.
+        std::mem::forget(std::mem::replace(&mut self.0.usual, usual));
         self
     }
 
@@ -81,8 +92,13 @@ impl Counter {
     }
 
     /// Counts so many more of which the label says `value`.
-    pub(crate) fn add_of(&self, value: impl Into<SharedString>, count: u64) {
-        if let Some(label) = self.0.by {
+    pub(crate) fn add_of(&self, value: impl Into<SharedString> + AsRef<str>, count: u64) {
+        if let Some((usual, key)) = &self.0.usual
+            && *usual == value.as_ref()
+        {
+            metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA))
+                .increment(count);
+        } else if let Some(label) = self.0.by {
             metrics::counter!(self.0.name, label => value.into()).increment(count);
         } else {
             debug_assert!(false, "{} has no label", self.0.name);
@@ -98,6 +114,7 @@ impl Gauge {
             kind: Kind::Gauge,
             unit,
             by: None,
+            usual: None,
             what,
         })
     }
@@ -130,6 +147,7 @@ impl Histogram {
             kind: Kind::Histogram,
             unit: "seconds",
             by: None,
+            usual: None,
             what,
         })
     }
