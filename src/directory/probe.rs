@@ -44,11 +44,11 @@ impl Probe {
         }
     }
 
-    /// A probe that misses what lies outside of the normalised ranges `shown`, when they are told:
-    /// what came unasked must not hide what is read.
-    pub(crate) fn of_shown(shown: Option<Arc<[Range<u64>]>>) -> Self {
+    /// A probe that misses what lies outside of the normalised ranges `shown`: what came unasked must
+    /// not hide what is read.
+    pub(crate) fn of_shown(shown: Arc<[Range<u64>]>) -> Self {
         Self {
-            shown,
+            shown: Some(shown),
             ..Self::default()
         }
     }

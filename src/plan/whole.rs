@@ -82,9 +82,9 @@ impl Whole {
         self.asked.extend_from_slice(ranges);
     }
 
-    /// What probes may see, when there is more than they asked for.
-    pub(super) fn shown(&self) -> Option<Arc<[Range<u64>]>> {
-        self.held.as_ref()?;
-        Some(normalise(self.asked.clone()).into())
+    /// What probes may see: what they have asked for. An extent that holds it may hold more, which
+    /// came with a footer, in a gap, or for another request, and a plan would lack what is read of that.
+    pub(super) fn shown(&self) -> Arc<[Range<u64>]> {
+        normalise(self.asked.clone()).into()
     }
 }

@@ -81,7 +81,14 @@ async fn plans_are_those_of_splits_that_are_read_in_rounds() {
     let known = with_footers(&store, &splits).await;
     for request in requests() {
         let mut all = Vec::new();
-        for (splits, settings) in [(&splits, strict()), (&splits, whole()), (&known, whole())] {
+        let mut tails = strict();
+        tails.store.footer_guess_bytes = 1 << 20;
+        for (splits, settings) in [
+            (&splits, strict()),
+            (&splits, tails),
+            (&splits, whole()),
+            (&known, whole()),
+        ] {
             let reader = warmer(store.clone(), settings);
             reader.search(splits, &request).await.unwrap();
             let mut plans: Vec<_> = reader
@@ -96,8 +103,7 @@ async fn plans_are_those_of_splits_that_are_read_in_rounds() {
             all.push(plans);
         }
         assert_eq!(all[0].len(), splits.len());
-        assert_eq!(all[0], all[1]);
-        assert_eq!(all[0], all[2]);
+        assert!(all.iter().all(|plans| *plans == all[0]), "{all:?}");
     }
 }
 
