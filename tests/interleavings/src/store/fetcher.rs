@@ -26,9 +26,7 @@ impl Fetcher {
         let get_deadline = Duration::from_secs(30);
         Self {
             queue: Queue::new(slots, u64::MAX),
-            settings: Settings {
-                get_deadline,
-            },
+            settings: Settings { get_deadline },
             sent: Mutex::default(),
         }
     }
