@@ -197,7 +197,8 @@ async fn make(
                 let path = Path::from(format!("demo-{number:05}{SPLIT_SUFFIX}"));
                 packed.upload(store, &path).await?;
                 bar.inc(1);
-                Outcome::Ok((SplitAddress::new(path), packed.len()))
+                let bytes = packed.len();
+                Outcome::Ok((SplitAddress::new(path).with_size(bytes), bytes))
             }
         })
         .buffered(cores)
