@@ -78,7 +78,8 @@
 //! [All of them](crate::metrics).
 //!
 //! Spans `open`, `warm`, `join` and `search` (level info, through `tracing`) carry `split`,
-//! `fingerprint`, `gets`, `bytes`, `rounds` and `outcome` where they apply.
+//! `fingerprint`, `gets`, `bytes`, `rounds` and `outcome` where they apply. What a search finds warm it
+//! joins without a span.
 //!
 //! [tantivy]: https://docs.rs/tantivy
 

@@ -215,17 +215,9 @@ impl SplitExtents {
         self.cache.is_little(bytes, traffic).then_some(missing)
     }
 
-    /// Puts bytes in the cache that came with a footer which opening read for `traffic`: unasked with
-    /// its tail, or as the rest of a small split (`is_whole`), which is wasted if no search reads it.
-    /// Answers with the extent, which is cached if moka has room; nothing happens when they overlap
-    /// what is there or do not fit.
-    pub(crate) fn insert(
-        self: &Arc<Self>,
-        start: u64,
-        bytes: Vec<u8>,
-        is_whole: bool,
-        traffic: &TrafficCounter,
-    ) -> Option<Arc<Extent>> {
+    /// Puts bytes in the cache that came without being asked for (the tail of the object that
+    /// opening read for `traffic`). Nothing happens when they overlap what is there or do not fit.
+    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>, traffic: &TrafficCounter) {
         let range = start..start + bytes.len() as u64;
         if range.is_empty()
             || !self
@@ -233,15 +225,35 @@ impl SplitExtents {
                 .iter()
                 .any(|b| b.range == range)
         {
-            return None;
+            return;
         }
-        let reservation = self.cache.reserve(weight_of(&range, 1)).ok()?;
-        let extent = self.landed(start, bytes, reservation, traffic);
-        if !is_whole {
+        if let Ok(reservation) = self.cache.reserve(weight_of(&range, 1)) {
+            let extent = self.landed(start, bytes, reservation, traffic);
             extent.read_by(Reader::Opening);
+            self.publish(&extent, traffic.asks());
         }
-        self.publish(&extent, traffic.asks());
-        Some(extent)
+    }
+
+    /// Puts of the bytes at `start`, which are the rest of a small split, those in the cache that are
+    /// not there yet, as far as they fit; what searches do not read of it is wasted. Answers with what
+    /// was put there, which is cached if moka has room.
+    pub(crate) fn insert_missing(
+        self: &Arc<Self>,
+        start: u64,
+        bytes: &[u8],
+        traffic: &TrafficCounter,
+    ) -> Vec<Arc<Extent>> {
+        let range = start..start + bytes.len() as u64;
+        let batches = self.missing(vec![range], 0);
+        let parts = batches.into_iter().flat_map(|batch| batch.parts);
+        let put = parts.filter_map(|part| {
+            let reservation = self.cache.reserve(weight_of(&part, 1)).ok()?;
+            let bytes = bytes[(part.start - start) as usize..(part.end - start) as usize].to_vec();
+            let extent = self.landed(part.start, bytes, reservation, traffic);
+            self.publish(&extent, traffic.asks());
+            Some(extent)
+        });
+        put.collect()
     }
 
     /// An extent of bytes that have just come.

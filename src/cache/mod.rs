@@ -29,7 +29,7 @@ mod slot;
 mod tests;
 
 pub(crate) use bounded::ExtentCache;
-pub(crate) use extent::{EXTENT_OVERHEAD_BYTES, Extent};
+pub(crate) use extent::EXTENT_OVERHEAD_BYTES;
 pub(crate) use extents::SplitExtents;
 pub(crate) use fate::Reader;
 pub(crate) use lease::{Lease, LeaseBuilder};

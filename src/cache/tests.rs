@@ -499,7 +499,7 @@ fn what_opening_reads_is_never_wasted_and_used_by_a_search() {
             .read(20..50, Reader::Opening, &traffic)
             .await
             .unwrap();
-        rig.split.insert(60, vec![0; 5], false, &traffic);
+        rig.split.insert(60, vec![0; 5], &traffic);
         assert_eq!(rig.usage(Some(0)), (45, 0, 0));
         rig.split
             .read(20..21, Reader::Search, &traffic)
@@ -507,6 +507,24 @@ fn what_opening_reads_is_never_wasted_and_used_by_a_search() {
             .unwrap();
         rig.cache.clear();
         assert_eq!(rig.usage(Some(0)), (45, 30, 0));
+    });
+}
+
+#[test]
+fn what_comes_of_a_small_split_is_put_around_what_is_there() {
+    block_on(async {
+        let rig = Rig::new(0, 1 << 20, 1 << 20).await;
+        let traffic = TrafficCounter::default();
+        let there = rig.split.acquire(vec![20..30], &traffic).await.unwrap();
+        let bytes = vec![0; 100];
+        let put = rig.split.insert_missing(0, &bytes, &traffic);
+        let put: Vec<_> = put.iter().map(|extent| extent.range().clone()).collect();
+        assert_eq!(put, [0..20, 30..100]);
+        assert!(rig.split.insert_missing(0, &bytes, &traffic).is_empty());
+        let sent = traffic.snapshot().gets;
+        let all = rig.split.acquire(vec![0..100], &traffic).await.unwrap();
+        assert_eq!((sent, traffic.snapshot().gets, all.waited), (1, 1, false));
+        drop(there);
     });
 }
 

@@ -24,6 +24,9 @@ use crate::store::{Batch, TrafficCounter, gaps, normalise};
 /// read at a time, come near.
 const MAX_ROUNDS: usize = 64;
 
+/// The same, with those that found everything in memory: probes see no more than they asked for.
+const MAX_PASSES: usize = 1024;
+
 /// How far to go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Depth {
@@ -142,8 +145,12 @@ pub(crate) async fn resolve(
         fetched.wanted.extend(certain.iter().cloned());
     }
     let mut progress = Progress::new(split, demand, depth, &planner.absences);
-    let mut whole = Whole::of(split);
-    for _ in 0..MAX_ROUNDS {
+    let mut whole = Whole::default();
+    let mut rounds = 0;
+    for _ in 0..MAX_PASSES {
+        if rounds == MAX_ROUNDS {
+            break;
+        }
         let lease = Arc::new(builder.build());
         let probe = Arc::new(Probe::of_shown(whole.shown()));
         let (owner, limits) = (Arc::clone(split), planner.limits);
@@ -203,6 +210,7 @@ pub(crate) async fn resolve(
         }
         let acquired = extents.acquire_by(&rule, fetch, traffic).await?;
         if acquired.waited {
+            rounds += 1;
             traffic.count_round();
             probe_rounds += u64::from(step.only_opaque);
         }

@@ -12,10 +12,10 @@ use crate::split::Split;
 use crate::store::{TrafficCounter, normalise};
 
 /// A split that may have been fetched whole.
+#[derive(Default)]
 pub(super) struct Whole {
     /// What came unasked, held for the rounds to come.
     held: Option<LeaseBuilder>,
-    is_fetched: bool,
     asked: Vec<Range<u64>>,
 }
 
@@ -32,20 +32,6 @@ pub(super) fn rest_of(
 }
 
 impl Whole {
-    /// With what came when `split` was opened.
-    pub(super) fn of(split: &Split) -> Self {
-        let held = split.take_rest().map(|rest| {
-            let mut held = LeaseBuilder::default();
-            held.add(rest);
-            held
-        });
-        Self {
-            held,
-            is_fetched: false,
-            asked: Vec::new(),
-        }
-    }
-
     /// Fetches what the split lacks, the first time.
     ///
     /// # Errors
@@ -57,10 +43,10 @@ impl Whole {
         rest: &[Range<u64>],
         traffic: &TrafficCounter,
     ) -> Result<()> {
-        if std::mem::replace(&mut self.is_fetched, true) {
+        if self.held.is_some() {
             return Ok(());
         }
-        let held = self.held.get_or_insert_default();
+        let held = self.held.insert(LeaseBuilder::default());
         let extents = split.files().extents();
         match extents.acquire(rest.to_vec(), traffic).await {
             Ok(acquired) => {

@@ -56,15 +56,18 @@ impl Warmer {
         drop(held);
         let mut seen = Seen::default();
         let mut arrivals = Vec::with_capacity(splits.len());
-        let mut ready_ones = 0;
+        let ready = warmups.iter().map(|it| it.as_ref()?.0.warmed());
+        let ready: Vec<_> = ready.collect();
+        let ready_ones = ready.iter().flatten().count() as u64;
+        if ready_ones > 0 {
+            // Others count when they have been waited for.
+            list::JOINS.add_of(Outcome::Ready.name(), ready_ones);
+        }
         // They all run by themselves, so it is as well to wait for one after another.
-        for (place, (warmup, address)) in warmups.iter().zip(splits).enumerate() {
-            let ready = warmup.as_ref().and_then(|(warmup, _)| warmup.warmed());
+        for (place, ((warmup, ready), address)) in warmups.iter().zip(ready).zip(splits).enumerate()
+        {
             let (outcome, warmed) = match (ready, warmup) {
-                (Some(warmed), _) => {
-                    ready_ones += 1;
-                    (Outcome::Ready, Some(warmed))
-                }
+                (Some(warmed), _) => (Outcome::Ready, Some(warmed)),
                 (None, Some((warmup, _))) => warmup.wait(deadline).await,
                 (None, None) => (Outcome::Missing, None),
             };
@@ -78,10 +81,6 @@ impl Warmer {
                 address,
                 warmed,
             });
-        }
-        if ready_ones > 0 {
-            // The others count by themselves.
-            list::JOINS.add_of(Outcome::Ready.name(), ready_ones);
         }
         let waited = started.elapsed();
         let (prepared, opened, opening) = self.prepared(arrivals, work).await?;

@@ -204,13 +204,17 @@ impl Opener {
             footer.hot.clone()
         };
         // Body bytes that came along are fetched for good.
-        let mut rest = None;
         if tail.start < footer.footer_range.start {
             let body = (footer.footer_range.start - tail.start) as usize;
             let extents = self.cache.split(&object);
-            let bytes = tail.bytes[..body].to_vec();
-            let extent = extents.insert(tail.start, bytes, tail.is_whole, traffic);
-            rest = extent.filter(|_| tail.is_whole);
+            let bytes = &tail.bytes[..body];
+            if tail.is_whole {
+                // Whoever is in a hurry has not asked for it yet, and a full cache may not take it.
+                let rest = extents.insert_missing(tail.start, bytes, traffic);
+                rest.into_iter().for_each(|extent| traffic.hold(extent));
+            } else {
+                extents.insert(tail.start, bytes.to_vec(), traffic);
+            }
         }
         let opening = Opening {
             address,
@@ -218,9 +222,7 @@ impl Opener {
             started,
             before,
         };
-        let mut split = self.open_with(opening, footer, hot, traffic).await?;
-        split.rest = Mutex::new(rest);
-        Ok(split)
+        self.open_with(opening, footer, hot, traffic).await
     }
 
     /// Opens a split whose footer is here.
@@ -252,7 +254,6 @@ impl Opener {
             readers,
             traffic: traffic.snapshot().since(before),
             opening: started.elapsed(),
-            rest: Mutex::default(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Splits that are held in memory whole, and read by tantivy as any index in memory is.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
@@ -66,7 +66,6 @@ impl Opener {
             written_by: split.written_by.clone(),
             traffic: split.traffic.then(traffic.snapshot()),
             opening: split.opening + started.elapsed(),
-            rest: Mutex::default(),
         })
     }
 }

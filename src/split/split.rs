@@ -12,7 +12,6 @@ use tantivy::{DocAddress, Index, Searcher, TantivyError};
 
 use super::SplitAddress;
 use super::stored::check_document;
-use crate::cache::Extent;
 use crate::directory::SplitFiles;
 use crate::filter::Fingerprint;
 use crate::plan::Component;
@@ -34,8 +33,6 @@ pub struct Split {
     pub(super) written_by: Option<String>,
     pub(super) traffic: Traffic,
     pub(super) opening: Duration,
-    /// The rest of a small split, which came with its footer, until whoever is in a hurry takes it.
-    pub(super) rest: Mutex<Option<Arc<Extent>>>,
 }
 
 /// What tantivy opened.
@@ -199,12 +196,6 @@ impl Split {
     /// What opening reads beside the footer: nothing where the hot bytes are complete.
     pub(crate) fn open_ranges(&self) -> &[Range<u64>] {
         &self.open
-    }
-
-    /// The rest of a small split that came with its footer, for the first who is in a hurry.
-    pub(crate) fn take_rest(&self) -> Option<Arc<Extent>> {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        rest.take()
     }
 
     /// The object in the version that was opened.

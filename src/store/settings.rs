@@ -60,8 +60,9 @@ pub struct StoreSettings {
     ///
     /// Whatever this says, it is done only where the bytes take less time than the round they save:
     /// no split may lack more than one connection brings in the time to a first byte (2 MiB at 90
-    /// MB/s and 30 ms), nor all splits of a request more than sixteen do, nor more than an eighth of
-    /// [`capacity_bytes`](crate::CacheSettings::capacity_bytes). Triggers of a manager never do it.
+    /// MB/s and 30 ms), nor all that a request has warmed at once more than sixteen do, nor more than an
+    /// eighth of [`capacity_bytes`](crate::CacheSettings::capacity_bytes). Triggers of a manager never do
+    /// it.
     pub whole_split_bytes: u64,
     /// First guess of a split's footer length, when the caller does not know it. Default 128 KiB.
     /// Adapts per folder to the footers seen there.

@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,10 +64,26 @@ pub(crate) struct TrafficCounter {
     origin: Option<Arc<Origin>>,
     asks: u32,
     is_hurried: bool,
+    /// What came for the work before it asks for it.
+    held: Held,
     trace: Option<Arc<Trace>>,
     /// GETs that wait for their turn, and that are under way, of the whole work.
     queued: Arc<AtomicU64>,
     under_way: Arc<AtomicU64>,
+}
+
+type Held = Arc<Mutex<Vec<Arc<dyn Any + Send + Sync>>>>;
+
+struct Holding(Held);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let let_go = std::mem::take(&mut *held);
+        // Extents take locks of their own when they are dropped.
+        drop(held);
+        drop(let_go);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +104,7 @@ impl TrafficCounter {
             origin: None,
             asks: 0,
             is_hurried: false,
+            held: Held::default(),
             trace: None,
             queued: Arc::default(),
             under_way: Arc::default(),
@@ -125,6 +143,18 @@ impl TrafficCounter {
 
     pub(crate) fn is_hurried(&self) -> bool {
         self.is_hurried
+    }
+
+    /// Holds what came for the work before it asks for it, for as long as it is
+    /// [holding](Self::holding).
+    pub(crate) fn hold(&self, what: Arc<dyn Any + Send + Sync>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.push(what);
+    }
+
+    /// Lets go of what it [holds](Self::hold) when the answer is dropped.
+    pub(crate) fn holding(&self) -> impl Drop + use<> {
+        Holding(Arc::clone(&self.held))
     }
 
     /// How often the bytes are expected to be wanted: what their place in memory is worth.

@@ -30,6 +30,9 @@ const TASK_BYTES: u64 = 2048;
 /// Uses of one warmup that are one to the cache of those that linger.
 const USES: Duration = Duration::from_millis(100);
 
+/// No longer than one part in so many of how long they linger.
+const USES_SHARE: u32 = 10;
+
 /// Tables by path, so that searches of splits seldom want one at the same time.
 const SHARDS: usize = 64;
 
@@ -46,6 +49,8 @@ struct Known {
 pub(crate) struct Registry {
     known: [Mutex<Shard>; SHARDS],
     paths: RandomState,
+    /// Uses within this time are one.
+    uses: Duration,
     /// None does where they are to be let go of at once.
     lingers: bool,
     lingering: moka::sync::Cache<WarmupKey, Slot<Task>>,
@@ -65,6 +70,7 @@ impl Registry {
         let registry = Arc::new(Self {
             known: std::array::from_fn(|_| Mutex::default()),
             paths: RandomState::default(),
+            uses: USES.min(linger / USES_SHARE),
             lingers: !linger.is_zero(),
             lingering,
             runtime,
@@ -97,7 +103,7 @@ impl Registry {
         // Declared before the guard: dropped after it.
         let found;
         let mut shard = self.shard(&key.path);
-        found = shard.get_mut(key).and_then(Known::used);
+        found = shard.get_mut(key).and_then(|known| known.used(self.uses));
         drop(shard);
         self.found(key, found?)
     }
@@ -142,10 +148,12 @@ impl Registry {
 
     /// Holds a warmup for a while that keeps so many bytes alive: those leased, and its opened split.
     pub(super) fn keep(&self, task: Arc<Task>, bytes: u64) {
-        if !self.lingers {
+        let key = task.key().clone();
+        // One that was forgotten meanwhile has no say in who is found.
+        let is_known = |known: &Known| Weak::as_ptr(&known.task) == Arc::as_ptr(&task);
+        if !self.lingers || !self.shard(&key.path).get(&key).is_some_and(is_known) {
             return;
         }
-        let key = task.key().clone();
         self.lingering
             .insert(key, Slot::new(task, bytes + TASK_BYTES));
     }
@@ -212,10 +220,10 @@ impl Registry {
 
 impl Known {
     /// The warmup, which is used now, and whether that is to be told.
-    fn used(&mut self) -> Option<(Arc<Task>, bool)> {
+    fn used(&mut self, uses: Duration) -> Option<(Arc<Task>, bool)> {
         let task = self.task.upgrade()?;
         let now = Instant::now();
-        let is_told = now.duration_since(self.told) >= USES;
+        let is_told = now.duration_since(self.told) >= uses;
         if is_told {
             self.told = now;
         }

@@ -189,6 +189,7 @@ impl Warmer {
             let is_open = self.inner.opener.opened(address.path()).await.is_some();
             traffic.want(u64::from(!is_open));
         }
+        let _holding = traffic.holding();
         let split = self.open_counted(address, traffic).await?;
         let opening = started.elapsed();
         let bound = self.compile(&split, work, false).await?;

@@ -226,7 +226,8 @@ impl Warmer {
     }
 
     /// Finds out what warming `split` for `request` would read, fetching nothing but
-    /// dictionaries.
+    /// dictionaries, and a split that is [small](crate::StoreSettings::whole_split_bytes) with its
+    /// footer, as a warmup would.
     ///
     /// # Errors
     ///

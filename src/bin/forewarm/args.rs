@@ -287,7 +287,7 @@ pub(crate) struct VerifyArgs {
 /// Show what a warmup would fetch
 ///
 /// Ranges, GETs, bytes and rounds, per split and component. Only opens the splits and looks terms
-/// up: no data beyond dictionaries is fetched.
+/// up: no data beyond dictionaries is fetched, but for small splits, which come whole.
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,
