@@ -48,7 +48,7 @@ use common::oracle::Oracle;
 use forewarm::{
     CacheSettings, HeatSettings, HotSetObject, HotSetSettings, Manager, ManagerSettings,
     PredictiveSettings, PreloadSettings, SearchOptions, SearchRequest, SimulatedSettings,
-    SimulatedStore, SplitAddress, TriggerHandle, Warmer, WarmerSettings, Warmth,
+    SimulatedStore, SplitAddress, StoreSettings, TriggerHandle, Warmer, WarmerSettings, Warmth,
 };
 use object_store::memory::InMemory;
 use tokio::time::{Instant, sleep_until};
@@ -198,6 +198,8 @@ impl Run {
         // What lingers does so by the clock of the machine, which does not stand still.
         let settings = WarmerSettings::default()
             .with_cache(cache)
+            // The splits are small, so that a day of them fits a bench, and stand for large ones.
+            .with_store(StoreSettings::default().with_whole_split_bytes(0))
             .with_linger(Duration::ZERO);
         let store = Arc::new(SimulatedStore::new(store, slow));
         let builder = Warmer::builder(store.clone()).settings(settings.clone());
