@@ -31,14 +31,22 @@ fn what_comes_of_a_small_split_is_put_around_what_is_there() {
     block_on(async {
         let rig = Rig::new(0, 1 << 20, 1 << 20).await;
         let traffic = TrafficCounter::default();
-        let there = rig.split.acquire(vec![20..30], &traffic).await.unwrap();
+        let there = rig
+            .split
+            .acquire(vec![20..25, 25..30], &traffic)
+            .await
+            .unwrap();
         let bytes = vec![0; 100];
         let put = rig.split.insert_missing(0, &bytes, &traffic);
         let put: Vec<_> = put.iter().map(|extent| extent.range().clone()).collect();
         assert_eq!(put, [0..20, 30..100]);
         assert!(rig.split.insert_missing(0, &bytes, &traffic).is_empty());
         let sent = traffic.snapshot().gets;
-        let all = rig.split.acquire(vec![0..100], &traffic).await.unwrap();
+        let all = rig
+            .split
+            .acquire(vec![0..50, 50..100], &traffic)
+            .await
+            .unwrap();
         assert_eq!((sent, traffic.snapshot().gets, all.waited), (1, 1, false));
         drop(there);
     });
