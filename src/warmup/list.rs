@@ -12,7 +12,8 @@ use crate::split::SplitAddress;
 const SPLIT: &str = "split";
 
 impl Warmer {
-    /// The `*.split` objects below `prefix` with their sizes, sorted by path: one LIST for each thousand objects.
+    /// The `*.split` objects below `prefix` with their sizes, sorted by path: one LIST for each
+    /// thousand objects.
     ///
     /// # Errors
     ///
