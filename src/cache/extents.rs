@@ -215,29 +215,10 @@ impl SplitExtents {
         self.cache.is_little(bytes, traffic).then_some(missing)
     }
 
-    /// Puts bytes in the cache that came without being asked for (the tail of the object that
-    /// opening read for `traffic`). Nothing happens when they overlap what is there or do not fit.
-    pub(crate) fn insert(self: &Arc<Self>, start: u64, bytes: Vec<u8>, traffic: &TrafficCounter) {
-        let range = start..start + bytes.len() as u64;
-        if range.is_empty()
-            || !self
-                .missing(vec![range.clone()], 0)
-                .iter()
-                .any(|b| b.range == range)
-        {
-            return;
-        }
-        if let Ok(reservation) = self.cache.reserve(weight_of(&range, 1)) {
-            let extent = self.landed(start, bytes, reservation, traffic);
-            extent.read_by(Reader::Opening);
-            self.publish(&extent, traffic.asks());
-        }
-    }
-
-    /// Puts of the bytes at `start`, which are the rest of a small split, those in the cache that are
-    /// not there yet, as far as they fit; what searches do not read of it is wasted. Answers with what
-    /// was put there, which is cached if moka has room.
-    pub(crate) fn insert_missing(
+    /// Puts of the bytes at `start`, which came with a footer that opening read for `traffic`, those in
+    /// the cache that are not there yet, as far as they fit. Answers with what was put there, which
+    /// stays if moka has room.
+    pub(crate) fn insert(
         self: &Arc<Self>,
         start: u64,
         bytes: &[u8],

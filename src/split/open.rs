@@ -207,13 +207,14 @@ impl Opener {
         if tail.start < footer.footer_range.start {
             let body = (footer.footer_range.start - tail.start) as usize;
             let extents = self.cache.split(&object);
-            let bytes = &tail.bytes[..body];
-            if tail.is_whole {
-                // Whoever is in a hurry has not asked for it yet, and a full cache may not take it.
-                let rest = extents.insert_missing(tail.start, bytes, traffic);
-                rest.into_iter().for_each(|extent| traffic.hold(extent));
-            } else {
-                extents.insert(tail.start, bytes.to_vec(), traffic);
+            for extent in extents.insert(tail.start, &tail.bytes[..body], traffic) {
+                if tail.is_whole {
+                    // Whoever is in a hurry has not asked for it yet, and a full cache may not take it.
+                    traffic.hold(extent);
+                } else {
+                    // It came along: if nobody reads it, that was no waste.
+                    extent.read_by(Reader::Opening);
+                }
             }
         }
         let opening = Opening {
