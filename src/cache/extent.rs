@@ -60,12 +60,14 @@ impl Extent {
         weight_of(&self.range, self.fates.len())
     }
 
+    #[inline]
     pub(crate) fn covers(&self, range: &Range<u64>) -> bool {
         self.range.start <= range.start && range.end <= self.range.end
     }
 
     /// The bytes of `range`, which this extent must [cover](Self::covers), for `reader`, without a
     /// copy.
+    #[inline]
     pub(crate) fn read(&self, range: &Range<u64>, reader: Reader) -> OwnedBytes {
         match reader {
             // All that most reads of searches do: threads that read from it share its cache line.
@@ -105,6 +107,7 @@ impl Extent {
     }
 
     /// The bytes of `range`, as for [`read`](Self::read), for whom nobody takes note of.
+    #[inline]
     pub(super) fn slice(&self, range: &Range<u64>) -> OwnedBytes {
         let start = (range.start - self.range.start) as usize;
         self.bytes

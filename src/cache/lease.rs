@@ -25,19 +25,33 @@ impl Lease {
     }
 
     /// The bytes of `range`, when the lease holds all of them, for `reader`.
+    #[inline]
     pub(crate) fn read(&self, range: &Range<u64>, reader: Reader) -> Option<OwnedBytes> {
+        match self.covering(range) {
+            Some(extent) => Some(extent.read(range, reader)),
+            None => self.joined(range, reader),
+        }
+    }
+
+    /// An extent that holds all of `range`.
+    #[inline]
+    fn covering(&self, range: &Range<u64>) -> Option<&Extent> {
+        let extent = self.extents[self.last_at(range.start)?].extent();
+        extent.covers(range).then_some(extent)
+    }
+
+    /// The bytes of `range` that stand in several extents in a row: one copy.
+    #[cold]
+    fn joined(&self, range: &Range<u64>, reader: Reader) -> Option<OwnedBytes> {
         if range.start >= range.end {
             return Some(OwnedBytes::empty());
         }
-        let first = self.last_at(range.start)?;
-        if first.covers(range) {
-            return Some(first.read(range, reader));
-        }
-        // Several extents in a row: one copy.
+        // No room is made where nothing is held.
+        self.last_at(range.start)?;
         let mut joined = Vec::with_capacity((range.end - range.start) as usize);
         let mut at = range.start;
         while at < range.end {
-            let extent = self.last_at(at)?;
+            let extent = self.extents[self.last_at(at)?].extent();
             let end = extent.range().end.min(range.end);
             if end <= at {
                 return None;
@@ -54,11 +68,10 @@ impl Lease {
         extents.filter(|extent| extent.is_used())
     }
 
-    /// The last extent that starts at or before `offset`.
-    fn last_at(&self, offset: u64) -> Option<&Extent> {
+    /// The place of the last extent that starts at or before `offset`.
+    fn last_at(&self, offset: u64) -> Option<usize> {
         let after = self.starts.partition_point(|start| *start <= offset);
-        let leased = self.extents.get(after.checked_sub(1)?)?;
-        Some(leased.extent())
+        after.checked_sub(1)
     }
 }
 

@@ -66,6 +66,8 @@ impl SplitFiles {
 /// One file inside a split.
 pub(super) struct SplitFile {
     split: Arc<SplitFiles>,
+    /// The split's.
+    id: u64,
     hot: Arc<HotFile>,
     guard: Option<Arc<FileGuard>>,
     name: Box<str>,
@@ -80,6 +82,7 @@ impl SplitFile {
         Some(Self {
             guard: guards.and_then(|guards| guards.get(name)).cloned(),
             hot: split.hot.file(name).cloned().unwrap_or_default(),
+            id: split.extents.id(),
             split: Arc::clone(split),
             name: name.into(),
             range,
@@ -103,7 +106,10 @@ impl HasLen for SplitFile {
 #[async_trait]
 impl FileHandle for SplitFile {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
-        let bytes = self.read_unguarded(range.clone())?;
+        let bytes = match self.read_warm(&range) {
+            Some(bytes) => bytes,
+            None => self.read_unguarded(range.clone())?,
+        };
         if let Some(guard) = &self.guard {
             guard.check(&range, &bytes).map_err(|detail| {
                 let place = format!("{self:?}: bytes {range:?}: {detail}");
@@ -119,6 +125,22 @@ impl FileHandle for SplitFile {
 }
 
 impl SplitFile {
+    /// What a search reads of what was warmed for it: nearly all of its reads, of which those of a
+    /// pattern are tens of thousands, short ones, so that each step here can be measured.
+    #[inline]
+    fn read_warm(&self, range: &Range<usize>) -> Option<OwnedBytes> {
+        if !SCOPE.is_set() || range.start >= range.end || range.end > self.len() {
+            return None;
+        }
+        let at = self.range.start + range.start as u64..self.range.start + range.end as u64;
+        SCOPE.with(|scope| {
+            let is_searched = scope.is_plain_search();
+            is_searched
+                .then(|| scope.read_leased(self.id, &at))
+                .flatten()
+        })
+    }
+
     fn read_unguarded(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         if let Some(bytes) = self.hot.read(range.clone()) {
             return Ok(bytes);
@@ -136,27 +158,30 @@ impl SplitFile {
         if at.is_empty() {
             return Ok(OwnedBytes::empty());
         }
-        SCOPE.with_borrow(|scope| match scope {
-            Some(scope) => self.read_in(scope, at),
-            None => self.read_unscoped(at),
-        })
+        match SCOPE.is_set() {
+            true => SCOPE.with(|scope| self.read_in(scope, at)),
+            false => self.read_unscoped(at),
+        }
     }
 
     fn read_in(&self, scope: &ReadScope, range: Range<u64>) -> io::Result<OwnedBytes> {
-        let extents = &self.split.extents;
-        let reader = scope.reader();
         if let Some(reads) = &scope.reads {
-            reads.record(extents.id(), &range);
+            reads.record(self.id, &range);
         }
         let is_shown = match &scope.mode {
             Mode::Probe { probe, .. } => probe.shows(&range),
             Mode::SearchProbe { .. } | Mode::Search { .. } => true,
         };
-        let lease = scope.lease(extents.id()).filter(|_| is_shown);
-        if let Some(bytes) = lease.and_then(|lease| lease.read(&range, reader)) {
-            scope.note_found();
+        if is_shown && let Some(bytes) = scope.read_leased(self.id, &range) {
             return Ok(bytes);
         }
+        self.read_missing(scope, range)
+    }
+
+    /// Reads what is not leased.
+    #[cold]
+    fn read_missing(&self, scope: &ReadScope, range: Range<u64>) -> io::Result<OwnedBytes> {
+        let (extents, reader) = (&self.split.extents, scope.reader());
         match &scope.mode {
             Mode::Probe { probe, .. } | Mode::SearchProbe { probe, .. } => {
                 if probe.reads_cache()

@@ -11,8 +11,9 @@ use crate::store::{Traffic, TrafficCounter, normalise};
 #[derive(Debug, Default)]
 pub(crate) struct LateReads {
     count: AtomicU64,
-    /// Reads that memory answered.
-    found: AtomicU64,
+    /// Reads that memory answered, in parts that are summed up in the end: each thread adds to its
+    /// own, for they would take a common one from each other.
+    found: [Found; FOUND_PARTS],
     /// Made by the first that is fetched: warm searches have none.
     traffic: OnceLock<TrafficCounter>,
     /// Reads of one thread wait for each other; those of two threads do not.
@@ -21,6 +22,14 @@ pub(crate) struct LateReads {
     /// What was read, by split, up to [`MAX_LATE_RANGES`]: the next warmup can bring it.
     ranges: Mutex<Vec<(u64, Range<u64>)>>,
 }
+
+/// More threads than that share some of the parts.
+const FOUND_PARTS: usize = 4;
+
+/// A counter that has a cache line to itself.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Found(AtomicU64);
 
 /// How many late reads of one search are noted.
 const MAX_LATE_RANGES: usize = 65_536;
@@ -59,12 +68,15 @@ impl LateReads {
 
     /// So many reads were answered from memory.
     pub(super) fn add_found(&self, reads: u64) {
-        self.found.fetch_add(reads, Ordering::Relaxed);
+        let thread = rayon::current_thread_index().unwrap_or(0);
+        let part = &self.found[thread % FOUND_PARTS].0;
+        part.fetch_add(reads, Ordering::Relaxed);
     }
 
     /// How many reads were answered from memory, hot bytes left out.
     pub(crate) fn found(&self) -> u64 {
-        self.found.load(Ordering::Relaxed)
+        let parts = self.found.iter();
+        parts.map(|part| part.0.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn count(&self) -> u64 {

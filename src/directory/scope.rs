@@ -1,7 +1,10 @@
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
+use scoped_tls::scoped_thread_local;
 use serde::{Deserialize, Serialize};
+use tantivy::directory::OwnedBytes;
 
 use super::{LateReads, Probe, Reads};
 use crate::cache::{Lease, Reader};
@@ -47,11 +50,31 @@ pub(crate) struct ReadScope {
     pub(super) reads: Option<Arc<Reads>>,
 }
 
+scoped_thread_local! {
+    /// A reference, not a count of references: the threads of a search would take that from each
+    /// other each time one enters the scope.
+    pub(super) static SCOPE: ReadScope
+}
+
 thread_local! {
-    pub(super) static SCOPE: RefCell<Option<Arc<ReadScope>>> = const { RefCell::new(None) };
-    /// Reads in the thread's scope that memory answered, until it is left: counted where nobody
-    /// else counts.
-    static FOUND: Cell<u64> = const { Cell::new(0) };
+    static NOTED: Noted = const { Noted::new() };
+}
+
+/// What a thread notes of the scope that it is in, where no other thread looks.
+struct Noted {
+    /// Reads that memory answered.
+    found: Cell<u64>,
+    /// Which of the leases was read last: the next read is mostly of the same.
+    lease: Cell<usize>,
+}
+
+impl Noted {
+    const fn new() -> Self {
+        Self {
+            found: Cell::new(0),
+            lease: Cell::new(0),
+        }
+    }
 }
 
 impl ReadScope {
@@ -95,6 +118,9 @@ impl ReadScope {
 
     /// The same scope, which records in `reads` what is read in it.
     pub(crate) fn recording(self: Arc<Self>, reads: Option<Arc<Reads>>) -> Arc<Self> {
+        if reads.is_none() {
+            return self;
+        }
         match Arc::try_unwrap(self) {
             Ok(scope) => Arc::new(Self { reads, ..scope }),
             // It is shared only once somebody is in it.
@@ -137,7 +163,7 @@ impl ReadScope {
 
     /// Takes note of a read on this thread, which is in the scope, that memory answered.
     pub(super) fn note_found(&self) {
-        FOUND.set(FOUND.get() + 1);
+        NOTED.with(|noted| noted.found.set(noted.found.get() + 1));
     }
 
     /// Counts the reads that were noted on one thread.
@@ -153,29 +179,44 @@ impl ReadScope {
         self.leases.len()
     }
 
-    /// What is leased of a split.
-    pub(super) fn lease(&self, split: u64) -> Option<&Lease> {
-        let at = self
-            .leases
-            .binary_search_by_key(&split, |(split, _)| *split);
-        at.ok().map(|at| &*self.leases[at].1)
+    /// Whether a search reads in it, and nobody records what.
+    #[inline]
+    pub(super) fn is_plain_search(&self) -> bool {
+        matches!(self.mode, Mode::Search { .. }) && self.reads.is_none()
+    }
+
+    /// The bytes of `range` of a split, when a lease holds all of them: a read that memory answered.
+    /// This thread must be in the scope.
+    #[inline]
+    pub(super) fn read_leased(&self, split: u64, range: &Range<u64>) -> Option<OwnedBytes> {
+        NOTED.with(|noted| {
+            let at = match self.leases.get(noted.lease.get()) {
+                Some((last, _)) if *last == split => noted.lease.get(),
+                _ => self
+                    .leases
+                    .binary_search_by_key(&split, |(id, _)| *id)
+                    .ok()?,
+            };
+            noted.lease.set(at);
+            let bytes = self.leases[at].1.read(range, self.reader())?;
+            noted.found.set(noted.found.get() + 1);
+            Some(bytes)
+        })
     }
 
     /// Runs `work` on this thread inside the scope.
-    pub(crate) fn enter<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
-        /// The scope that the thread was in before, and what was noted there.
-        struct Leave(Option<Arc<ReadScope>>, u64);
-        impl Drop for Leave {
+    pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
+        /// What was noted in the scope that the thread was in before.
+        struct Leave<'a>(&'a ReadScope, u64);
+        impl Drop for Leave<'_> {
             fn drop(&mut self) {
-                let left = SCOPE.replace(self.0.take());
-                let found = FOUND.replace(self.1);
-                if let Some(left) = left.filter(|_| found > 0) {
-                    left.count_found(found);
+                let found = NOTED.with(|noted| noted.found.replace(self.1));
+                if found > 0 {
+                    self.0.count_found(found);
                 }
             }
         }
-        let outer = SCOPE.replace(Some(Arc::clone(self)));
-        let _leave = Leave(outer, FOUND.replace(0));
-        work()
+        let _leave = Leave(self, NOTED.with(|noted| noted.found.replace(0)));
+        SCOPE.set(self, work)
     }
 }

@@ -330,7 +330,10 @@ impl Manager {
         let started = Instant::now();
         let inner = &self.inner.core;
         let pending = || inner.jobs.pending(split.path(), fingerprint);
-        let warmup = match inner.warmer.find(split, fingerprint) {
+        let warmup = match inner
+            .warmer
+            .find(split, fingerprint, std::time::Instant::now())
+        {
             Some(warmup) => Some(warmup),
             None => pending().map(|(split, request)| inner.warmer.warm(&split, &request)),
         };

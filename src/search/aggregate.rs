@@ -15,7 +15,8 @@ use tantivy::directory::RamDirectory;
 use tantivy::schema::Schema;
 use tantivy::{Index, Searcher, SegmentReader, TantivyDocument, TantivyError};
 
-use super::collect::{Hopeless, Prepared, SegmentNumbers};
+use super::collect::{Hopeless, SegmentNumbers};
+use super::prepared::Prepared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Aggregations, BoundAggregations, Path, present_values};
 use crate::pool::guarded;
@@ -34,7 +35,9 @@ impl AggregationsOf {
         numbers: &SegmentNumbers,
         limits: AggregationLimitsGuard,
     ) -> Result<Self> {
-        let by_split = splits.iter().map(|split| split.extras.aggregations.clone());
+        let by_split = splits
+            .iter()
+            .map(|split| split.extras().aggregations.clone());
         let by_split: Option<Vec<_>> = by_split.collect();
         let by_split = by_split.ok_or_else(|| {
             let message = "a split was prepared without its aggregations";
@@ -98,8 +101,8 @@ pub(super) fn merged(
     left_out_after: Option<usize>,
     mut fruits: Vec<IntermediateAggregationResults>,
 ) -> Result<IntermediateAggregationResults> {
-    let last = splits.iter().rposition(|it| it.split.num_segments() > 0);
-    let is_hopeless = last.is_some_and(|at| splits[at].hopeless.last() == Some(&true));
+    let last = splits.iter().rposition(|it| it.split().num_segments() > 0);
+    let is_hopeless = last.is_some_and(|at| splits[at].hopeless().last() == Some(&true));
     let is_left_out = left_out_after.is_some_and(|count| last.is_none_or(|at| at < count));
     let last_is_skipped = (is_hopeless || is_left_out) && !aggregations.sees_all();
     let merge = || -> tantivy::Result<IntermediateAggregationResults> {

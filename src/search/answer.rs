@@ -9,12 +9,13 @@ use tantivy::DocAddress;
 use tantivy::aggregation::AggregationLimitsGuard;
 
 use super::aggregate::{self, AggregationsOf};
-use super::collect::{Prepared, SegmentNumbers};
+use super::collect::SegmentNumbers;
 use super::documents::{Documents, Wanted, Way};
 use super::hits;
 use super::known::{self, Known};
 use super::matched;
 use super::page::{Page, PageHit};
+use super::prepared::Prepared;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::{Hit, Hits, SearchResponse, Shards, Total};
@@ -72,7 +73,7 @@ impl Asked {
     ) -> Result<()> {
         let request = &*self.request;
         for split in splits {
-            request.check_fetch(split.split.index())?;
+            request.check_fetch(split.split().index())?;
         }
         let numbers = SegmentNumbers::starting_at(page.segments, splits);
         let aggregates = !request.aggregated().is_empty();
@@ -131,7 +132,7 @@ impl Asked {
         } else {
             Documents::none(addresses.len())
         };
-        let path = |&(at, _): &(usize, DocAddress)| splits[at].split.path().to_string();
+        let path = |&(at, _): &(usize, DocAddress)| splits[at].split().path().to_string();
         Ok(Answer {
             hits,
             paths: addresses.iter().map(path).collect(),

@@ -1,52 +1,16 @@
 //! Running one collector over the segments of all splits, on the pool.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 use tantivy::DocAddress;
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::query::{EmptyWeight, EnableScoring, Query, Weight};
+use tantivy::query::{EmptyWeight, EnableScoring, Weight};
 
+use super::prepared::Prepared;
 use super::reading::Reading;
 use super::statistics::GlobalStatistics;
 use crate::error::{Error, Result};
 use crate::pool::guarded;
 use crate::split::Split;
-use crate::warmup::{Extras, Warmed};
-
-/// One split, ready to be searched.
-#[derive(Clone)]
-pub(super) struct Prepared {
-    /// Which of the splits of its search it is, in the order given.
-    pub(super) place: usize,
-    pub(super) split: Arc<Split>,
-    pub(super) query: Arc<dyn Query>,
-    pub(super) extras: Arc<Extras>,
-    /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
-    pub(super) hopeless: Arc<[bool]>,
-    /// The warmup that was joined.
-    pub(super) warmed: Option<Arc<Warmed>>,
-}
-
-impl Prepared {
-    /// A split whose warmup compiled the very filter that is searched for.
-    pub(super) fn of(place: usize, warmed: Arc<Warmed>) -> Self {
-        Self {
-            place,
-            split: Arc::clone(&warmed.split),
-            query: Arc::clone(&warmed.query),
-            extras: Arc::clone(&warmed.extras),
-            hopeless: Arc::clone(&warmed.hopeless),
-            warmed: Some(warmed),
-        }
-    }
-
-    /// Whether it was warmed by a plan that was known.
-    pub(super) fn is_planned(&self) -> bool {
-        let warmed = self.warmed.as_ref();
-        warmed.is_some_and(|warmed| warmed.replayed && warmed.plan.is_some())
-    }
-}
 
 /// Numbers the segments of all splits in a row: the address of a document among all splits has
 /// the number of its segment there, so that ties are broken by split, then segment, then document.
@@ -66,7 +30,7 @@ impl SegmentNumbers {
         let mut next = first;
         let mut firsts = vec![first];
         for prepared in splits {
-            next += prepared.split.num_segments() as u32;
+            next += prepared.split().num_segments() as u32;
             firsts.push(next);
         }
         Self { firsts }
@@ -117,7 +81,7 @@ pub(super) fn collect<C: Collector>(
 ) -> Result<C::Fruit> {
     let searchers = splits
         .iter()
-        .map(|prepared| prepared.split.searcher().clone())
+        .map(|prepared| prepared.split().searcher().clone())
         .collect();
     let statistics = GlobalStatistics::new(searchers);
     let in_scope = |split: &Split, work: &mut (dyn FnMut() -> tantivy::Result<()> + Send)| {
@@ -127,8 +91,8 @@ pub(super) fn collect<C: Collector>(
 
     let weigh = |prepared: &Prepared| -> Result<Box<dyn Weight>> {
         let mut weight = None;
-        in_scope(&prepared.split, &mut || {
-            let searcher = prepared.split.searcher();
+        in_scope(prepared.split(), &mut || {
+            let searcher = prepared.split().searcher();
             collector.check_schema(searcher.schema())?;
             let seen = statistics.seen_from(searcher.schema());
             let scoring = if collector.requires_scoring() {
@@ -136,7 +100,7 @@ pub(super) fn collect<C: Collector>(
             } else {
                 EnableScoring::disabled_from_searcher(searcher)
             };
-            weight = Some(prepared.query.weight(scoring)?);
+            weight = Some(prepared.query().weight(scoring)?);
             Ok(())
         })?;
         weight.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a query made no weight"))
@@ -144,17 +108,17 @@ pub(super) fn collect<C: Collector>(
     let weights: Vec<Box<dyn Weight>> = splits.par_iter().map(weigh).collect::<Result<_>>()?;
 
     let is_hopeless = |at: usize, segment: u32| {
-        let known = splits[at].hopeless.get(segment as usize);
+        let known = splits[at].hopeless().get(segment as usize);
         known.is_some_and(|hopeless| *hopeless)
     };
     let segments: Vec<(usize, u32)> = splits
         .iter()
         .enumerate()
-        .flat_map(|(at, split)| (0..split.split.num_segments() as u32).map(move |seg| (at, seg)))
+        .flat_map(|(at, split)| (0..split.split().num_segments() as u32).map(move |seg| (at, seg)))
         .filter(|&(at, segment)| hopeless == Hopeless::Seen || !is_hopeless(at, segment))
         .collect();
     let search = |&(at, segment): &(usize, u32)| {
-        let split = &splits[at].split;
+        let split = splits[at].split();
         let mut fruit: Option<<C::Child as SegmentCollector>::Fruit> = None;
         in_scope(split, &mut || {
             let reader = split.searcher().segment_reader(segment);

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use tantivy::schema::{Document, Schema, TantivyDocument};
 use tantivy::{DocAddress, TantivyError};
 
-use super::collect::Prepared;
 use super::columns::SegmentColumns;
 use super::highlight::Highlighter;
+use super::prepared::Prepared;
 use super::reading::Reading;
 use super::stored::StoredFields;
 use crate::cache::{Lease, LeaseBuilder, Reader};
@@ -155,7 +155,7 @@ impl Documents {
             places.sort_by_key(|&(_, address)| address);
             let split = &splits[split];
             let wanted = words.enter(|| Wanted::new(request, split, splits))?;
-            let planned = split.warmed.as_ref().filter(|it| it.plan.is_some());
+            let planned = split.warmed().filter(|it| it.plan.is_some());
             let (known, unknown) = match planned {
                 Some(planned) if planned.noted.is(request) => (Some(planned), None),
                 unknown => (None, unknown),
@@ -413,12 +413,12 @@ impl Wanted {
     /// What the hits of `split` bring, one of `splits`; words are looked up as
     /// [`Highlighter::new`] says.
     fn new(request: &SearchRequest, split: &Prepared, splits: &[Prepared]) -> Result<Self> {
-        let bound = bind_highlights(request.highlighted(), split.split.index())?;
+        let bound = bind_highlights(request.highlighted(), split.split().index())?;
         Ok(Self {
-            split: Arc::clone(&split.split),
+            split: Arc::clone(split.split()),
             source: request.source_filter().clone(),
             fields: request.fetched_fields().to_vec(),
-            stored: StoredFields::new(request.fetched_fields(), split.split.schema()),
+            stored: StoredFields::new(request.fetched_fields(), split.split().schema()),
             highlighter: Highlighter::new(split, splits, bound),
         })
     }

@@ -83,8 +83,7 @@ impl Warmer {
             let (splits, known) = self.known(splits, &request, &work, options);
             let mut joined = self.joined(&splits, &work, options).await?;
             let (asked, run) = (self.asked(request, known), Run::new(self, &work, options));
-            let all = Arc::clone(&joined.splits);
-            let answer = run.answer(&asked, &mut joined, all, asked.page()).await?;
+            let answer = run.answer(&asked, &mut joined, None, asked.page()).await?;
             let mut response = run.respond(&asked, answer, joined.report).await?;
             response.took = started.elapsed().as_millis() as u64;
             observe(&response.report, &record);
@@ -137,8 +136,9 @@ impl Warmer {
                 note_use(splits);
                 all_read(late).map(|()| fruit)
             });
-            let fruit = fruit.await?;
+            let (fruit, planned) = fruit.await?;
             let mut report = joined.report;
+            report.planned_splits = planned;
             report.search_us = micros(started.elapsed());
             run.settle(&joined.splits, &mut report);
             report.late_reads = run.late.count();

@@ -9,8 +9,8 @@ use tantivy::schema::{Field, OwnedValue, TantivyDocument};
 use tantivy::snippet::SnippetGenerator;
 use tantivy::{Score, Searcher};
 
-use super::collect::Prepared;
 use super::leaves::collect_leaves;
+use super::prepared::Prepared;
 use crate::filter::{BoundHighlight, HighlightField};
 
 /// What of a split's documents is shown, and how.
@@ -33,10 +33,10 @@ impl Highlighter {
     /// dictionaries tell of it, which they do in the read scope of the calling thread; what is not
     /// in memory counts as rare.
     pub(super) fn new(split: &Prepared, splits: &[Prepared], bound: Vec<BoundHighlight>) -> Self {
-        let schema = split.split.schema();
+        let schema = split.split().schema();
         let fields = bound.into_iter().map(|bound| {
             let mut terms: BTreeMap<String, Score> = BTreeMap::new();
-            split.query.query_terms(&mut |term, _| {
+            split.query().query_terms(&mut |term, _| {
                 if term.field() != bound.field {
                     return;
                 }
@@ -48,7 +48,7 @@ impl Highlighter {
                 if !terms.contains_key(text) {
                     let frequency: u64 = splits
                         .iter()
-                        .map(|other| frequency(other.split.searcher(), &bound.root, bytes))
+                        .map(|other| frequency(other.split().searcher(), &bound.root, bytes))
                         .fold(0, u64::saturating_add);
                     // As tantivy's own snippets weigh them.
                     terms.insert(text.to_owned(), 1.0 / (1.0 + frequency as Score));

@@ -8,9 +8,10 @@ use tantivy::collector::{Collector, Count, TopDocs};
 
 use super::after::After;
 use super::aggregate::AggregationsOf;
-use super::collect::{Hopeless, Prepared, SegmentNumbers, collect};
+use super::collect::{Hopeless, SegmentNumbers, collect};
 use super::count::{BySegment, CountOnly, Nothing, UpTo};
 use super::in_order::InOrder;
+use super::prepared::Prepared;
 use super::reading::Reading;
 use super::sort::{MAX_SORT_KEYS, SortBy};
 use crate::error::Result;
@@ -331,7 +332,7 @@ impl Search<'_> {
     /// Sorts by up to `KEYS` keys.
     fn sorted<const KEYS: usize>(self, count: Counting, order: Order<'_>) -> Result<Found> {
         let segments = self.splits.iter().flat_map(|prepared| {
-            let readers = prepared.split.searcher().segment_readers();
+            let readers = prepared.split().searcher().segment_readers();
             readers.iter().map(|reader| reader.segment_id())
         });
         let by = SortBy::<KEYS>::new(order.by, self.numbers.first(), segments);

@@ -5,20 +5,24 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::collect::Prepared;
 use super::execute::micros;
+use super::gathered::Gathered;
 use super::options::{SearchOptions, Warming};
+use super::prepared::Prepared;
 use super::report::SearchReport;
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::split::SplitAddress;
 use crate::store::{Traffic, TrafficCounter, in_time};
 use crate::telemetry::list;
-use crate::warmup::{Compiled, Held, Outcome, Warmed, Warmer, Warmup, Work};
+use crate::warmup::{Outcome, Start, Warmed, Warmer, Warmup, Work};
+
+/// The warmup of a split, where it has one, and whether it was started now.
+pub(super) type Begun = Option<(Warmup, bool)>;
 
 /// Splits that have been joined, or opened when there was nothing to join.
 pub(super) struct Joined {
-    pub(super) splits: Arc<[Prepared]>,
+    pub(super) splits: Gathered,
     pub(super) report: SearchReport,
     /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
     /// what it fetches.
@@ -28,9 +32,19 @@ pub(super) struct Joined {
 impl Joined {
     pub(super) fn new(splits: Vec<Prepared>, report: SearchReport, warmups: Vec<Warmup>) -> Self {
         Self {
-            splits: splits.into(),
+            splits: Gathered::Prepared(splits.into()),
             report,
             _warmups: warmups,
+        }
+    }
+
+    /// Of splits whose warmups were all ready.
+    fn at_once(warmups: Vec<Begun>, report: SearchReport) -> Self {
+        let warmups = warmups.into_iter().flatten().map(|(warmup, _)| warmup);
+        Self {
+            splits: Gathered::Ready(warmups.collect()),
+            report,
+            _warmups: Vec::new(),
         }
     }
 }
@@ -43,20 +57,43 @@ impl Warmer {
         work: &Work,
         options: &SearchOptions,
     ) -> Result<Joined> {
-        let started = Instant::now();
+        let mut start = Start::now();
+        let started = start.at();
+        let warmups: Vec<_> = splits
+            .iter()
+            .map(|split| self.begun(split, work, options.warming, &mut start))
+            .collect();
+        drop(start);
+        let is_ready = |begun: &Begun| match begun {
+            Some((warmup, false)) => warmup.warmed().is_some(),
+            _ => false,
+        };
+        if !warmups.iter().all(is_ready) {
+            // Boxed, for the future of a search is moved about, and most find all ready.
+            return Box::pin(self.waited(splits, work, options, warmups, started)).await;
+        }
+        list::JOINS.add_of(Outcome::Ready.name(), warmups.len() as u64);
+        let mut report = SearchReport::new(splits.len(), &Outcome::Ready);
+        report.join_us = micros(started.elapsed());
+        Ok(Joined::at_once(warmups, report))
+    }
+
+    /// Waits for warmups that began at `started`, and opens splits that have none.
+    async fn waited(
+        &self,
+        splits: &[SplitAddress],
+        work: &Work,
+        options: &SearchOptions,
+        warmups: Vec<Begun>,
+        started: Instant,
+    ) -> Result<Joined> {
         let patience = options
             .join_deadline
             .unwrap_or(self.settings().join_deadline);
         let deadline = in_time(patience);
-        let mut held = Vec::new();
-        let warmups: Vec<_> = splits
-            .iter()
-            .map(|split| self.begun(split, work, options.warming, &mut held))
-            .collect();
-        drop(held);
         let mut seen = Seen::default();
         let mut arrivals = Vec::with_capacity(splits.len());
-        let ready = warmups.iter().map(|it| it.as_ref()?.0.warmed());
+        let ready = warmups.iter().map(|it| it.as_ref()?.0.warmed().cloned());
         let ready: Vec<_> = ready.collect();
         let ready_ones = ready.iter().flatten().count() as u64;
         if ready_ones > 0 {
@@ -92,18 +129,21 @@ impl Warmer {
         Ok(Joined::new(prepared, report, warmups.collect()))
     }
 
-    /// The warmup of a split, and whether it was started now: then it waits for `held` to be dropped.
+    /// The warmup of a split, which is used or begins at `start`.
     pub(super) fn begun(
         &self,
         split: &SplitAddress,
         work: &Work,
         warming: Warming,
-        held: &mut Vec<Held>,
-    ) -> Option<(Warmup, bool)> {
+        start: &mut Start,
+    ) -> Begun {
         match warming {
-            Warming::JoinOnly => self.find(split, work.fingerprint()).map(|w| (w, false)),
+            Warming::JoinOnly => {
+                let found = self.find(split, work.fingerprint(), start.at());
+                found.map(|warmup| (warmup, false))
+            }
             Warming::Off => None,
-            Warming::Start => Some(self.begin_warmup(split, work, held)),
+            Warming::Start => Some(self.begin_warmup(split, work, start)),
         }
     }
 
@@ -161,16 +201,8 @@ impl Warmer {
         };
         // It may read the same as its warmup, but score and name otherwise.
         let limits = &self.settings().expansion;
-        let Compiled { query, extras } = work.compiled(&split, limits, self.pool()).await?;
-        let hopeless = warmed.as_ref().map(|warmed| Arc::clone(&warmed.hopeless));
-        let prepared = Prepared {
-            place: arrival.place,
-            split,
-            query,
-            extras,
-            hopeless: hopeless.unwrap_or_default(),
-            warmed,
-        };
+        let compiled = work.compiled(&split, limits, self.pool()).await?;
+        let prepared = Prepared::compiled(arrival.place, split, compiled, warmed);
         Ok((prepared, traffic.snapshot(), opening))
     }
 }
@@ -238,17 +270,17 @@ impl Seen {
 
 /// Compares the filters of warmups with that of a search: those that one request has warmed have
 /// clones of one filter, which is compared once.
-struct SameFilter<'a> {
+pub(super) struct SameFilter<'a> {
     work: &'a Work,
     known: Option<(Filter, bool)>,
 }
 
 impl<'a> SameFilter<'a> {
-    fn new(work: &'a Work) -> Self {
+    pub(super) fn new(work: &'a Work) -> Self {
         Self { work, known: None }
     }
 
-    fn is(&mut self, warmed: &Warmed) -> bool {
+    pub(super) fn is(&mut self, warmed: &Warmed) -> bool {
         match &self.known {
             Some((filter, same)) if filter.is_clone_of(&warmed.filter) => *same,
             _ => {

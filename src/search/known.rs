@@ -8,8 +8,10 @@
 use std::borrow::Cow;
 
 use super::answer::{Answer, Asked};
-use super::collect::{Prepared, SegmentNumbers};
+use super::collect::SegmentNumbers;
+use super::gathered::{Gathered, Place};
 use super::options::{SearchOptions, Warming};
+use super::prepared::Prepared;
 use crate::filter::{SearchRequest, SortKey, TrackTotalHits};
 use crate::split::SplitAddress;
 use crate::warmup::{Warmer, Work};
@@ -107,18 +109,22 @@ impl Warmer {
         &self,
         work: &Work,
         asked: &Asked,
-        splits: &[Prepared],
+        splits: &Gathered,
         answer: &Answer,
     ) {
         let Some(worth) = asked.known.remembers else {
             return;
         };
+        let is_worthy = |count: u64| count == 0 || worth == Worth::Counts;
+        if !answer.counted.iter().any(|&(_, count)| is_worthy(count)) {
+            return;
+        }
+        let places = splits.places();
         for &(place, count) in &answer.counted {
-            let at = splits.binary_search_by_key(&place, |split| split.place);
-            let worthy = count == 0 || worth == Worth::Counts;
-            if let (Ok(at), true) = (at, worthy) {
-                let warmed = splits[at].warmed.as_deref();
-                self.remember(&splits[at].split, work, count, warmed);
+            let at = places.binary_search_by_key(&place, |split| split.place);
+            if let (Ok(at), true) = (at, is_worthy(count)) {
+                let Place { split, warmed, .. } = &places[at];
+                self.remember(split, work, count, warmed.as_deref());
             }
         }
     }
@@ -135,9 +141,9 @@ pub(super) fn by_split(
     let mut numbers = numbers.first()..;
     let splits = splits.iter().filter_map(|prepared| {
         let mut count = Some(0);
-        for (segment, number) in (0..prepared.split.num_segments()).zip(&mut numbers) {
+        for (segment, number) in (0..prepared.split().num_segments()).zip(&mut numbers) {
             let found = counted.next_if(|(counted, _)| *counted == number);
-            let hopeless = prepared.hopeless.get(segment) == Some(&true);
+            let hopeless = prepared.hopeless().get(segment) == Some(&true);
             let here = found.map(|(_, count)| *count).or(hopeless.then_some(0));
             count = count.zip(here).map(|(count, here)| count + here);
         }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use tantivy::query::EnableScoring;
 use tantivy::{DocAddress, DocId, DocSet, TERMINATED};
 
-use super::collect::Prepared;
+use super::prepared::Prepared;
 use super::reading::Reading;
 use crate::error::{Error, Result};
 use crate::pool::guarded;
@@ -21,7 +21,7 @@ pub(super) fn names(
     reading: &Reading,
 ) -> Result<Vec<Vec<String>>> {
     let mut names = vec![Vec::new(); hits.len()];
-    if splits.iter().all(|split| split.extras.named.is_empty()) {
+    if splits.iter().all(|split| split.extras().named.is_empty()) {
         return Ok(names);
     }
     let mut by_segment: HashMap<(usize, u32), Vec<(DocId, usize)>> = HashMap::new();
@@ -36,7 +36,7 @@ pub(super) fn names(
             docs.sort_unstable();
             let split = &splits[split];
             guarded(|| reading.enter(|| in_segment(split, segment, &docs)))?
-                .map_err(|error| Error::from_tantivy(split.split.path(), error))
+                .map_err(|error| Error::from_tantivy(split.split().path(), error))
         });
     for (place, name) in matched.collect::<Result<Vec<_>>>()?.into_iter().flatten() {
         let names: &mut Vec<String> = &mut names[place];
@@ -53,10 +53,10 @@ fn in_segment(
     segment: u32,
     docs: &[(DocId, usize)],
 ) -> tantivy::Result<Vec<(usize, String)>> {
-    let searcher = split.split.searcher();
+    let searcher = split.split().searcher();
     let reader = searcher.segment_reader(segment);
     let mut matched = Vec::new();
-    for named in &split.extras.named {
+    for named in &split.extras().named {
         let weight = named
             .query
             .weight(EnableScoring::disabled_from_searcher(searcher))?;

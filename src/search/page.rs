@@ -3,8 +3,9 @@ use std::cmp::Ordering;
 use tantivy::DocAddress;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 
-use super::collect::{Prepared, SegmentNumbers};
+use super::collect::SegmentNumbers;
 use super::hits::{Found, HitKey, Way};
+use super::prepared::Prepared;
 use crate::filter::SearchRequest;
 
 /// What the splits searched so far answer: their best hits, with those of further ones to be added.

@@ -16,11 +16,11 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
 use super::answer::Asked;
-use super::collect::Prepared;
 use super::execute::micros;
 use super::joined::{Arrival, Joined, Seen};
 use super::options::Warming;
 use super::page::Page;
+use super::prepared::Prepared;
 use super::progress::SearchProgress;
 use super::prospects::Prospects;
 use super::response::SearchResponse;
@@ -28,7 +28,7 @@ use super::run::Run;
 use crate::error::{Error, ErrorKind, Result};
 use crate::split::SplitAddress;
 use crate::store::{Traffic, in_time};
-use crate::warmup::{Held, Outcome, Warmed, Warmup};
+use crate::warmup::{Outcome, Start, Warmed, Warmup};
 
 /// A search under way, split by split.
 pub(super) struct Progressive<'a> {
@@ -210,18 +210,18 @@ impl<'a> Progressive<'a> {
     /// Begins as many splits as may be begun.
     fn begin(&mut self) {
         let at_once = self.at_once();
-        let mut held = Vec::new();
+        let mut start = Start::now();
         while let Some(&place) = self.queue.front() {
             let is_full = self.warming.len() + self.ready.len() >= at_once;
             if is_full && !self.prospects.is_needed(place) {
                 return;
             }
             self.queue.pop_front();
-            self.begin_one(place, &mut held);
+            self.begin_one(place, &mut start);
         }
     }
 
-    fn begin_one(&mut self, place: usize, held: &mut Vec<Held>) {
+    fn begin_one(&mut self, place: usize, start: &mut Start) {
         let (run, address) = (self.run, &self.splits[place]);
         // What begins when nothing is waited for any more does not serve this search.
         let is_late = tokio::time::Instant::now() >= self.deadline;
@@ -230,7 +230,7 @@ impl<'a> Progressive<'a> {
             warming => warming,
         };
         self.late += usize::from(is_late);
-        let begun = run.warmer.begun(address, run.work, warming, held);
+        let begun = run.warmer.begun(address, run.work, warming, start);
         let Some((warmup, is_ours)) = begun else {
             let outcome = match run.options.warming {
                 Warming::Start => Outcome::TimedOut,
@@ -371,7 +371,7 @@ impl<'a> Progressive<'a> {
         report.search_us = micros(self.searching);
         report.join_us = micros(self.waiting);
         let mut joined = Joined::new(self.searched, report, self.warmups);
-        let answer = run.answer(asked, &mut joined, rest.into(), self.page);
+        let answer = run.answer(asked, &mut joined, Some(rest.into()), self.page);
         let answer = answer.await?;
         run.respond(asked, answer, joined.report).await
     }

@@ -2,11 +2,12 @@
 //! nobody sees the answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::collect::Prepared;
 use super::documents::{Fetching, Wanted, Way};
 use super::joined::Arrival;
 use super::known::Known;
+use super::prepared::Prepared;
 use super::reading::Reading;
 use crate::cache::Reader;
 use crate::directory::{Probe, ReadScope};
@@ -41,8 +42,10 @@ impl Warmer {
             return Ok(Traffic::default());
         }
         let work = Work::of_shared(Arc::clone(request));
+        let now = Instant::now();
         let arrivals = splits.iter().enumerate().filter_map(|(place, address)| {
-            let warmed = Some(self.find(address, work.fingerprint())?.warmed()?);
+            let warmup = self.find(address, work.fingerprint(), now)?;
+            let warmed = Some(Arc::clone(warmup.warmed()?));
             Some(Arrival {
                 place,
                 address,
@@ -57,8 +60,8 @@ impl Warmer {
         let asked = self.asked(Arc::new(all_of_page(request)), Known::default());
         let rehearsed = pool::run(self.pool(), move || {
             let lease = |split: &Prepared| {
-                let warmed = split.warmed.as_ref()?;
-                Some((split.split.id(), Arc::clone(&warmed.lease)))
+                let warmed = split.warmed()?;
+                Some((split.split().id(), Arc::clone(&warmed.lease)))
             };
             let leases = prepared.iter().filter_map(lease).collect();
             // It is no search: nothing counts as read.

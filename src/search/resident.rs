@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
-use super::collect::Prepared;
 use super::documents::Way;
 use super::execute::micros;
 use super::known::Known;
+use super::prepared::Prepared;
 use super::reading::Reading;
 use super::report::SearchReport;
 use super::response::SearchResponse;
@@ -141,7 +141,7 @@ impl ResidentSplits {
             let prepared = splits.iter().enumerate().map(|(place, split)| {
                 let key = split.schema_key();
                 let known = compiled.iter().find(|(known, _)| *known == key);
-                let Compiled { query, extras } = match known {
+                let compiled = match known {
                     Some((_, known)) => known.clone(),
                     None => {
                         let fresh = Compiled::of_request(&request, split.index(), &limits)?;
@@ -149,14 +149,8 @@ impl ResidentSplits {
                         fresh
                     }
                 };
-                Ok(Prepared {
-                    place,
-                    split: Arc::clone(split),
-                    query,
-                    extras,
-                    hopeless: Arc::default(),
-                    warmed: None,
-                })
+                let split = Arc::clone(split);
+                Ok(Prepared::compiled(place, split, compiled, None))
             });
             let prepared = prepared.collect::<Result<Vec<_>>>()?;
             let asked = warmer.asked(Arc::clone(&request), Known::default());

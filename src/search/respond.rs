@@ -22,20 +22,8 @@ impl Run<'_> {
     ) -> Result<SearchResponse> {
         let warmer = self.warmer;
         if !answer.documents.is_complete() {
-            let started = Instant::now();
-            let fetching = Fetching::Search(Arc::clone(&self.late));
-            match answer.documents.fetch(warmer, &fetching).await {
-                Ok(traffic) => report.then(traffic),
-                // Too large to be held at once: one by one then.
-                Err(error) if error.kind() == ErrorKind::Budget => {
-                    let late = Arc::clone(&self.late);
-                    let scope = ReadScope::search([].into(), self.on_miss(), late);
-                    let reading = Reading::Scoped(scope);
-                    answer.documents.read_on_demand(warmer, reading).await?;
-                }
-                Err(error) => return Err(error),
-            }
-            report.fetch_docs_us += micros(started.elapsed());
+            // Boxed, for the future of a search is moved about, and most find all in memory.
+            Box::pin(self.fetch(&mut answer, &mut report)).await?;
         }
         let brought = answer.documents.take_brought();
         if answer.documents.is_complete() && !brought.is_empty() {
@@ -45,5 +33,23 @@ impl Run<'_> {
         report.late_reads = self.late.count();
         warmer.count_reads(&self.late);
         Ok(asked.respond(answer, report))
+    }
+    /// Fetches what hits bring that is not in memory.
+    async fn fetch(&self, answer: &mut Answer, report: &mut SearchReport) -> Result<()> {
+        let (warmer, started) = (self.warmer, Instant::now());
+        let fetching = Fetching::Search(Arc::clone(&self.late));
+        match answer.documents.fetch(warmer, &fetching).await {
+            Ok(traffic) => report.then(traffic),
+            // Too large to be held at once: one by one then.
+            Err(error) if error.kind() == ErrorKind::Budget => {
+                let late = Arc::clone(&self.late);
+                let scope = ReadScope::search([].into(), self.on_miss(), late);
+                let reading = Reading::Scoped(scope);
+                answer.documents.read_on_demand(warmer, reading).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        report.fetch_docs_us += micros(started.elapsed());
+        Ok(())
     }
 }

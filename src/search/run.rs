@@ -4,13 +4,14 @@ use std::time::Instant;
 use tantivy::aggregation::AggregationLimitsGuard;
 
 use super::answer::{Answer, Asked};
-use super::collect::Prepared;
 use super::documents::Way;
 use super::execute::micros;
+use super::gathered::{Gathered, Place};
 use super::joined::Joined;
 use super::known::Known;
 use super::options::{SearchOptions, Warming};
 use super::page::Page;
+use super::prepared::Prepared;
 use super::reading::Reading;
 use super::report::SearchReport;
 use crate::directory::{LateReads, OnMiss, ReadScope, Reads};
@@ -41,28 +42,32 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs one part.
+    /// Runs one part. Answers also how many of the splits were warmed by plans that were known.
     pub(super) async fn part<T: Send + 'static>(
         &self,
-        splits: &Arc<[Prepared]>,
+        splits: &Gathered,
         search: impl FnOnce(&[Prepared], &Arc<ReadScope>, &LateReads) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let leases = splits
-            .iter()
-            .filter_map(|split| {
-                let lease = &split.warmed.as_ref()?.lease;
-                Some((split.split.id(), Arc::clone(lease)))
-            })
-            .collect();
-        let scope = ReadScope::search(leases, self.on_miss(), Arc::clone(&self.late))
-            .recording(self.reads.clone());
-        let (searched, late) = (Arc::clone(splits), Arc::clone(&self.late));
-        let result = pool::run(self.warmer.pool(), move || search(&searched, &scope, &late)).await;
-        match result {
+    ) -> Result<(T, usize)> {
+        let (gathered, work) = (splits.clone(), self.work.clone());
+        let (limits, on_miss) = (self.warmer.settings().expansion, self.on_miss());
+        let (late, reads) = (Arc::clone(&self.late), self.reads.clone());
+        let result = pool::run(self.warmer.pool(), move || {
+            let splits = gathered.prepared(&work, &limits)?;
+            let lease = |split: &Prepared| {
+                let lease = &split.warmed()?.lease;
+                Some((split.split().id(), Arc::clone(lease)))
+            };
+            let leases = splits.iter().filter_map(lease).collect();
+            let scope = ReadScope::search(leases, on_miss, Arc::clone(&late)).recording(reads);
+            let found = search(&splits, &scope, &late)?;
+            let planned = splits.iter().filter(|split| split.is_planned()).count();
+            Ok((found, planned))
+        });
+        match result.await {
             Ok(found) => Ok(found),
             Err(error) => {
                 self.learn(splits);
-                Err(self.failed(splits, error).await)
+                Err(Box::pin(self.failed(splits, error)).await)
             }
         }
     }
@@ -74,20 +79,20 @@ impl<'a> Run<'a> {
         splits: &Arc<[Prepared]>,
         mut page: Page,
     ) -> Result<Page> {
-        let asked = asked.clone();
-        self.part(splits, move |splits, scope, late| {
+        let (asked, splits) = (asked.clone(), Gathered::Prepared(Arc::clone(splits)));
+        let searched = self.part(&splits, move |splits, scope, late| {
             asked.search(splits, &mut page, &Reading::Scoped(Arc::clone(scope)))?;
             all_read(late).map(|()| page)
-        })
-        .await
+        });
+        searched.await.map(|(page, _)| page)
     }
 
-    /// Searches the `rest` of the splits that were joined and makes the answer.
+    /// Searches the splits that were joined, or the `rest` of them, and makes the answer.
     pub(super) async fn answer(
         &self,
         asked: &Asked,
         joined: &mut Joined,
-        rest: Arc<[Prepared]>,
+        rest: Option<Arc<[Prepared]>>,
         mut page: Page,
     ) -> Result<Answer> {
         let started = Instant::now();
@@ -99,55 +104,56 @@ impl<'a> Run<'a> {
                 Warming::JoinOnly | Warming::Start => Way::InMemory,
             };
             let reading = Reading::Scoped(Arc::clone(scope));
-            searched.search(&rest, &mut page, &reading)?;
+            let rest = rest.as_deref().unwrap_or(splits);
+            searched.search(rest, &mut page, &reading)?;
             let answer = searched.answer(splits, page, &reading, way, || all_read(late));
             note_use(splits);
             answer
         });
-        let answer = answer.await?;
+        let (answer, planned) = answer.await?;
         let documents = micros(answer.reading_documents);
         let report = &mut joined.report;
         report.search_us += micros(started.elapsed()).saturating_sub(documents);
         report.fetch_docs_us = documents;
+        report.planned_splits = planned;
         self.settle(&joined.splits, report);
         self.warmer
             .remember_counts(self.work, asked, &joined.splits, &answer);
         Ok(answer)
     }
 
-    /// Takes note of how the splits were warmed, and of what was read late nevertheless.
-    pub(super) fn settle(&self, splits: &[Prepared], report: &mut SearchReport) {
+    /// Takes note of what was read, and of what was read late though splits were warmed.
+    pub(super) fn settle(&self, splits: &Gathered, report: &mut SearchReport) {
         report.read_bytes = self.reads.as_ref().map(|reads| reads.bytes());
-        report.planned_splits = splits.iter().filter(|split| split.is_planned()).count();
         report.plan_misses = self.learn(splits);
     }
 
     /// Remembers what was read late; answers how many reads plans lacked.
-    fn learn(&self, splits: &[Prepared]) -> u64 {
+    fn learn(&self, splits: &Gathered) -> u64 {
         let mut plan_misses = 0;
         if self.late.count() == 0 {
             return plan_misses;
         }
-        for split in splits {
+        for Place { split, warmed, .. } in splits.places() {
             // Without a warmup everything is read late, which teaches nothing.
-            let Some(warmed) = &split.warmed else {
+            let Some(warmed) = warmed else {
                 continue;
             };
-            let plan = warmed.plan.as_deref().filter(|_| split.is_planned());
-            let ranges = self.late.ranges(split.split.id());
+            let plan = warmed.plan.as_deref().filter(|_| warmed.is_planned());
+            let ranges = self.late.ranges(split.id());
             plan_misses += plan.map_or(0, |_| ranges.len() as u64);
-            self.warmer.learn(&split.split, self.work, plan, ranges);
+            self.warmer.learn(&split, self.work, plan, ranges);
         }
         plan_misses
     }
 
     /// What to tell of a search that failed: tantivy tells a failed read in many ways, and the
     /// first one itself says most. Splits that were replaced are forgotten.
-    async fn failed(&self, splits: &[Prepared], error: Error) -> Error {
+    async fn failed(&self, splits: &Gathered, error: Error) -> Error {
         self.warmer.count_reads(&self.late);
         let error = self.late.failure().cloned().unwrap_or(error);
-        for split in splits {
-            let address = split.split.address();
+        for Place { split, .. } in splits.places() {
+            let address = split.address();
             let _ = self
                 .warmer
                 .forget_if_changed::<()>(&address, Err(error.clone()))
@@ -183,6 +189,6 @@ pub(super) fn all_read(late: &LateReads) -> Result<()> {
 
 /// Tells the cache that what was warmed of these splits was searched.
 pub(super) fn note_use(splits: &[Prepared]) {
-    let warmed = splits.iter().filter_map(|split| split.warmed.as_ref());
+    let warmed = splits.iter().filter_map(Prepared::warmed);
     warmed.for_each(|warmed| warmed.count_search());
 }

@@ -15,6 +15,7 @@ mod run;
 mod running;
 mod selection;
 mod settings;
+mod start;
 mod statistics;
 mod task;
 #[cfg(test)]
@@ -34,8 +35,8 @@ pub(crate) use plans::RequestPlans;
 pub use results::ResultSettings;
 pub use selection::ComponentSelection;
 pub use settings::WarmerSettings;
+pub(crate) use start::Start;
 pub use statistics::Statistics;
-pub(crate) use task::Held;
 pub use task::Warmup;
 pub(crate) use warmed::Warmed;
 pub use warmer::Warmer;

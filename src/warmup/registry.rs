@@ -11,17 +11,19 @@
 //! Lock order: the lingering cache's own locks, then a shard's. A task is never dropped with a shard
 //! locked, for its `Drop` takes that lock.
 
-use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use object_store::path::Path;
 use tokio::runtime::Handle;
 
 use super::task::{Task, WarmupKey};
 use crate::cache::Slot;
+use crate::filter::Fingerprint;
 use crate::sync::{Mutex, MutexGuard};
 
 /// Bookkeeping of a lingering warmup: its entry, task and query.
@@ -37,10 +39,11 @@ const USES_SHARE: u32 = 10;
 const SHARDS: usize = 64;
 
 /// The warmups of some splits.
-type Shard = HashMap<WarmupKey, Known, RandomState>;
+type Shard = HashTable<Known>;
 
 /// A warmup that runs, lingers, or is held by somebody.
 struct Known {
+    key: WarmupKey,
     task: Weak<Task>,
     /// When the cache of those that linger was last told that it is used.
     told: Instant,
@@ -48,7 +51,7 @@ struct Known {
 
 pub(crate) struct Registry {
     known: [Mutex<Shard>; SHARDS],
-    paths: RandomState,
+    hashes: RandomState,
     /// Uses within this time are one.
     uses: Duration,
     /// None does where they are to be let go of at once.
@@ -69,7 +72,7 @@ impl Registry {
             .build();
         let registry = Arc::new(Self {
             known: std::array::from_fn(|_| Mutex::default()),
-            paths: RandomState::default(),
+            hashes: RandomState::default(),
             uses: USES.min(linger / USES_SHARE),
             lingers: !linger.is_zero(),
             lingering,
@@ -98,49 +101,66 @@ impl Registry {
         &self.runtime
     }
 
-    /// The warmup of `key` that runs or lingers; one that failed is not found.
-    pub(super) fn find(&self, key: &WarmupKey) -> Option<Arc<Task>> {
+    /// The warmup of a request, by its fingerprint, in the split at `path`, that runs or lingers and
+    /// is used `now`; one that failed is not found.
+    pub(super) fn find(
+        &self,
+        path: &Path,
+        fingerprint: Fingerprint,
+        now: Instant,
+    ) -> Option<Arc<Task>> {
         // Declared before the guard: dropped after it.
         let found;
-        let mut shard = self.shard(&key.path);
-        found = shard.get_mut(key).and_then(|known| known.used(self.uses));
+        let (mut shard, hash) = self.shard(path, fingerprint);
+        found = shard
+            .find_mut(hash, |known| known.is_of(path, fingerprint))
+            .and_then(|known| known.used(now, self.uses));
         drop(shard);
-        self.found(key, found?)
-    }
-
-    /// Tells the cache of those that linger that one was used.
-    fn found(&self, key: &WarmupKey, (task, is_told): (Arc<Task>, bool)) -> Option<Arc<Task>> {
+        let (task, is_told) = found?;
         if is_told {
-            // Looking is what it takes note of.
-            let _ = self.lingering.get(key);
+            // Looking is what the cache of those that linger takes note of.
+            let _ = self.lingering.get(task.key());
         }
         (!task.has_failed()).then_some(task)
     }
 
-    /// The warmup of `key`, started by `start` when there is none.
+    /// [`find`](Self::find), or the warmup that is started by `start` when there is none.
     pub(super) fn find_or_start(
         &self,
-        key: &WarmupKey,
-        start: impl FnOnce() -> Arc<Task>,
+        path: &Path,
+        fingerprint: Fingerprint,
+        now: Instant,
+        start: impl FnOnce(WarmupKey) -> Arc<Task>,
     ) -> Arc<Task> {
-        if let Some(task) = self.find(key) {
+        if let Some(task) = self.find(path, fingerprint, now) {
             return task;
         }
         // Declared before the guard: dropped after it.
         let stale;
-        let mut shard = self.shard(&key.path);
+        let (mut shard, hash) = self.shard(path, fingerprint);
+        let is_it = |known: &Known| known.is_of(path, fingerprint);
         // Another may have come first.
-        let found = shard.get(key).and_then(|known| known.task.upgrade());
+        let found = shard
+            .find(hash, is_it)
+            .and_then(|known| known.task.upgrade());
         match found {
             Some(task) if !task.has_failed() => return task,
             other => stale = other,
         }
-        let task = start();
-        let known = Known {
-            task: Arc::downgrade(&task),
-            told: Instant::now(),
+        let key = WarmupKey {
+            path: path.clone(),
+            fingerprint,
         };
-        shard.insert(key.clone(), known);
+        let task = start(key.clone());
+        let known = Known {
+            key,
+            task: Arc::downgrade(&task),
+            told: now,
+        };
+        match shard.entry(hash, is_it, |known| self.hash(&known.key)) {
+            Entry::Occupied(mut entry) => *entry.get_mut() = known,
+            Entry::Vacant(entry) => drop(entry.insert(known)),
+        }
         drop(shard);
         drop(stale);
         task
@@ -150,8 +170,12 @@ impl Registry {
     pub(super) fn keep(&self, task: Arc<Task>, bytes: u64) {
         let key = task.key().clone();
         // One that was forgotten meanwhile has no say in who is found.
-        let is_known = |known: &Known| Weak::as_ptr(&known.task) == Arc::as_ptr(&task);
-        if !self.lingers || !self.shard(&key.path).get(&key).is_some_and(is_known) {
+        let is_it =
+            |known: &Known| known.key == key && Weak::as_ptr(&known.task) == Arc::as_ptr(&task);
+        let (shard, hash) = self.shard(&key.path, key.fingerprint);
+        let is_known = shard.find(hash, is_it).is_some();
+        drop(shard);
+        if !self.lingers || !is_known {
             return;
         }
         self.lingering
@@ -160,12 +184,10 @@ impl Registry {
 
     /// Called by a task that is dropped.
     pub(super) fn forget(&self, key: &WarmupKey) {
-        let mut shard = self.shard(&key.path);
-        if shard
-            .get(key)
-            .is_some_and(|known| known.task.strong_count() == 0)
-        {
-            shard.remove(key);
+        let (mut shard, hash) = self.shard(&key.path, key.fingerprint);
+        let is_gone = |known: &Known| known.key == *key && known.task.strong_count() == 0;
+        if let Ok(entry) = shard.find_entry(hash, is_gone) {
+            entry.remove();
         }
     }
 
@@ -176,11 +198,14 @@ impl Registry {
         self.lingering.run_pending_tasks();
         // Declared before the guard: dropped after it.
         let found;
-        let mut shard = self.shard(&key.path);
-        found = shard.get(key).and_then(|known| known.task.upgrade());
+        let (mut shard, hash) = self.shard(&key.path, key.fingerprint);
+        let Ok(entry) = shard.find_entry(hash, |known| known.key == *key) else {
+            return;
+        };
+        found = entry.get().task.upgrade();
         // One that somebody still holds stays with them, but is found no more.
         if found.as_ref().is_none_or(|task| task.is_finished()) {
-            shard.remove(key);
+            entry.remove();
         }
     }
 
@@ -193,7 +218,8 @@ impl Registry {
             }
         }
         self.lingering.run_pending_tasks();
-        self.shard(path).retain(|key, _| key.path != *path);
+        let shard = self.shard_of(self.hash_of(path).finish());
+        lock(shard).retain(|known| known.key.path != *path);
     }
 
     /// Lets go of all finished warmups.
@@ -211,19 +237,40 @@ impl Registry {
             .sum()
     }
 
-    /// The table that warmups of the split at `path` are in.
-    fn shard(&self, path: &Path) -> MutexGuard<'_, Shard> {
-        let hash = self.paths.hash_one(path) as usize;
-        lock(&self.known[hash % SHARDS])
+    /// The table that warmups of the split at `path` are in, locked, and the hash of one there.
+    fn shard(&self, path: &Path, fingerprint: Fingerprint) -> (MutexGuard<'_, Shard>, u64) {
+        let mut hasher = self.hash_of(path);
+        let shard = self.shard_of(hasher.finish());
+        fingerprint.hash(&mut hasher);
+        (lock(shard), hasher.finish())
+    }
+
+    fn shard_of(&self, hash: u64) -> &Mutex<Shard> {
+        &self.known[hash as usize % SHARDS]
+    }
+
+    fn hash_of(&self, path: &Path) -> impl Hasher {
+        let mut hasher = self.hashes.build_hasher();
+        path.hash(&mut hasher);
+        hasher
+    }
+
+    fn hash(&self, key: &WarmupKey) -> u64 {
+        let mut hasher = self.hash_of(&key.path);
+        key.fingerprint.hash(&mut hasher);
+        hasher.finish()
     }
 }
 
 impl Known {
-    /// The warmup, which is used now, and whether that is to be told.
-    fn used(&mut self, uses: Duration) -> Option<(Arc<Task>, bool)> {
+    fn is_of(&self, path: &Path, fingerprint: Fingerprint) -> bool {
+        self.key.fingerprint == fingerprint && self.key.path == *path
+    }
+
+    /// The warmup, which is used `now`, and whether that is to be told.
+    fn used(&mut self, now: Instant, uses: Duration) -> Option<(Arc<Task>, bool)> {
         let task = self.task.upgrade()?;
-        let now = Instant::now();
-        let is_told = now.duration_since(self.told) >= uses;
+        let is_told = now.saturating_duration_since(self.told) >= uses;
         if is_told {
             self.told = now;
         }
@@ -248,15 +295,16 @@ mod tests {
             path: Path::from("a.split"),
             fingerprint: Fingerprint::from_bytes([0; 32]),
         };
-        let successor = registry.find_or_start(&key, || {
+        let now = Instant::now();
+        let successor = registry.find_or_start(&key.path, key.fingerprint, now, |key| {
             let (runtime, traffic) = (registry.runtime(), TrafficCounter::default());
             let for_ever = std::future::pending();
-            let (task, _) = Task::start(key.clone(), &registry, runtime, traffic, true, for_ever);
+            let (task, _) = Task::start(key, &registry, runtime, traffic, true, for_ever);
             task
         });
         // Two searches have read late beside the first.
         registry.retire(&key);
-        let found = registry.find(&key);
+        let found = registry.find(&key.path, key.fingerprint, now);
         assert!(found.is_some_and(|found| Arc::ptr_eq(&found, &successor)));
     }
 }

@@ -1,5 +1,7 @@
 //! Work that any number of readers wait for.
 
+use std::sync::OnceLock;
+
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -15,6 +17,8 @@ use crate::telemetry::list;
 pub(super) struct Running<T> {
     traffic: TrafficCounter,
     finished: watch::Receiver<Option<Result<T>>>,
+    /// What `finished` told, once somebody has looked: to look here takes no lock.
+    ended: OnceLock<Result<T>>,
     /// None where nothing was begun.
     abort: Option<AbortHandle>,
 }
@@ -29,6 +33,7 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
         Self {
             traffic,
             finished,
+            ended: OnceLock::new(),
             abort: Some(abort),
         }
     }
@@ -54,6 +59,7 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
         Self {
             traffic,
             finished,
+            ended: OnceLock::new(),
             abort: None,
         }
     }
@@ -62,16 +68,21 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
         &self.traffic
     }
 
-    pub(super) fn result(&self) -> Option<Result<T>> {
-        self.finished.borrow().clone()
+    /// What came of the work, once it has ended.
+    pub(super) fn ended(&self) -> Option<&Result<T>> {
+        if let Some(ended) = self.ended.get() {
+            return Some(ended);
+        }
+        let ended = self.finished.borrow().clone()?;
+        Some(self.ended.get_or_init(|| ended))
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.finished.borrow().is_some()
+        self.ended().is_some()
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        matches!(&*self.finished.borrow(), Some(Err(_)))
+        matches!(self.ended(), Some(Err(_)))
     }
 
     /// Waits for the end of the work.
@@ -88,11 +99,8 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
     }
 
     /// What came of the work, once it has ended well.
-    pub(super) fn ready(&self) -> Option<T> {
-        match &*self.finished.borrow() {
-            Some(Ok(found)) => Some(found.clone()),
-            _ => None,
-        }
+    pub(super) fn ready(&self) -> Option<&T> {
+        self.ended()?.as_ref().ok()
     }
 
     /// Waits until `deadline`, in `span`, and hands over what came of the work. From now on
@@ -114,9 +122,9 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
     }
 
     async fn outcome(&self, deadline: Instant) -> (Outcome, Option<T>) {
-        match self.result() {
-            Some(Ok(warmed)) => (Outcome::Ready, Some(warmed)),
-            Some(Err(error)) => (Outcome::Failed(error), None),
+        match self.ended() {
+            Some(Ok(warmed)) => (Outcome::Ready, Some(warmed.clone())),
+            Some(Err(error)) => (Outcome::Failed(error.clone()), None),
             // Not even the tick that tokio's timer would wait for.
             None if Instant::now() >= deadline => (Outcome::TimedOut, None),
             None => {

@@ -140,7 +140,7 @@ impl Warmup {
     }
 
     /// What was warmed, once it is.
-    pub(crate) fn warmed(&self) -> Option<Arc<Warmed>> {
+    pub(crate) fn warmed(&self) -> Option<&Arc<Warmed>> {
         self.task.running.ready()
     }
 
@@ -150,8 +150,10 @@ impl Warmup {
     ///
     /// As [`join`](Self::join).
     pub(crate) async fn ended(&self) -> Outcome {
-        if let Some(finished) = self.task.running.result() {
-            return finished.map_or_else(Outcome::Failed, |_| Outcome::Ready);
+        match self.task.running.ended() {
+            Some(Ok(_)) => return Outcome::Ready,
+            Some(Err(error)) => return Outcome::Failed(error.clone()),
+            None => {}
         }
         let started = Instant::now();
         let finished = self.task.running.finished().await;

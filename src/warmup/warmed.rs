@@ -47,6 +47,11 @@ impl Warmed {
         self.lease.bytes() + self.split.weight()
     }
 
+    /// Whether it was warmed by a plan that was known.
+    pub(crate) fn is_planned(&self) -> bool {
+        self.replayed && self.plan.is_some()
+    }
+
     /// Takes note that a search has read from the lease. The cache sees nothing of that by itself,
     /// and would think hot what was warmed last.
     pub(crate) fn count_search(&self) {

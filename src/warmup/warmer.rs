@@ -1,7 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -14,7 +14,8 @@ use super::learned::Learned;
 use super::outcome::Outcome;
 use super::registry::Registry;
 use super::settings::WarmerSettings;
-use super::task::{Held, Task, Warmup, WarmupKey};
+use super::start::Start;
+use super::task::{Task, Warmup, WarmupKey};
 use super::warmed::Warmed;
 use super::work::Work;
 use crate::cache::ExtentCache;
@@ -97,8 +98,8 @@ impl Warmer {
     ///
     /// See [`Warmup`]: dropping the last handle of an unfinished warmup gives it up.
     pub fn warm(&self, split: &SplitAddress, request: &SearchRequest) -> Warmup {
-        self.begin_warmup(split, &Work::of_request(request), &mut Vec::new())
-            .0
+        let work = Work::of_request(request);
+        self.begin_warmup(split, &work, &mut Start::now()).0
     }
 
     /// [`warm`](Self::warm) for several splits, whose GETs are then coalesced with regard to each
@@ -107,26 +108,23 @@ impl Warmer {
     /// between what it reads, if everything is here sooner then.
     pub fn warm_many(&self, splits: &[SplitAddress], request: &SearchRequest) -> Vec<Warmup> {
         let work = Work::of_request(request);
-        let mut held = Vec::new();
+        let mut start = Start::now();
         let warmups = splits
             .iter()
-            .map(|split| self.begin_warmup(split, &work, &mut held).0);
+            .map(|split| self.begin_warmup(split, &work, &mut start).0);
         warmups.collect()
     }
 
-    /// Answers with the warmup, and whether it was started now. One that was is held back until
-    /// `held` is dropped: none of those that begin together decides anything before it is known
-    /// how many they are.
+    /// Answers with the warmup, and whether it was started now, with the others of `start`.
     pub(crate) fn begin_warmup(
         &self,
         split: &SplitAddress,
         work: &Work,
-        held: &mut Vec<Held>,
+        start: &mut Start,
     ) -> (Warmup, bool) {
-        let (warmup, started) = self.warm_held(split, work, None);
-        let is_started = started.is_some();
-        held.extend(started);
-        (warmup, is_started)
+        let before = start.held.len();
+        let warmup = self.warm_held(split, work, None, start);
+        (warmup, start.held.len() > before)
     }
 
     /// [`warm`](Self::warm) for `origin`, with which is counted what becomes of the bytes that the
@@ -140,25 +138,22 @@ impl Warmer {
         origin: &Arc<Origin>,
         asks: Option<u32>,
     ) -> (Warmup, bool) {
-        let (warmup, started) = self.warm_held(split, work, Some((origin, asks)));
-        (warmup, started.is_some())
+        let mut start = Start::now();
+        let warmup = self.warm_held(split, work, Some((origin, asks)), &mut start);
+        (warmup, !start.held.is_empty())
     }
 
-    /// Answers with the warmup, and with what holds it back until it is dropped when it was started
-    /// now. Without `origin` a search wants it for itself.
+    /// Without `origin` a search wants it for itself.
     fn warm_held(
         &self,
         split: &SplitAddress,
         work: &Work,
         origin: Option<(&Arc<Origin>, Option<u32>)>,
-    ) -> (Warmup, Option<Held>) {
-        let key = WarmupKey {
-            path: split.path().clone(),
-            fingerprint: work.fingerprint(),
-        };
+        start: &mut Start,
+    ) -> Warmup {
         let registry = &self.inner.registry;
-        let mut started = None;
-        let task = registry.find_or_start(&key, || {
+        let (fingerprint, at) = (work.fingerprint(), start.at());
+        let task = registry.find_or_start(split.path(), fingerprint, at, |key| {
             list::WARMUPS.add(1);
             let span = tracing::info_span!(
                 "warm", split = %split, fingerprint = %work.fingerprint(),
@@ -180,17 +175,17 @@ impl Warmer {
             let warmer = self.clone();
             let run = warmer.run(split.clone(), work.clone(), span.clone(), traffic.clone());
             let (task, held) = Task::start(
-                key.clone(),
+                key,
                 registry,
                 &self.inner.runtime,
                 traffic,
                 work.can_recur(),
                 run.instrument(span),
             );
-            started = Some(held);
+            start.held.push(held);
             task
         });
-        (Warmup::new(task), started)
+        Warmup::new(task)
     }
 
     /// Joins the warmup of `split` for `request`, wherever it was started.
@@ -207,7 +202,7 @@ impl Warmer {
         deadline: Duration,
     ) -> Outcome {
         let fingerprint = Work::of_request(request).fingerprint();
-        match self.find(split, fingerprint) {
+        match self.find(split, fingerprint, Instant::now()) {
             Some(warmup) => warmup.join(deadline).await,
             None => {
                 tracing::warn!(%split, %fingerprint, "no such warmup to join");
@@ -217,12 +212,15 @@ impl Warmer {
         }
     }
 
-    pub(crate) fn find(&self, split: &SplitAddress, fingerprint: Fingerprint) -> Option<Warmup> {
-        let key = WarmupKey {
-            path: split.path().clone(),
-            fingerprint,
-        };
-        self.inner.registry.find(&key).map(Warmup::new)
+    /// The warmup that is used `now`.
+    pub(crate) fn find(
+        &self,
+        split: &SplitAddress,
+        fingerprint: Fingerprint,
+        now: Instant,
+    ) -> Option<Warmup> {
+        let found = self.inner.registry.find(split.path(), fingerprint, now);
+        found.map(Warmup::new)
     }
 
     /// Finds out what warming `split` for `request` would read, fetching nothing but

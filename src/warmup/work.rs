@@ -20,22 +20,18 @@ use crate::pool;
 use crate::split::{SchemaKey, Split};
 use crate::store::Request;
 
-/// What a warmup is to do: a filter, and what is collected from its matches.
+/// What a warmup is to do: a filter, and what is collected from its matches. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Work {
-    filter: Filter,
+pub(crate) struct Work(Arc<Shared>);
+
+struct Shared {
     collect: Collect,
     fingerprint: Fingerprint,
     /// Equal for works that probably read the same, whoever asks for them.
     recurring: Fingerprint,
+    // What is found out when it is first asked for, once for all splits:
     /// As what the fetches of its warmups take turns with those of others.
-    queued: Request,
-    once: Arc<Once>,
-}
-
-/// What is found out when it is first asked for, once for all splits.
-#[derive(Default)]
-struct Once {
+    queued: OnceLock<Request>,
     /// How plans know the work.
     planned: OnceLock<Option<Planned>>,
     identity: OnceLock<Option<Fingerprint>>,
@@ -93,10 +89,10 @@ impl Compiled {
     }
 }
 
-#[derive(Clone)]
 enum Collect {
     /// A collector of the caller.
     Custom {
+        filter: Filter,
         scored: bool,
         columns: Vec<String>,
         collector: Arc<dyn ProbeCollector>,
@@ -121,14 +117,20 @@ impl Work {
 
     pub(crate) fn of_shared(request: Arc<SearchRequest>) -> Self {
         let fingerprint = request.fingerprint();
-        Self {
-            filter: request.filter().clone(),
+        Self::new(Collect::Hits(request), fingerprint, fingerprint)
+    }
+
+    fn new(collect: Collect, fingerprint: Fingerprint, recurring: Fingerprint) -> Self {
+        Self(Arc::new(Shared {
+            collect,
             fingerprint,
-            recurring: fingerprint,
-            once: Arc::default(),
-            queued: Request::default(),
-            collect: Collect::Hits(request),
-        }
+            recurring,
+            queued: OnceLock::new(),
+            planned: OnceLock::new(),
+            identity: OnceLock::new(),
+            wording: OnceLock::new(),
+            compiled: Mutex::default(),
+        }))
     }
 
     /// The work of a collector of the caller. What it reads beyond `columns` is found by probing
@@ -152,45 +154,41 @@ impl Work {
             "kind": kind,
             "scored": scored,
         });
-        Self {
+        let collect = Collect::Custom {
             filter,
-            collect: Collect::Custom {
-                scored,
-                columns,
-                collector,
-                now: Moment::now(),
-            },
-            fingerprint: Fingerprint::of(&canonical),
-            recurring: Fingerprint::of(&recurring),
-            once: Arc::default(),
-            queued: Request::default(),
-        }
+            scored,
+            columns,
+            collector,
+            now: Moment::now(),
+        };
+        let fingerprint = Fingerprint::of(&canonical);
+        Self::new(collect, fingerprint, Fingerprint::of(&recurring))
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        self.0.fingerprint
     }
 
     pub(crate) fn queued(&self) -> &Request {
-        &self.queued
+        self.0.queued.get_or_init(Request::default)
     }
 
     /// Under what its late reads are remembered.
     pub(crate) fn recurring(&self) -> Fingerprint {
-        self.recurring
+        self.0.recurring
     }
 
     /// Whether it holds anything of the caller's, which may read where nobody sees it beforehand.
     pub(crate) fn may_hide_reads(&self) -> bool {
-        matches!(self.collect, Collect::Custom { .. }) || self.filter.clause().is_none()
+        matches!(self.0.collect, Collect::Custom { .. }) || self.filter().clause().is_none()
     }
 
     /// How plans know it; nothing where nobody can ask for the same again: a collector of the
     /// caller's, or a query of tantivy's without a key.
     pub(crate) fn planned(&self, limits: &ExpansionSettings) -> Option<&Planned> {
-        let name = || match &self.collect {
-            Collect::Hits(request) if self.filter.is_named() => Some(Planned {
-                fingerprint: self.fingerprint,
+        let name = || match &self.0.collect {
+            Collect::Hits(request) if self.filter().is_named() => Some(Planned {
+                fingerprint: self.0.fingerprint,
                 canonical: json!({
                     "expansion": limits,
                     "request": request.canonical_form(),
@@ -201,26 +199,26 @@ impl Work {
             }),
             _ => None,
         };
-        self.once.planned.get_or_init(name).as_ref()
+        self.0.planned.get_or_init(name).as_ref()
     }
 
     /// Of the whole request: those that read the same while searching may bring other hits.
     pub(crate) fn identity(&self) -> Option<Fingerprint> {
-        let identity = || match &self.collect {
+        let identity = || match &self.0.collect {
             Collect::Hits(request) => Some(Fingerprint::of(&request.to_value().ok()?)),
             Collect::Custom { .. } => None,
         };
-        *self.once.identity.get_or_init(identity)
+        *self.0.identity.get_or_init(identity)
     }
 
     /// What tells it from all that are not the very same; nothing where something of the caller's
     /// decides what matches.
     pub(crate) fn wording(&self) -> Option<Fingerprint> {
-        let wording = || match &self.collect {
+        let wording = || match &self.0.collect {
             Collect::Hits(request) => request.wording(),
             Collect::Custom { .. } => None,
         };
-        *self.once.wording.get_or_init(wording)
+        *self.0.wording.get_or_init(wording)
     }
 
     /// What is run in `split`, compiled on `pool` once for all splits of its schema: that and the
@@ -246,8 +244,28 @@ impl Work {
         cell.get_or_try_init(compile).await.cloned()
     }
 
+    /// [`compiled`](Self::compiled), on this thread, which must be one of the pool's.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub(crate) fn compiled_here(
+        &self,
+        split: &Split,
+        limits: &ExpansionSettings,
+    ) -> Result<Compiled> {
+        let cell = self.cell(split.schema_key());
+        if let Some(compiled) = cell.get() {
+            return Ok(compiled.clone());
+        }
+        let compiled = self.compile(split.index(), limits)?;
+        // Whoever was first has compiled the same.
+        let _ = cell.set(compiled.clone());
+        Ok(compiled)
+    }
+
     fn cell(&self, schema: SchemaKey) -> Arc<OnceCell<Compiled>> {
-        let compiled = &self.once.compiled;
+        let compiled = &self.0.compiled;
         let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, cell)) = compiled.iter().find(|(key, _)| *key == schema) {
             return Arc::clone(cell);
@@ -259,11 +277,14 @@ impl Work {
 
     /// Whether anybody can ask for the same work again.
     pub(crate) fn can_recur(&self) -> bool {
-        matches!(self.collect, Collect::Hits(_))
+        matches!(self.0.collect, Collect::Hits(_))
     }
 
     pub(crate) fn filter(&self) -> &Filter {
-        &self.filter
+        match &self.0.collect {
+            Collect::Custom { filter, .. } => filter,
+            Collect::Hits(request) => request.filter(),
+        }
     }
 
     /// Binds the filter to the schema of `index`, and tells what it and the collector read; clauses
@@ -278,14 +299,15 @@ impl Work {
         limits: &ExpansionSettings,
         labelled: bool,
     ) -> Result<BoundWork> {
-        match &self.collect {
+        match &self.0.collect {
             Collect::Custom {
+                filter,
                 scored,
                 columns,
                 collector,
                 now,
             } => {
-                let clause = self.filter.bind_at(index, "query", *now)?;
+                let clause = filter.bind_at(index, "query", *now)?;
                 let purpose = Purpose {
                     scored: *scored,
                     counted: false,
@@ -315,9 +337,9 @@ impl Work {
     ///
     /// As [`bind`](Self::bind).
     pub(crate) fn compile(&self, index: &Index, limits: &ExpansionSettings) -> Result<Compiled> {
-        match &self.collect {
-            Collect::Custom { now, .. } => {
-                let clause = self.filter.bind_at(index, "query", *now)?;
+        match &self.0.collect {
+            Collect::Custom { filter, now, .. } => {
+                let clause = filter.bind_at(index, "query", *now)?;
                 Ok(Compiled {
                     query: clause.query(limits).into(),
                     extras: Arc::default(),

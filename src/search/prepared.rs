@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use tantivy::query::Query;
+
+use crate::split::Split;
+use crate::warmup::{Compiled, Extras, Warmed};
+
+/// One split, ready to be searched.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    /// Which of the splits of its search it is, in the order given.
+    pub(super) place: usize,
+    runs: Runs,
+}
+
+/// What is run in it.
+#[derive(Clone)]
+enum Runs {
+    /// What its warmup compiled from the very filter that is searched for.
+    Warmed(Arc<Warmed>),
+    Own(Own),
+}
+
+/// What the search itself compiled.
+#[derive(Clone)]
+struct Own {
+    split: Arc<Split>,
+    compiled: Compiled,
+    /// The warmup that was joined.
+    warmed: Option<Arc<Warmed>>,
+}
+
+impl Prepared {
+    /// A split whose warmup compiled the very filter that is searched for.
+    pub(super) fn of(place: usize, warmed: Arc<Warmed>) -> Self {
+        let runs = Runs::Warmed(warmed);
+        Self { place, runs }
+    }
+
+    /// A split for which the search compiled its filter itself, with the warmup that was joined.
+    pub(super) fn compiled(
+        place: usize,
+        split: Arc<Split>,
+        compiled: Compiled,
+        warmed: Option<Arc<Warmed>>,
+    ) -> Self {
+        let own = Own {
+            split,
+            compiled,
+            warmed,
+        };
+        let runs = Runs::Own(own);
+        Self { place, runs }
+    }
+
+    pub(super) fn split(&self) -> &Arc<Split> {
+        match &self.runs {
+            Runs::Warmed(warmed) => &warmed.split,
+            Runs::Own(own) => &own.split,
+        }
+    }
+
+    pub(super) fn query(&self) -> &dyn Query {
+        match &self.runs {
+            Runs::Warmed(warmed) => &*warmed.query,
+            Runs::Own(own) => &*own.compiled.query,
+        }
+    }
+
+    pub(super) fn extras(&self) -> &Extras {
+        match &self.runs {
+            Runs::Warmed(warmed) => &warmed.extras,
+            Runs::Own(own) => &own.compiled.extras,
+        }
+    }
+
+    /// By segment: whether it is proven to hold no match. Empty where nothing was proven.
+    pub(super) fn hopeless(&self) -> &[bool] {
+        self.warmed().map_or(&[], |warmed| &*warmed.hopeless)
+    }
+
+    /// The warmup that was joined.
+    pub(super) fn warmed(&self) -> Option<&Arc<Warmed>> {
+        match &self.runs {
+            Runs::Warmed(warmed) => Some(warmed),
+            Runs::Own(own) => own.warmed.as_ref(),
+        }
+    }
+
+    /// Whether it was warmed by a plan that was known.
+    pub(super) fn is_planned(&self) -> bool {
+        self.warmed().is_some_and(|warmed| warmed.is_planned())
+    }
+}
