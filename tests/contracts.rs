@@ -51,6 +51,8 @@ mod predictive;
 mod preload;
 #[path = "contracts/progressive.rs"]
 mod progressive;
+#[path = "contracts/ready.rs"]
+mod ready;
 #[path = "contracts/refresh.rs"]
 mod refresh;
 #[path = "contracts/results.rs"]

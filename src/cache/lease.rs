@@ -25,30 +25,25 @@ impl Lease {
     }
 
     /// The bytes of `range`, when the lease holds all of them, for `reader`.
-    #[inline]
     pub(crate) fn read(&self, range: &Range<u64>, reader: Reader) -> Option<OwnedBytes> {
-        match self.covering(range) {
-            Some(extent) => Some(extent.read(range, reader)),
-            None => self.joined(range, reader),
+        if range.start >= range.end {
+            return Some(OwnedBytes::empty());
         }
+        self.read_one(range, reader)
+            .or_else(|| self.joined(range, reader))
     }
 
-    /// An extent that holds all of `range`.
+    /// The bytes of `range`, which must not be empty, when one extent holds all of them.
     #[inline]
-    fn covering(&self, range: &Range<u64>) -> Option<&Extent> {
+    pub(crate) fn read_one(&self, range: &Range<u64>, reader: Reader) -> Option<OwnedBytes> {
         let extent = self.extents[self.last_at(range.start)?].extent();
-        extent.covers(range).then_some(extent)
+        extent.covers(range).then(|| extent.read(range, reader))
     }
 
     /// The bytes of `range` that stand in several extents in a row: one copy.
     #[cold]
     fn joined(&self, range: &Range<u64>, reader: Reader) -> Option<OwnedBytes> {
-        if range.start >= range.end {
-            return Some(OwnedBytes::empty());
-        }
-        // No room is made where nothing is held.
-        self.last_at(range.start)?;
-        let mut joined = Vec::with_capacity((range.end - range.start) as usize);
+        let mut parts = Vec::new();
         let mut at = range.start;
         while at < range.end {
             let extent = self.extents[self.last_at(at)?].extent();
@@ -56,8 +51,12 @@ impl Lease {
             if end <= at {
                 return None;
             }
-            joined.extend_from_slice(&extent.read(&(at..end), reader));
+            parts.push((extent, at..end));
             at = end;
+        }
+        let mut joined = Vec::with_capacity((range.end - range.start) as usize);
+        for (extent, part) in parts {
+            joined.extend_from_slice(&extent.read(&part, reader));
         }
         Some(OwnedBytes::new(joined))
     }
@@ -69,6 +68,7 @@ impl Lease {
     }
 
     /// The place of the last extent that starts at or before `offset`.
+    #[inline]
     fn last_at(&self, offset: u64) -> Option<usize> {
         let after = self.starts.partition_point(|start| *start <= offset);
         after.checked_sub(1)

@@ -106,7 +106,8 @@ impl HasLen for SplitFile {
 #[async_trait]
 impl FileHandle for SplitFile {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
-        let bytes = match self.read_warm(&range) {
+        // What is hot is always read there: that copy was checked when the split was opened.
+        let bytes = match self.hot.read(&range).or_else(|| self.read_warm(&range)) {
             Some(bytes) => bytes,
             None => self.read_unguarded(range.clone())?,
         };
@@ -125,26 +126,20 @@ impl FileHandle for SplitFile {
 }
 
 impl SplitFile {
-    /// What a search reads of what was warmed for it: nearly all of its reads, of which those of a
-    /// pattern are tens of thousands, short ones, so that each step here can be measured.
+    /// What a search reads of what was warmed for it, when one extent holds all of it: nearly all of
+    /// its reads, of which a pattern makes tens of thousands, of a few bytes each.
     #[inline]
     fn read_warm(&self, range: &Range<usize>) -> Option<OwnedBytes> {
         if !SCOPE.is_set() || range.start >= range.end || range.end > self.len() {
             return None;
         }
         let at = self.range.start + range.start as u64..self.range.start + range.end as u64;
-        SCOPE.with(|scope| {
-            let is_searched = scope.is_plain_search();
-            is_searched
-                .then(|| scope.read_leased(self.id, &at))
-                .flatten()
-        })
+        SCOPE.with(|scope| scope.read_warm(self.id, &at))
     }
 
+    /// What is neither hot nor warm in the simplest way.
+    #[cold]
     fn read_unguarded(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
-        if let Some(bytes) = self.hot.read(range.clone()) {
-            return Ok(bytes);
-        }
         if range.start > range.end || range.end > self.len() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,

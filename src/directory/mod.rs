@@ -9,6 +9,9 @@
 //!   as [`OnMiss`] says: from the store, blocking this thread only and counted as a late read, or
 //!   not at all.
 //!
+//! Hot bytes come first even where an extent holds them too: that copy was checked when the split was
+//! opened.
+//!
 //! A thread is in at most one scope. A read outside of any is served from memory or refused: it
 //! could block a thread of an async runtime.
 

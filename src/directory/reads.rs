@@ -26,10 +26,12 @@ pub(crate) struct LateReads {
 /// More threads than that share some of the parts.
 const FOUND_PARTS: usize = 4;
 
-/// A counter that has a cache line to itself.
+/// A counter and what keeps the next one out of its cache line, of 64 bytes.
 #[derive(Debug, Default)]
-#[repr(align(64))]
-struct Found(AtomicU64);
+struct Found {
+    reads: AtomicU64,
+    _apart: [u64; 7],
+}
 
 /// How many late reads of one search are noted.
 const MAX_LATE_RANGES: usize = 65_536;
@@ -69,14 +71,14 @@ impl LateReads {
     /// So many reads were answered from memory.
     pub(super) fn add_found(&self, reads: u64) {
         let thread = rayon::current_thread_index().unwrap_or(0);
-        let part = &self.found[thread % FOUND_PARTS].0;
+        let part = &self.found[thread % FOUND_PARTS].reads;
         part.fetch_add(reads, Ordering::Relaxed);
     }
 
     /// How many reads were answered from memory, hot bytes left out.
     pub(crate) fn found(&self) -> u64 {
         let parts = self.found.iter();
-        parts.map(|part| part.0.load(Ordering::Relaxed)).sum()
+        parts.map(|part| part.reads.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn count(&self) -> u64 {

@@ -43,7 +43,8 @@ pub(super) enum Mode {
 /// What reads of a thread may do: see the [module](self).
 pub(crate) struct ReadScope {
     /// By split: a search over many splits reads statistics of all of them.
-    /// Sorted: it is searched for every read, and hashing would cost more.
+    /// Sorted: it is searched for each read of another split than the last, and hashing would cost
+    /// more.
     leases: Arc<[(u64, Arc<Lease>)]>,
     pub(super) mode: Mode,
     /// Where reads are recorded, when anybody wants to know.
@@ -74,6 +75,10 @@ impl Noted {
             found: Cell::new(0),
             lease: Cell::new(0),
         }
+    }
+
+    fn count(&self) {
+        self.found.set(self.found.get() + 1);
     }
 }
 
@@ -163,7 +168,7 @@ impl ReadScope {
 
     /// Takes note of a read on this thread, which is in the scope, that memory answered.
     pub(super) fn note_found(&self) {
-        NOTED.with(|noted| noted.found.set(noted.found.get() + 1));
+        NOTED.with(Noted::count);
     }
 
     /// Counts the reads that were noted on one thread.
@@ -179,29 +184,42 @@ impl ReadScope {
         self.leases.len()
     }
 
-    /// Whether a search reads in it, and nobody records what.
+    /// The bytes of `range` of a split, when a search reads in the scope, nobody records what, and
+    /// one leased extent holds all of them.
     #[inline]
-    pub(super) fn is_plain_search(&self) -> bool {
-        matches!(self.mode, Mode::Search { .. }) && self.reads.is_none()
-    }
-
-    /// The bytes of `range` of a split, when a lease holds all of them: a read that memory answered.
-    /// This thread must be in the scope.
-    #[inline]
-    pub(super) fn read_leased(&self, split: u64, range: &Range<u64>) -> Option<OwnedBytes> {
+    pub(super) fn read_warm(&self, split: u64, range: &Range<u64>) -> Option<OwnedBytes> {
+        if !matches!(self.mode, Mode::Search { .. }) || self.reads.is_some() {
+            return None;
+        }
         NOTED.with(|noted| {
-            let at = match self.leases.get(noted.lease.get()) {
-                Some((last, _)) if *last == split => noted.lease.get(),
-                _ => self
-                    .leases
-                    .binary_search_by_key(&split, |(id, _)| *id)
-                    .ok()?,
-            };
-            noted.lease.set(at);
-            let bytes = self.leases[at].1.read(range, self.reader())?;
-            noted.found.set(noted.found.get() + 1);
+            let bytes = self.lease(split, noted)?.read_one(range, Reader::Search)?;
+            noted.count();
             Some(bytes)
         })
+    }
+
+    /// The bytes of `range` of a split, when its lease holds all of them: a read that memory answered.
+    /// This thread must be in the scope.
+    pub(super) fn read_leased(&self, split: u64, range: &Range<u64>) -> Option<OwnedBytes> {
+        NOTED.with(|noted| {
+            let bytes = self.lease(split, noted)?.read(range, self.reader())?;
+            noted.count();
+            Some(bytes)
+        })
+    }
+
+    /// What is leased of a split.
+    #[inline]
+    fn lease(&self, split: u64, noted: &Noted) -> Option<&Lease> {
+        let at = match self.leases.get(noted.lease.get()) {
+            Some((last, _)) if *last == split => noted.lease.get(),
+            _ => self
+                .leases
+                .binary_search_by_key(&split, |(id, _)| *id)
+                .ok()?,
+        };
+        noted.lease.set(at);
+        Some(&self.leases[at].1)
     }
 
     /// Runs `work` on this thread inside the scope.
@@ -218,5 +236,62 @@ impl ReadScope {
         }
         let _leave = Leave(self, NOTED.with(|noted| noted.found.replace(0)));
         SCOPE.set(self, work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn search() -> (Arc<ReadScope>, Arc<LateReads>) {
+        let late = Arc::<LateReads>::default();
+        let scope = ReadScope::search(Vec::new(), OnMiss::Fail, Arc::clone(&late));
+        (scope, late)
+    }
+
+    fn is_in(scope: &ReadScope) -> bool {
+        SCOPE.is_set() && SCOPE.with(|current| std::ptr::eq(current, scope))
+    }
+
+    #[test]
+    fn a_scope_within_another_counts_for_itself_and_leaves_the_other_as_it_was() {
+        let ((outer, outer_late), (inner, inner_late)) = (search(), search());
+        outer.enter(|| {
+            outer.note_found();
+            inner.enter(|| {
+                assert!(is_in(&inner));
+                (0..3).for_each(|_| inner.note_found());
+            });
+            assert!(is_in(&outer));
+            assert_eq!((outer_late.found(), inner_late.found()), (0, 3));
+            outer.note_found();
+        });
+        assert!(!SCOPE.is_set());
+        assert_eq!((outer_late.found(), inner_late.found()), (2, 3));
+    }
+
+    #[test]
+    fn a_panic_leaves_the_scope_and_what_was_found_counts() {
+        let (scope, late) = search();
+        let panicked = AssertUnwindSafe(|| {
+            scope.enter(|| {
+                scope.note_found();
+                panic!("a reader");
+            });
+        });
+        assert!(catch_unwind(panicked).is_err());
+        assert!(!SCOPE.is_set());
+        assert_eq!(late.found(), 1);
+    }
+
+    #[test]
+    fn what_many_threads_find_adds_up() {
+        let (scope, late) = search();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(7).build();
+        pool.unwrap()
+            .broadcast(|_| scope.enter(|| scope.note_found()));
+        assert_eq!(late.found(), 7);
     }
 }

@@ -330,10 +330,8 @@ impl Manager {
         let started = Instant::now();
         let inner = &self.inner.core;
         let pending = || inner.jobs.pending(split.path(), fingerprint);
-        let warmup = match inner
-            .warmer
-            .find(split, fingerprint, std::time::Instant::now())
-        {
+        let now = std::time::Instant::now();
+        let warmup = match inner.warmer.find(split, fingerprint, now) {
             Some(warmup) => Some(warmup),
             None => pending().map(|(split, request)| inner.warmer.warm(&split, &request)),
         };

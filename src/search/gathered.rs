@@ -1,12 +1,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::joined::SameFilter;
+use super::joined::{Handle, SameFilter};
 use super::prepared::Prepared;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::filter::ExpansionSettings;
 use crate::split::Split;
-use crate::warmup::{Warmed, Warmup, Work};
+use crate::warmup::{Warmed, Work};
 
 /// The splits of a search on their way to the pool.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub(super) enum Gathered {
     /// Warmups that are all ready. What is searched of them is put together on the pool, and dropped
     /// there: to count references on both sides would send each count to and fro between the
     /// caches of two cores, which takes longer than a small search.
-    Ready(Arc<[Warmup]>),
+    Ready(Arc<Vec<Handle>>),
     Prepared(Arc<[Prepared]>),
 }
 
@@ -44,24 +44,27 @@ impl Gathered {
             Self::Ready(warmups) => warmups,
         };
         let mut same = SameFilter::new(work);
-        // They were ready when they were gathered, and stay so.
-        let ready = warmups.iter().filter_map(Warmup::warmed);
-        let prepared = ready.enumerate().map(|(place, warmed)| {
-            if same.is(warmed) {
-                return Ok(Prepared::of(place, Arc::clone(warmed)));
-            }
-            let split = Arc::clone(&warmed.split);
-            let compiled = work.compiled_here(&split, limits)?;
-            let warmed = Some(Arc::clone(warmed));
-            Ok(Prepared::compiled(place, split, compiled, warmed))
-        });
-        prepared.collect()
+        let mut prepared = Vec::with_capacity(warmups.len());
+        for (place, handle) in warmups.iter().enumerate() {
+            let warmed = handle.as_ref().and_then(|(warmup, _)| warmup.warmed());
+            // It was when it was gathered, and stays so.
+            let not_ready = || Error::new(ErrorKind::Internal, "a warmup is ready no more");
+            let warmed = warmed.ok_or_else(not_ready)?;
+            prepared.push(if same.is(warmed) {
+                Prepared::of(place, Arc::clone(warmed))
+            } else {
+                let split = Arc::clone(&warmed.split);
+                let compiled = work.compiled_here(&split, limits)?;
+                Prepared::compiled(place, split, compiled, Some(Arc::clone(warmed)))
+            });
+        }
+        Ok(Cow::Owned(prepared))
     }
 
     /// All of them, in the order given.
     pub(super) fn places(&self) -> Vec<Place> {
-        let ready = |(place, warmup): (usize, &Warmup)| {
-            let warmed = warmup.warmed()?;
+        let ready = |(place, handle): (usize, &Handle)| {
+            let warmed = handle.as_ref()?.0.warmed()?;
             Some(Place {
                 place,
                 split: Arc::clone(&warmed.split),

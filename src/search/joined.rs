@@ -18,7 +18,7 @@ use crate::telemetry::list;
 use crate::warmup::{Outcome, Start, Warmed, Warmer, Warmup, Work};
 
 /// The warmup of a split, where it has one, and whether it was started now.
-pub(super) type Begun = Option<(Warmup, bool)>;
+pub(super) type Handle = Option<(Warmup, bool)>;
 
 /// Splits that have been joined, or opened when there was nothing to join.
 pub(super) struct Joined {
@@ -39,10 +39,9 @@ impl Joined {
     }
 
     /// Of splits whose warmups were all ready.
-    fn at_once(warmups: Vec<Begun>, report: SearchReport) -> Self {
-        let warmups = warmups.into_iter().flatten().map(|(warmup, _)| warmup);
+    fn at_once(warmups: Vec<Handle>, report: SearchReport) -> Self {
         Self {
-            splits: Gathered::Ready(warmups.collect()),
+            splits: Gathered::Ready(Arc::new(warmups)),
             report,
             _warmups: Vec::new(),
         }
@@ -64,7 +63,7 @@ impl Warmer {
             .map(|split| self.begun(split, work, options.warming, &mut start))
             .collect();
         drop(start);
-        let is_ready = |begun: &Begun| match begun {
+        let is_ready = |handle: &Handle| match handle {
             Some((warmup, false)) => warmup.warmed().is_some(),
             _ => false,
         };
@@ -72,7 +71,7 @@ impl Warmer {
             // Boxed, for the future of a search is moved about, and most find all ready.
             return Box::pin(self.waited(splits, work, options, warmups, started)).await;
         }
-        list::JOINS.add_of(Outcome::Ready.name(), warmups.len() as u64);
+        count_ready(warmups.len());
         let mut report = SearchReport::new(splits.len(), &Outcome::Ready);
         report.join_us = micros(started.elapsed());
         Ok(Joined::at_once(warmups, report))
@@ -84,7 +83,7 @@ impl Warmer {
         splits: &[SplitAddress],
         work: &Work,
         options: &SearchOptions,
-        warmups: Vec<Begun>,
+        warmups: Vec<Handle>,
         started: Instant,
     ) -> Result<Joined> {
         let patience = options
@@ -95,11 +94,8 @@ impl Warmer {
         let mut arrivals = Vec::with_capacity(splits.len());
         let ready = warmups.iter().map(|it| it.as_ref()?.0.warmed().cloned());
         let ready: Vec<_> = ready.collect();
-        let ready_ones = ready.iter().flatten().count() as u64;
-        if ready_ones > 0 {
-            // Others count when they have been waited for.
-            list::JOINS.add_of(Outcome::Ready.name(), ready_ones);
-        }
+        // Others count when they have been waited for.
+        count_ready(ready.iter().flatten().count());
         // They all run by themselves, so it is as well to wait for one after another.
         for (place, ((warmup, ready), address)) in warmups.iter().zip(ready).zip(splits).enumerate()
         {
@@ -136,7 +132,7 @@ impl Warmer {
         work: &Work,
         warming: Warming,
         start: &mut Start,
-    ) -> Begun {
+    ) -> Handle {
         match warming {
             Warming::JoinOnly => {
                 let found = self.find(split, work.fingerprint(), start.at());
@@ -204,6 +200,12 @@ impl Warmer {
         let compiled = work.compiled(&split, limits, self.pool()).await?;
         let prepared = Prepared::compiled(arrival.place, split, compiled, warmed);
         Ok((prepared, traffic.snapshot(), opening))
+    }
+}
+
+fn count_ready(warmups: usize) {
+    if warmups > 0 {
+        list::JOINS.add_of(Outcome::Ready.name(), warmups as u64);
     }
 }
 

@@ -138,7 +138,8 @@ impl ResidentSplits {
         let mut response = pool::run(self.warmer.pool(), move || {
             let limits = warmer.settings().expansion;
             let mut compiled: Vec<(SchemaKey, Compiled)> = Vec::new();
-            let prepared = splits.iter().enumerate().map(|(place, split)| {
+            let mut prepared = Vec::with_capacity(splits.len());
+            for (place, split) in splits.iter().enumerate() {
                 let key = split.schema_key();
                 let known = compiled.iter().find(|(known, _)| *known == key);
                 let compiled = match known {
@@ -150,9 +151,8 @@ impl ResidentSplits {
                     }
                 };
                 let split = Arc::clone(split);
-                Ok(Prepared::compiled(place, split, compiled, None))
-            });
-            let prepared = prepared.collect::<Result<Vec<_>>>()?;
+                prepared.push(Prepared::compiled(place, split, compiled, None));
+            }
             let asked = warmer.asked(Arc::clone(&request), Known::default());
             let mut page = asked.page();
             let searching = Instant::now();

@@ -34,6 +34,7 @@ impl Run<'_> {
         warmer.count_reads(&self.late);
         Ok(asked.respond(answer, report))
     }
+
     /// Fetches what hits bring that is not in memory.
     async fn fetch(&self, answer: &mut Answer, report: &mut SearchReport) -> Result<()> {
         let (warmer, started) = (self.warmer, Instant::now());

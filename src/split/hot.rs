@@ -35,7 +35,10 @@ pub(crate) struct HotBytes {
 #[derive(Debug, Default)]
 pub(crate) struct HotFile {
     len: usize,
+    /// Sorted and disjoint.
     slices: Vec<HotSlice>,
+    /// Where they start, side by side: this is searched for every read.
+    starts: Box<[usize]>,
 }
 
 /// One run of a file's bytes.
@@ -97,14 +100,11 @@ impl HotBytes {
             let len = lengths[name];
             let slices = parse_block(&hot, range.clone(), len)
                 .map_err(|detail| place.corrupt(range.start as u64, format!("{name}: {detail}")))?;
-            parsed.insert(name.to_owned(), Arc::new(HotFile { len, slices }));
+            parsed.insert(name.to_owned(), Arc::new(HotFile::new(len, slices)));
         }
         for (name, len) in &lengths {
             if !parsed.contains_key(*name) {
-                let file = HotFile {
-                    len: *len,
-                    slices: Vec::new(),
-                };
+                let file = HotFile::new(*len, Vec::new());
                 parsed.insert((*name).to_owned(), Arc::new(file));
             }
         }
@@ -127,7 +127,7 @@ impl HotBytes {
 
     /// The bytes at `range` of `file`, when one slice holds them all.
     pub(crate) fn read(&self, file: &str, range: Range<usize>) -> Option<OwnedBytes> {
-        self.files.get(file)?.read(range)
+        self.files.get(file)?.read(&range)
     }
 
     /// Whether [`read`](Self::read) would answer.
@@ -143,6 +143,15 @@ impl HotBytes {
 }
 
 impl HotFile {
+    fn new(len: usize, slices: Vec<HotSlice>) -> Self {
+        let starts = slices.iter().map(|slice| slice.range.start).collect();
+        Self {
+            len,
+            slices,
+            starts,
+        }
+    }
+
     /// Length of the whole file, in bytes.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -156,11 +165,12 @@ impl HotFile {
 
     /// The bytes at `range`, when one slice holds them all. An empty range inside the file is
     /// always answered: it reads nothing.
-    pub(crate) fn read(&self, range: Range<usize>) -> Option<OwnedBytes> {
+    #[inline]
+    pub(crate) fn read(&self, range: &Range<usize>) -> Option<OwnedBytes> {
         if range.start == range.end && range.end <= self.len {
             return Some(OwnedBytes::empty());
         }
-        let slice = self.holder(&range)?;
+        let slice = self.holder(range)?;
         let start = range.start - slice.range.start;
         Some(slice.bytes.slice(start..start + range.len()))
     }
@@ -172,10 +182,9 @@ impl HotFile {
     }
 
     /// The slice that holds all of a range that is not empty.
+    #[inline]
     fn holder(&self, range: &Range<usize>) -> Option<&HotSlice> {
-        let after = self
-            .slices
-            .partition_point(|slice| slice.range.start <= range.start);
+        let after = self.starts.partition_point(|start| *start <= range.start);
         let slice = self.slices.get(after.checked_sub(1)?)?;
         (range.start < range.end && range.end <= slice.range.end).then_some(slice)
     }

@@ -14,9 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pool;
 use crate::store::TrafficCounter;
 
-/// How much of a split one GET brings.
-const PIECE_BYTES: u64 = 8 << 20;
-
 impl Opener {
     /// The same split with all of its files in a `RamDirectory`: its readers read nothing through
     /// forewarm. While it is loaded its bytes are held twice.
@@ -32,8 +29,9 @@ impl Opener {
         let started = Instant::now();
         let traffic = TrafficCounter::default();
         let end = split.footer.start;
-        let pieces = (0..end).step_by(PIECE_BYTES as usize).map(|start| {
-            let range = start..(start + PIECE_BYTES).min(end);
+        let piece = self.cache.fetcher().bulk_piece();
+        let pieces = (0..end).step_by(piece as usize).map(|start| {
+            let range = start..(start + piece).min(end);
             self.cache
                 .fetcher()
                 .get_range(&split.object, range, &traffic)

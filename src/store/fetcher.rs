@@ -21,6 +21,12 @@ use super::throttle::Throttle;
 use super::{Coalescing, ObjectHandle, ObjectVersion, StoreSettings, Tail, TrafficCounter};
 use crate::error::{Error, ErrorKind, Result};
 
+/// The least that one GET of a whole object brings, but for the last.
+const MIN_BULK_PIECE_BYTES: u64 = 1 << 20;
+/// The most: enough for its first byte to cost little, little enough for the connections of one object
+/// to end together.
+const MAX_BULK_PIECE_BYTES: u64 = 8 << 20;
+
 /// A fetch is cut into GETs of at least this many bytes, however short the store's latency.
 const MIN_PIECE_BYTES: u64 = 4 << 20;
 
@@ -124,6 +130,18 @@ impl Fetcher {
         let of_all = bytes.saturating_mul(splits);
         let whole = self.settings.whole_split_bytes;
         whole > 0 && bytes <= whole.min(first_byte) && of_all <= first_byte.saturating_mul(FILLING)
+    }
+
+    /// How many bytes each GET is to bring where whole objects are wanted: so many that it waits for
+    /// the first of them a fifth of its time; or, where connections are slow, so many that all GETs that
+    /// may go at once have all bytes that may be in flight.
+    pub(crate) fn bulk_piece(&self) -> u64 {
+        let settings = &self.settings;
+        let share = settings.in_flight_bytes / settings.max_concurrent_gets.max(1) as u64;
+        let by_cost = self.estimate.bytes_per_first_byte().saturating_mul(4);
+        by_cost
+            .max(share)
+            .clamp(MIN_BULK_PIECE_BYTES, MAX_BULK_PIECE_BYTES)
     }
 
     /// Reads `range` of `object`, exactly, in the version seen at open.

@@ -45,8 +45,8 @@ type Shard = HashTable<Known>;
 struct Known {
     key: WarmupKey,
     task: Weak<Task>,
-    /// When the cache of those that linger was last told that it is used.
-    told: Instant,
+    /// From when on the cache of those that linger is to be told that it is used.
+    untold: Instant,
 }
 
 pub(crate) struct Registry {
@@ -155,7 +155,7 @@ impl Registry {
         let known = Known {
             key,
             task: Arc::downgrade(&task),
-            told: now,
+            untold: now + self.uses,
         };
         match shard.entry(hash, is_it, |known| self.hash(&known.key)) {
             Entry::Occupied(mut entry) => *entry.get_mut() = known,
@@ -270,9 +270,9 @@ impl Known {
     /// The warmup, which is used `now`, and whether that is to be told.
     fn used(&mut self, now: Instant, uses: Duration) -> Option<(Arc<Task>, bool)> {
         let task = self.task.upgrade()?;
-        let is_told = now.saturating_duration_since(self.told) >= uses;
+        let is_told = now >= self.untold;
         if is_told {
-            self.told = now;
+            self.untold = now + uses;
         }
         Some((task, is_told))
     }
@@ -288,23 +288,50 @@ mod tests {
     use crate::filter::Fingerprint;
     use crate::store::TrafficCounter;
 
+    /// Starts a warmup of request `of` in the split at `path` that never ends.
+    fn start(registry: &Arc<Registry>, path: &Path, of: u8) -> Arc<Task> {
+        let (fingerprint, now) = (Fingerprint::from_bytes([of; 32]), Instant::now());
+        registry.find_or_start(path, fingerprint, now, |key| {
+            let (runtime, traffic) = (registry.runtime(), TrafficCounter::default());
+            let for_ever = std::future::pending();
+            Task::start(key, registry, runtime, traffic, true, for_ever).0
+        })
+    }
+
+    #[tokio::test]
+    async fn each_is_found_by_its_split_and_request_however_many_there_are() {
+        let registry = Registry::new(Duration::from_secs(60), 1 << 20, Handle::current());
+        let paths: Vec<_> = (0..500).map(|n| Path::from(format!("{n}.split"))).collect();
+        let tasks: Vec<Vec<_>> = paths
+            .iter()
+            .map(|path| (0..3).map(|of| start(&registry, path, of)).collect())
+            .collect();
+        assert_eq!(registry.len(), 1500);
+        registry.forget_split(&paths[7]);
+        assert_eq!(registry.len(), 1497);
+        // One that began before the last use was told is no surprise.
+        let before = Instant::now().checked_sub(Duration::from_secs(1));
+        let now = before.unwrap_or_else(Instant::now);
+        for (at, (path, tasks)) in paths.iter().zip(&tasks).enumerate() {
+            for (of, task) in tasks.iter().enumerate() {
+                let fingerprint = Fingerprint::from_bytes([of as u8; 32]);
+                let found = registry.find(path, fingerprint, now);
+                let is_it = found.is_some_and(|found| Arc::ptr_eq(&found, task));
+                assert_eq!(is_it, at != 7, "{path}");
+            }
+        }
+        drop(tasks);
+        assert_eq!(registry.len(), 0);
+    }
+
     #[tokio::test]
     async fn retiring_a_finished_warmup_leaves_its_successor_alone() {
         let registry = Registry::new(Duration::from_secs(60), 1 << 20, Handle::current());
-        let key = WarmupKey {
-            path: Path::from("a.split"),
-            fingerprint: Fingerprint::from_bytes([0; 32]),
-        };
-        let now = Instant::now();
-        let successor = registry.find_or_start(&key.path, key.fingerprint, now, |key| {
-            let (runtime, traffic) = (registry.runtime(), TrafficCounter::default());
-            let for_ever = std::future::pending();
-            let (task, _) = Task::start(key, &registry, runtime, traffic, true, for_ever);
-            task
-        });
+        let path = Path::from("a.split");
+        let successor = start(&registry, &path, 0);
         // Two searches have read late beside the first.
-        registry.retire(&key);
-        let found = registry.find(&key.path, key.fingerprint, now);
+        registry.retire(successor.key());
+        let found = registry.find(&path, successor.key().fingerprint, Instant::now());
         assert!(found.is_some_and(|found| Arc::ptr_eq(&found, &successor)));
     }
 }

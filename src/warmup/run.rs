@@ -28,7 +28,9 @@ impl Warmer {
         traffic: TrafficCounter,
     ) -> Finished {
         let deadline = in_time(self.settings().warmup_deadline);
-        let run = self.run_once(&address, &work, &traffic);
+        // Boxed, as all is here that is large: a task that starts is moved about, which took longer
+        // than all that it does where everything is in memory.
+        let run = Box::pin(self.run_once(&address, &work, &traffic));
         let finished = self.within(deadline, &address, &traffic, run).await;
         // Its counter lives as long as anybody may ask what it sent.
         traffic.want(0);
@@ -90,7 +92,7 @@ impl Warmer {
                 replayed => return replayed,
             }
         }
-        self.resolve(address, work, traffic).await
+        Box::pin(self.resolve(address, work, traffic)).await
     }
 
     /// What going by the plan of a request would send now, when one is known.
@@ -140,7 +142,7 @@ impl Warmer {
                 }
                 None => {
                     let footer = plan.footer();
-                    opener.open_known(address, &object, footer, traffic).await?
+                    Box::pin(opener.open_known(address, &object, footer, traffic)).await?
                 }
             };
             let opening = started.elapsed();

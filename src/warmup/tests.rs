@@ -1,6 +1,7 @@
 //! Plans that are wrong, which only a broken or foreign store could hold.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -70,21 +71,28 @@ async fn a_plan_that_lacks_something_is_completed_by_the_search_that_reads_it() 
     ranges(&mut plan).search.pop().unwrap();
     ranges(&mut plan).documents.clear();
 
-    let reader = warmer(&store, OnMiss::Fetch, Some(plan));
-    let found = reader.search(&splits, &request()).await.unwrap();
-    assert_eq!(found.hits.total, right.hits.total);
-    assert_eq!(found.report.planned_splits, 1);
-    assert!(found.report.plan_misses > 0);
-    assert_eq!(found.report.plan_misses, found.report.late_reads);
-    assert_eq!(reader.statistics().plan_misses, found.report.plan_misses);
-    assert_eq!(reader.statistics().plans_healed, 1);
+    // Whether it waits for its warmup or finds it ready.
+    for is_ready in [false, true] {
+        let reader = warmer(&store, OnMiss::Fetch, Some(plan.clone()));
+        let warmup = reader.warm(&splits[0], &request());
+        if is_ready {
+            assert!(warmup.join(Duration::from_secs(60)).await.is_warm());
+        }
+        let found = reader.search(&splits, &request()).await.unwrap();
+        assert_eq!(found.hits.total, right.hits.total);
+        assert_eq!(found.report.planned_splits, 1);
+        assert!(found.report.plan_misses > 0);
+        assert_eq!(found.report.plan_misses, found.report.late_reads);
+        assert_eq!(reader.statistics().plan_misses, found.report.plan_misses);
+        assert_eq!(reader.statistics().plans_healed, 1);
 
-    let healed = the_plan(&reader);
-    assert_eq!(healed.source, PlanSource::Healed);
-    assert_eq!(healed.plan().unwrap().search, whole);
-    let strict = warmer(&store, OnMiss::Fail, Some(healed));
-    let found = strict.search(&splits, &request()).await.unwrap();
-    assert_eq!((found.report.planned_splits, found.report.rounds), (1, 1));
+        let healed = the_plan(&reader);
+        assert_eq!(healed.source, PlanSource::Healed);
+        assert_eq!(healed.plan().unwrap().search, whole);
+        let strict = warmer(&store, OnMiss::Fail, Some(healed));
+        let found = strict.search(&splits, &request()).await.unwrap();
+        assert_eq!((found.report.planned_splits, found.report.rounds), (1, 1));
+    }
 }
 
 #[tokio::test]

@@ -8,10 +8,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::split::SplitAddress;
 use crate::store::TrafficCounter;
 
-/// How much one GET brings: enough for its first byte to cost little, little enough for the
-/// connections of one split to end together.
-const PIECE_BYTES: u64 = 8 << 20;
-
 impl Warmer {
     /// Brings all bytes of splits into the cache, so that no search of them reads the store, unless
     /// they are evicted meanwhile: nothing is leased. What is cached is not fetched again.
@@ -73,10 +69,12 @@ impl Warmer {
                 ),
             ));
         }
+        // Opening has shown how fast the store is.
+        let piece = self.inner.cache.fetcher().bulk_piece();
         let pieces = opened.iter().flat_map(|split| {
             let end = split.footer().start;
-            let starts = (0..end).step_by(PIECE_BYTES as usize);
-            starts.map(move |start| (split, start..(start + PIECE_BYTES).min(end)))
+            let starts = (0..end).step_by(piece as usize);
+            starts.map(move |start| (split, start..(start + piece).min(end)))
         });
         let fetches = pieces.map(|(split, piece)| {
             let traffic = &traffic;

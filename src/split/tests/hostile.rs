@@ -41,7 +41,7 @@ fn parse_all(object: &[u8], guess: usize) -> crate::Result<()> {
         let file_len = file.len() as u64;
         for (_, slices) in hot.files().filter(|(hot_name, _)| hot_name == name) {
             for slice in slices.slices() {
-                assert!(slices.read(slice.range.clone()).is_some());
+                assert!(slices.read(&slice.range).is_some());
             }
         }
         let Ok(footer) = FileFooter::parse(file, file_len, name) else {

@@ -83,7 +83,7 @@ fn of_one_key_never_two_are_under_way_whatever_is_retired_and_cleared() {
 #[test]
 fn of_one_key_never_two_are_under_way_whatever_is_evicted_and_given_up() {
     explore(|| {
-        let find = |rig: &Rig| drop(rig.registry.find(&Rig::key(1)));
+        let find = |rig: &Rig| drop(rig.find(1));
         let ask = |rig: &Rig| drop(rig.task(&Rig::key(1), Work::Works));
         // Room for one that lingers.
         asked_meanwhile(&Rig::of(4000), Held::has_one_of_a_key, [find, ask]);

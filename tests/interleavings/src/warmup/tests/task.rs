@@ -1,7 +1,7 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use object_store::path::Path;
 use shuttle::future::{self, block_on, yield_now};
@@ -65,31 +65,33 @@ impl Rig {
 
     /// Asks for the warmup of `key`.
     pub(super) fn task(&self, key: &WarmupKey, work: Work) -> Arc<Task> {
-        self.registry.find_or_start(key, || {
-            let run = self.counts.begun.fetch_add(1, Ordering::SeqCst);
-            let ended = Ended(Arc::clone(&self.counts));
-            let traffic = TrafficCounter::of(&Request::default(), Priority::Prefetch);
-            let runtime = self.registry.runtime();
-            let (task, _) = Task::start(
-                key.clone(),
-                &self.registry,
-                runtime,
-                traffic,
-                true,
-                async move {
-                    let _ended = ended;
-                    yield_now().await;
-                    match work {
-                        Work::Endless => pending().await,
-                        Work::FailsOnce if run == 0 => {
-                            Err(Error::new(ErrorKind::Store, "it fails"))
+        let now = Instant::now();
+        self.registry
+            .find_or_start(&key.path, key.fingerprint, now, |key| {
+                let run = self.counts.begun.fetch_add(1, Ordering::SeqCst);
+                let ended = Ended(Arc::clone(&self.counts));
+                let traffic = TrafficCounter::of(&Request::default(), Priority::Prefetch);
+                let runtime = self.registry.runtime();
+                let (task, _) =
+                    Task::start(key, &self.registry, runtime, traffic, true, async move {
+                        let _ended = ended;
+                        yield_now().await;
+                        match work {
+                            Work::Endless => pending().await,
+                            Work::FailsOnce if run == 0 => {
+                                Err(Error::new(ErrorKind::Store, "it fails"))
+                            }
+                            _ => Ok(Arc::new(Warmed { run, weight: 1000 })),
                         }
-                        _ => Ok(Arc::new(Warmed { run, weight: 1000 })),
-                    }
-                },
-            );
-            task
-        })
+                    });
+                task
+            })
+    }
+
+    pub(super) fn find(&self, of: u8) -> Option<Arc<Task>> {
+        let key = Self::key(of);
+        self.registry
+            .find(&key.path, key.fingerprint, Instant::now())
     }
 
     pub(super) fn warm(&self, of: u8, work: Work) -> Warmup {
@@ -176,7 +178,7 @@ fn what_nobody_holds_any_more_is_given_up() {
         let handles = [0, 1].map(|_| rig.warm(0, Work::Endless));
         let goers = handles.map(|handle| thread::spawn(move || drop(handle)));
         goers.into_iter().for_each(|goer| goer.join().unwrap());
-        assert!(rig.registry.find(&Rig::key(0)).is_none());
+        assert!(rig.find(0).is_none());
         rig.all_have_ended();
     });
 }
@@ -190,7 +192,7 @@ fn what_finishes_while_its_last_holder_goes_is_kept_whole_or_not_at_all() {
         rig.all_have_ended();
         goer.join().unwrap();
         // What is found has finished, or is about to; nobody waits for it in vain.
-        if let Some(task) = rig.registry.find(&Rig::key(0)) {
+        if let Some(task) = rig.find(0) {
             let outcome = block_on(Warmup::new(task).join(EVER));
             assert!(outcome.is_warm(), "{outcome}");
         }
@@ -206,7 +208,7 @@ fn what_is_detached_runs_to_its_end_and_is_found() {
         let goer = thread::spawn(move || drop(other));
         rig.all_have_ended();
         goer.join().unwrap();
-        let found = rig.registry.find(&Rig::key(0)).map(Warmup::new);
+        let found = rig.find(0).map(Warmup::new);
         let outcome = found.map(|warmup| block_on(warmup.join(EVER)));
         assert!(outcome.is_some_and(|outcome| outcome.is_warm()));
         assert_eq!(rig.counts.begun.load(Ordering::SeqCst), 1);
@@ -219,7 +221,7 @@ fn what_has_failed_may_go_while_the_next_is_begun() {
         let rig = Rig::new();
         let failed = rig.warm(0, Work::FailsOnce);
         assert!(!block_on(failed.join(EVER)).is_warm());
-        assert!(rig.registry.find(&Rig::key(0)).is_none());
+        assert!(rig.find(0).is_none());
         let goer = thread::spawn(move || drop(failed));
         let outcome = block_on(rig.warm(0, Work::FailsOnce).join(EVER));
         assert!(outcome.is_warm(), "{outcome}");
