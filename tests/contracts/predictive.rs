@@ -85,6 +85,15 @@ impl Rig {
         }
     }
 
+    /// Empties the cache, when what has just ended has let go of it.
+    async fn clear(&self) {
+        let warmer = self.manager.warmer();
+        warmer.clear().await;
+        while warmer.statistics().resident_bytes > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn trigger(&self) -> TriggerHandle {
         self.manager.trigger("predictive").unwrap()
     }
@@ -154,7 +163,7 @@ async fn what_was_evicted_is_warmed_again_and_what_is_warm_is_not_listed() {
     let splits = [rig.split("a/0").await, rig.split("a/1").await];
     rig.ask(&splits, &hot(), 3).await;
     rig.look().await;
-    rig.manager.warmer().clear().await;
+    rig.clear().await;
     assert_eq!(rig.warmth(&splits[0], &hot()), "cold");
     let details = rig.look().await;
     assert_eq!(
@@ -278,7 +287,7 @@ async fn a_split_that_will_soon_be_asked_no_more_is_left_alone() {
         }
         rig.pass(minutes * MINUTE);
         rig.look().await;
-        rig.manager.warmer().clear().await;
+        rig.clear().await;
         rig.look().await;
         assert_eq!(rig.warmth(&newest, &hot()), warmth, "{minutes}");
     }
@@ -353,7 +362,7 @@ async fn what_others_read_as_well_is_worth_more_while_nobody_searches() {
     rig.ask(&split, &alone, 2).await;
     // Plans and readers stay, bytes go.
     let plans = rig.manager.warmer().plans();
-    rig.manager.warmer().clear().await;
+    rig.clear().await;
     let plans = plans.iter().map(|plan| plan.as_ref().clone());
     rig.manager.warmer().add_plans(plans);
     rig.manager.warmer().open(&split[0]).await.unwrap();
