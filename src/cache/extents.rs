@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +107,22 @@ impl SplitExtents {
         let extent = self.lookup(range)?;
         self.cache.touch(self.id(), &extent);
         Some(extent)
+    }
+
+    /// Whether all of `range` is in memory, in however many extents, of which the cache takes note.
+    pub(crate) fn recall_parts(&self, range: &Range<u64>) -> bool {
+        let mut found = Found::default();
+        let state = self.shelf.lock();
+        let missing = found.look(&state, from_ref(range));
+        drop(state);
+        let is_here = missing.is_empty() && found.flights.is_empty();
+        if is_here {
+            found
+                .extents
+                .iter()
+                .for_each(|extent| self.cache.touch(self.id(), extent));
+        }
+        is_here
     }
 
     /// Tells the cache what searches have read from `lease`, of which it sees nothing by itself.

@@ -137,7 +137,7 @@ impl SplitFile {
         SCOPE.with(|scope| scope.read_warm(self.id, &at))
     }
 
-    /// What is neither hot nor warm in the simplest way.
+    /// Probes, recorded searches, ranges that several extents hold, and what is missing.
     #[cold]
     fn read_unguarded(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         if range.start > range.end || range.end > self.len() {

@@ -26,7 +26,8 @@ pub(crate) struct LateReads {
 /// More threads than that share some of the parts.
 const FOUND_PARTS: usize = 4;
 
-/// A counter and what keeps the next one out of its cache line, of 64 bytes.
+/// A counter and what keeps the next one out of its cache line, of 64 bytes: aligned to one, it would
+/// have to be allocated in a slower way.
 #[derive(Debug, Default)]
 struct Found {
     reads: AtomicU64,

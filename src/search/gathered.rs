@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::joined::{Handle, SameFilter};
+use super::joined::{Begun, SameFilter};
 use super::prepared::Prepared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::ExpansionSettings;
@@ -14,7 +14,7 @@ pub(super) enum Gathered {
     /// Warmups that are all ready. What is searched of them is put together on the pool, and dropped
     /// there: to count references on both sides would send each count to and fro between the
     /// caches of two cores, which takes longer than a small search.
-    Ready(Arc<Vec<Handle>>),
+    Ready(Arc<Vec<Option<Begun>>>),
     Prepared(Arc<[Prepared]>),
 }
 
@@ -45,8 +45,8 @@ impl Gathered {
         };
         let mut same = SameFilter::new(work);
         let mut prepared = Vec::with_capacity(warmups.len());
-        for (place, handle) in warmups.iter().enumerate() {
-            let warmed = handle.as_ref().and_then(|(warmup, _)| warmup.warmed());
+        for (place, begun) in warmups.iter().enumerate() {
+            let warmed = begun.as_ref().and_then(|begun| begun.warmup.warmed());
             // It was when it was gathered, and stays so.
             let not_ready = || Error::new(ErrorKind::Internal, "a warmup is ready no more");
             let warmed = warmed.ok_or_else(not_ready)?;
@@ -63,8 +63,8 @@ impl Gathered {
 
     /// All of them, in the order given.
     pub(super) fn places(&self) -> Vec<Place> {
-        let ready = |(place, handle): (usize, &Handle)| {
-            let warmed = handle.as_ref()?.0.warmed()?;
+        let ready = |(place, begun): (usize, &Option<Begun>)| {
+            let warmed = begun.as_ref()?.warmup.warmed()?;
             Some(Place {
                 place,
                 split: Arc::clone(&warmed.split),

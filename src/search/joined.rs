@@ -17,8 +17,12 @@ use crate::store::{Traffic, TrafficCounter, in_time};
 use crate::telemetry::list;
 use crate::warmup::{Outcome, Start, Warmed, Warmer, Warmup, Work};
 
-/// The warmup of a split, where it has one, and whether it was started now.
-pub(super) type Handle = Option<(Warmup, bool)>;
+/// The warmup of a split, which a search has found or started.
+pub(super) struct Begun {
+    pub(super) warmup: Warmup,
+    /// Whether the search started it.
+    pub(super) is_ours: bool,
+}
 
 /// Splits that have been joined, or opened when there was nothing to join.
 pub(super) struct Joined {
@@ -39,7 +43,7 @@ impl Joined {
     }
 
     /// Of splits whose warmups were all ready.
-    fn at_once(warmups: Vec<Handle>, report: SearchReport) -> Self {
+    fn at_once(warmups: Vec<Option<Begun>>, report: SearchReport) -> Self {
         Self {
             splits: Gathered::Ready(Arc::new(warmups)),
             report,
@@ -63,9 +67,9 @@ impl Warmer {
             .map(|split| self.begun(split, work, options.warming, &mut start))
             .collect();
         drop(start);
-        let is_ready = |handle: &Handle| match handle {
-            Some((warmup, false)) => warmup.warmed().is_some(),
-            _ => false,
+        let is_ready = |begun: &Option<Begun>| {
+            let found = begun.as_ref().filter(|begun| !begun.is_ours);
+            found.is_some_and(|begun| begun.warmup.warmed().is_some())
         };
         if !warmups.iter().all(is_ready) {
             // Boxed, for the future of a search is moved about, and most find all ready.
@@ -83,7 +87,7 @@ impl Warmer {
         splits: &[SplitAddress],
         work: &Work,
         options: &SearchOptions,
-        warmups: Vec<Handle>,
+        warmups: Vec<Option<Begun>>,
         started: Instant,
     ) -> Result<Joined> {
         let patience = options
@@ -92,21 +96,23 @@ impl Warmer {
         let deadline = in_time(patience);
         let mut seen = Seen::default();
         let mut arrivals = Vec::with_capacity(splits.len());
-        let ready = warmups.iter().map(|it| it.as_ref()?.0.warmed().cloned());
+        let ready = warmups
+            .iter()
+            .map(|it| it.as_ref()?.warmup.warmed().cloned());
         let ready: Vec<_> = ready.collect();
         // Others count when they have been waited for.
         count_ready(ready.iter().flatten().count());
         // They all run by themselves, so it is as well to wait for one after another.
-        for (place, ((warmup, ready), address)) in warmups.iter().zip(ready).zip(splits).enumerate()
+        for (place, ((begun, ready), address)) in warmups.iter().zip(ready).zip(splits).enumerate()
         {
-            let (outcome, warmed) = match (ready, warmup) {
+            let (outcome, warmed) = match (ready, begun) {
                 (Some(warmed), _) => (Outcome::Ready, Some(warmed)),
-                (None, Some((warmup, _))) => warmup.wait(deadline).await,
+                (None, Some(begun)) => begun.warmup.wait(deadline).await,
                 (None, None) => (Outcome::Missing, None),
             };
             seen.add(outcome);
-            if let Some((warmup, true)) = warmup {
-                seen.pay(warmup.traffic(), 0);
+            if let Some(begun) = begun.as_ref().filter(|begun| begun.is_ours) {
+                seen.pay(begun.warmup.traffic(), 0);
                 warmed.iter().for_each(|warmed| seen.time(warmed));
             }
             arrivals.push(Arrival {
@@ -121,7 +127,7 @@ impl Warmer {
         let mut report = seen.report(splits.len());
         report.then(opened);
         report.join_us = micros(waited);
-        let warmups = warmups.into_iter().flatten().map(|(warmup, _)| warmup);
+        let warmups = warmups.into_iter().flatten().map(|begun| begun.warmup);
         Ok(Joined::new(prepared, report, warmups.collect()))
     }
 
@@ -132,14 +138,20 @@ impl Warmer {
         work: &Work,
         warming: Warming,
         start: &mut Start,
-    ) -> Handle {
+    ) -> Option<Begun> {
         match warming {
             Warming::JoinOnly => {
                 let found = self.find(split, work.fingerprint(), start.at());
-                found.map(|warmup| (warmup, false))
+                found.map(|warmup| Begun {
+                    warmup,
+                    is_ours: false,
+                })
             }
             Warming::Off => None,
-            Warming::Start => Some(self.begin_warmup(split, work, start)),
+            Warming::Start => {
+                let (warmup, is_ours) = self.begin_warmup(split, work, start);
+                Some(Begun { warmup, is_ours })
+            }
         }
     }
 

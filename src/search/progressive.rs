@@ -17,7 +17,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::answer::Asked;
 use super::execute::micros;
-use super::joined::{Arrival, Joined, Seen};
+use super::joined::{Arrival, Begun, Joined, Seen};
 use super::options::Warming;
 use super::page::Page;
 use super::prepared::Prepared;
@@ -39,7 +39,7 @@ pub(super) struct Progressive<'a> {
     deadline: tokio::time::Instant,
     /// Not begun, in the order in which they will be.
     queue: VecDeque<usize>,
-    warming: BTreeMap<usize, Begun>,
+    warming: BTreeMap<usize, Awaited>,
     waits: FuturesUnordered<Abortable<BoxFuture<'static, Waited>>>,
     ready: Vec<Ready<'a>>,
     /// Those that were not warmed, where they come last.
@@ -61,7 +61,7 @@ pub(super) struct Progressive<'a> {
 }
 
 /// A warmup that is waited for.
-struct Begun {
+struct Awaited {
     warmup: Warmup,
     /// Whether this search started it.
     is_ours: bool,
@@ -231,7 +231,7 @@ impl<'a> Progressive<'a> {
         };
         self.late += usize::from(is_late);
         let begun = run.warmer.begun(address, run.work, warming, start);
-        let Some((warmup, is_ours)) = begun else {
+        let Some(Begun { warmup, is_ours }) = begun else {
             let outcome = match run.options.warming {
                 Warming::Start => Outcome::TimedOut,
                 Warming::JoinOnly | Warming::Off => Outcome::Missing,
@@ -255,7 +255,7 @@ impl<'a> Progressive<'a> {
         }
         .boxed();
         let (abort, registration) = AbortHandle::new_pair();
-        let begun = Begun {
+        let begun = Awaited {
             warmup,
             is_ours,
             rounds: self.rounds,
@@ -280,7 +280,7 @@ impl<'a> Progressive<'a> {
         }
     }
 
-    fn arrive(&mut self, waited: Waited, begun: Option<Begun>) {
+    fn arrive(&mut self, waited: Waited, begun: Option<Awaited>) {
         let Waited {
             place,
             outcome,

@@ -39,8 +39,8 @@ pub struct SearchReport {
     pub warmup_us: u64,
     /// Time this search waited for warmups, in microseconds.
     pub join_us: u64,
-    /// Time to search and merge, in microseconds; with compiling the request where all its warmups
-    /// were ready and had another that reads the same.
+    /// Time to search and merge, in microseconds, and to compile the request where the warmups that it
+    /// found ready were of another one that reads the same.
     pub search_us: u64,
     /// Time to fetch and decode the documents of the hits, in microseconds.
     pub fetch_docs_us: u64,

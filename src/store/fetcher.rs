@@ -138,6 +138,8 @@ impl Fetcher {
     pub(crate) fn bulk_piece(&self) -> u64 {
         let settings = &self.settings;
         let share = settings.in_flight_bytes / settings.max_concurrent_gets.max(1) as u64;
+        // Powers of two: those of a slower store lie within those of a faster one.
+        let share = 1 << share.max(1).ilog2();
         let by_cost = self.estimate.bytes_per_first_byte().saturating_mul(4);
         by_cost
             .max(share)

@@ -279,3 +279,32 @@ async fn slow_gets_are_sent_twice_but_few_of_them() {
     assert!(with <= 62, "{with} ms");
     assert!((60..GETS / 20).contains(&lost), "{lost} of {GETS}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn whole_objects_come_in_pieces_by_the_speed_of_the_store() {
+    const MIB: u64 = 1 << 20;
+    let slow = SimulatedSettings {
+        first_byte: Duration::from_millis(15),
+        bytes_per_second: 10_000_000,
+        ..steady()
+    };
+    for (gets, in_flight, at_first, in_the_end) in [
+        (128, 256 * MIB, 8, 2),
+        (48, 256 * MIB, 8, 4),
+        (1000, 256 * MIB, 8, 1),
+        (1, u64::MAX, 8, 8),
+        (1000, 1, 8, 1),
+    ] {
+        let settings = StoreSettings::default()
+            .with_max_concurrent_gets(gets)
+            .with_in_flight_bytes(in_flight);
+        let rig = Rig::new(slow.clone(), settings, MIB).await;
+        assert_eq!(rig.fetcher.bulk_piece(), at_first * MIB);
+        let traffic = TrafficCounter::default();
+        for _ in 0..150 {
+            let get = rig.fetcher.get_range(&rig.object, 0..MIB, &traffic);
+            get.await.unwrap();
+        }
+        assert_eq!(rig.fetcher.bulk_piece(), in_the_end * MIB, "{gets}");
+    }
+}

@@ -28,7 +28,7 @@ impl Warmer {
         traffic: TrafficCounter,
     ) -> Finished {
         let deadline = in_time(self.settings().warmup_deadline);
-        // Boxed, as all is here that is large: a task that starts is moved about, which took longer
+        // Boxed, and within it what seldom comes: a task that starts is moved about, which took longer
         // than all that it does where everything is in memory.
         let run = Box::pin(self.run_once(&address, &work, &traffic));
         let finished = self.within(deadline, &address, &traffic, run).await;

@@ -17,8 +17,8 @@ use crate::telemetry::list;
 pub(super) struct Running<T> {
     traffic: TrafficCounter,
     finished: watch::Receiver<Option<Result<T>>>,
-    /// What `finished` told, once somebody has looked: to look here takes no lock. Nothing that is
-    /// worth modelling: nobody waits for it.
+    /// What `finished` told, once somebody has looked: to look here takes no lock. The
+    /// standard library's, where locks are modelled too: nobody waits for it.
     ended: OnceLock<Result<T>>,
     /// None where nothing was begun.
     abort: Option<AbortHandle>,

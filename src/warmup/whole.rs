@@ -6,7 +6,7 @@ use super::warmer::Warmer;
 use crate::Traffic;
 use crate::error::{Error, ErrorKind, Result};
 use crate::split::SplitAddress;
-use crate::store::TrafficCounter;
+use crate::store::{Coalescing, TrafficCounter};
 
 impl Warmer {
     /// Brings all bytes of splits into the cache, so that no search of them reads the store, unless
@@ -69,17 +69,26 @@ impl Warmer {
                 ),
             ));
         }
-        // Opening has shown how fast the store is.
-        let piece = self.inner.cache.fetcher().bulk_piece();
+        // Opening them tells a little of how fast the store is.
+        let fetcher = self.inner.cache.fetcher();
+        let piece = fetcher.bulk_piece();
+        let rule = Coalescing {
+            pieces: 1,
+            ..fetcher.coalescing()
+        };
         let pieces = opened.iter().flat_map(|split| {
             let end = split.footer().start;
             let starts = (0..end).step_by(piece as usize);
             starts.map(move |start| (split, start..(start + piece).min(end)))
         });
         let fetches = pieces.map(|(split, piece)| {
-            let traffic = &traffic;
+            let (rule, traffic) = (&rule, &traffic);
             async move {
-                let acquired = split.files().extents().acquire(vec![piece], traffic).await;
+                let extents = split.files().extents();
+                if extents.recall_parts(&piece) {
+                    return Ok(false);
+                }
+                let acquired = extents.acquire_by(rule, vec![piece], traffic).await;
                 let acquired = self.forget_if_changed(&split.address(), acquired).await?;
                 Ok::<_, Error>(acquired.waited)
             }

@@ -88,10 +88,14 @@ impl Rig {
     /// Empties the cache, when what has just ended has let go of it.
     async fn clear(&self) {
         let warmer = self.manager.warmer();
-        warmer.clear().await;
-        while warmer.statistics().resident_bytes > 0 {
+        for _ in 0..100_000 {
+            warmer.clear().await;
+            if warmer.statistics().resident_bytes == 0 {
+                return;
+            }
             tokio::task::yield_now().await;
         }
+        panic!("somebody holds on: {:?}", warmer.statistics());
     }
 
     fn trigger(&self) -> TriggerHandle {

@@ -88,3 +88,24 @@ fn what_was_wanted_is_found_or_missing() {
         assert_eq!(rig.cache.looked(), looked);
     });
 }
+
+#[test]
+fn what_is_held_in_parts_is_there() {
+    block_on(async {
+        let rig = Rig::new(0, 1 << 20, 1 << 20).await;
+        let traffic = TrafficCounter::default();
+        for (start, len) in [(0, 20), (20, 30), (60, 10)] {
+            rig.split.insert(start, &vec![0; len], &traffic);
+        }
+        for (range, is_here) in [
+            (0..50, true),
+            (5..45, true),
+            (20..50, true),
+            (0..51, false),
+            (45..65, false),
+            (70..80, false),
+        ] {
+            assert_eq!(rig.split.recall_parts(&range), is_here, "{range:?}");
+        }
+    });
+}
