@@ -27,7 +27,12 @@ pub(crate) struct Held(
 );
 
 /// A warmup under way, or finished.
+///
+/// In this order: whoever finds it counts a reference in front of it, and threads of the pool look at
+/// what came of it, which must not be in the same cache line of 64 bytes.
+#[repr(C)]
 pub(crate) struct Task {
+    _apart: [u64; 8],
     key: WarmupKey,
     running: Running<Arc<Warmed>>,
     registry: Weak<Registry>,
@@ -64,6 +69,7 @@ impl Task {
                 send.send_replace(Some(outcome));
             });
             Self {
+                _apart: [0; 8],
                 key,
                 running: Running::new(traffic, finished, running.abort_handle()),
                 registry: Arc::downgrade(registry),
