@@ -40,11 +40,14 @@ pub(super) enum Mode {
     },
 }
 
+/// So many leases are as soon looked through as sorted and searched.
+const FEW: usize = 16;
+
 /// What reads of a thread may do: see the [module](self).
 pub(crate) struct ReadScope {
     /// By split: a search over many splits reads statistics of all of them.
-    /// Sorted: it is searched for each read of another split than the last, and hashing would cost
-    /// more.
+    /// Sorted, if there are more than a [`FEW`]: it is searched for each read of another split than
+    /// the last, and hashing would cost more.
     leases: Arc<[(u64, Arc<Lease>)]>,
     pub(super) mode: Mode,
     /// Where reads are recorded, when anybody wants to know.
@@ -112,7 +115,9 @@ impl ReadScope {
     }
 
     fn new(mut leases: Vec<(u64, Arc<Lease>)>, mode: Mode, reads: Option<Arc<Reads>>) -> Arc<Self> {
-        leases.sort_by_key(|(split, _)| *split);
+        if leases.len() > FEW {
+            leases.sort_unstable_by_key(|(split, _)| *split);
+        }
         let leases = leases.into();
         Arc::new(Self {
             leases,
@@ -213,13 +218,19 @@ impl ReadScope {
     fn lease(&self, split: u64, noted: &Noted) -> Option<&Lease> {
         let at = match self.leases.get(noted.lease.get()) {
             Some((last, _)) if *last == split => noted.lease.get(),
-            _ => self
-                .leases
-                .binary_search_by_key(&split, |(id, _)| *id)
-                .ok()?,
+            _ => self.find(split)?,
         };
         noted.lease.set(at);
         Some(&self.leases[at].1)
+    }
+
+    /// Which of the leases is of a split.
+    fn find(&self, split: u64) -> Option<usize> {
+        if self.leases.len() > FEW {
+            let found = self.leases.binary_search_by_key(&split, |(id, _)| *id);
+            return found.ok();
+        }
+        self.leases.iter().position(|(id, _)| *id == split)
     }
 
     /// Runs `work` on this thread inside the scope.

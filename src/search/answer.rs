@@ -101,7 +101,7 @@ impl Asked {
         reading: &Reading,
         way: Way,
         check: impl FnOnce() -> Result<()>,
-    ) -> Result<Answer> {
+    ) -> Result<Box<Answer>> {
         let request = &*self.request;
         let max_score = page.max_score(request);
         let mut hits = page.hits;
@@ -133,7 +133,8 @@ impl Asked {
             Documents::none(addresses.len())
         };
         let path = |&(at, _): &(usize, DocAddress)| splits[at].split().path().to_string();
-        Ok(Answer {
+        // Boxed, for it goes from hand to hand.
+        Ok(Box::new(Answer {
             hits,
             paths: addresses.iter().map(path).collect(),
             total: page.total,
@@ -143,11 +144,11 @@ impl Asked {
             aggregations: aggregations.transpose()?,
             documents,
             reading_documents: started.elapsed(),
-        })
+        }))
     }
 
     /// The response, without its times.
-    pub(super) fn respond(&self, answer: Answer, mut report: SearchReport) -> SearchResponse {
+    pub(super) fn respond(&self, answer: Box<Answer>, mut report: SearchReport) -> SearchResponse {
         let hits = answer
             .hits
             .into_iter()

@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -77,18 +78,21 @@ impl Warmer {
         let work = Work::of_shared(Arc::clone(&request));
         let span = search_span(&work, splits.len());
         let record = span.clone();
-        let search = async {
+        // In place, for the future of a search is large, and to hand it on would move it.
+        let search = pin!(async {
             let started = Instant::now();
             request.check_sorts()?;
             let (splits, known) = self.known(splits, &request, &work, options);
-            let mut joined = self.joined(&splits, &work, options).await?;
+            let mut joined = self.joined(&splits, &work, options, started).await?;
             let (asked, run) = (self.asked(request, known), Run::new(self, &work, options));
-            let answer = run.answer(&asked, &mut joined, None, asked.page()).await?;
-            let mut response = run.respond(&asked, answer, joined.report).await?;
+            let page = asked.page();
+            let mut answer = run.answer(&asked, &mut joined, None, page).await?;
+            run.complete(&mut answer, &mut joined.report).await?;
+            let mut response = run.respond(&asked, answer, joined.report);
             response.took = started.elapsed().as_millis() as u64;
             observe(&response.report, &record);
             Ok(response)
-        };
+        });
         search.instrument(span).await
     }
 
@@ -126,9 +130,9 @@ impl Warmer {
         let work = Work::of_collector(filter.into(), scored, columns, probe, kind);
         let span = search_span(&work, splits.len());
         let record = span.clone();
-        let search = async {
-            let joined = self.joined(splits, &work, options).await?;
-            let (run, started) = (Run::new(self, &work, options), Instant::now());
+        let search = pin!(async {
+            let joined = self.joined(splits, &work, options, Instant::now()).await?;
+            let run = Run::new(self, &work, options);
             let fruit = run.part(&joined.splits, move |splits, scope, late| {
                 let numbers = SegmentNumbers::of(splits);
                 let reading = Reading::Scoped(Arc::clone(scope));
@@ -139,14 +143,14 @@ impl Warmer {
             let (fruit, planned) = fruit.await?;
             let mut report = joined.report;
             report.planned_splits = planned;
-            report.search_us = micros(started.elapsed());
+            report.search_us = micros(joined.at.elapsed());
             run.settle(&joined.splits, &mut report);
             report.late_reads = run.late.count();
             report.then(run.late.traffic());
             self.count_reads(&run.late);
             observe(&report, &record);
             Ok((fruit, report))
-        };
+        });
         search.instrument(span).await
     }
 }

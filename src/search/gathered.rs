@@ -15,7 +15,7 @@ pub(super) enum Gathered {
     /// there: to count references on both sides would send each count to and fro between the
     /// caches of two cores, which takes longer than a small search.
     Ready(Arc<Vec<Option<Begun>>>),
-    Prepared(Arc<[Prepared]>),
+    Prepared(Arc<[Prepared<'static>]>),
 }
 
 /// A split that was gathered.
@@ -38,7 +38,7 @@ impl Gathered {
         &self,
         work: &Work,
         limits: &ExpansionSettings,
-    ) -> Result<Cow<'_, [Prepared]>> {
+    ) -> Result<Cow<'_, [Prepared<'_>]>> {
         let warmups = match self {
             Self::Prepared(prepared) => return Ok(Cow::Borrowed(prepared)),
             Self::Ready(warmups) => warmups,
@@ -51,7 +51,7 @@ impl Gathered {
             let not_ready = || Error::new(ErrorKind::Internal, "a warmup is ready no more");
             let warmed = warmed.ok_or_else(not_ready)?;
             prepared.push(if same.is(warmed) {
-                Prepared::of(place, Arc::clone(warmed))
+                Prepared::of(place, Cow::Borrowed(warmed))
             } else {
                 let split = Arc::clone(&warmed.split);
                 let compiled = work.compiled_here(&split, limits)?;

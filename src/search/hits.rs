@@ -271,7 +271,7 @@ struct Order<'a> {
 
 /// A search whose way of collecting hits is chosen.
 struct Search<'a> {
-    splits: &'a [Prepared],
+    splits: &'a [Prepared<'a>],
     numbers: &'a SegmentNumbers,
     aggregations: Option<AggregationsOf>,
     reading: &'a Reading,

@@ -1,5 +1,6 @@
 //! The splits of a search: their warmups joined, and opened where there was nothing to join.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,57 +29,70 @@ pub(super) struct Begun {
 pub(super) struct Joined {
     pub(super) splits: Gathered,
     pub(super) report: SearchReport,
+    /// Since when.
+    pub(super) at: Instant,
     /// Held until the search ends: a warmup that is late goes on meanwhile, and the search shares
     /// what it fetches.
     _warmups: Vec<Warmup>,
 }
 
 impl Joined {
-    pub(super) fn new(splits: Vec<Prepared>, report: SearchReport, warmups: Vec<Warmup>) -> Self {
+    pub(super) fn new(
+        splits: Vec<Prepared<'static>>,
+        report: SearchReport,
+        warmups: Vec<Warmup>,
+    ) -> Self {
         Self {
             splits: Gathered::Prepared(splits.into()),
             report,
+            at: Instant::now(),
             _warmups: warmups,
         }
     }
 
-    /// Of splits whose warmups were all ready.
-    fn at_once(warmups: Vec<Option<Begun>>, report: SearchReport) -> Self {
+    /// Of splits whose warmups were all ready when a search that began at `started` looked.
+    fn at_once(warmups: Vec<Option<Begun>>, started: Instant) -> Self {
+        let (at, mut report) = (
+            Instant::now(),
+            SearchReport::new(warmups.len(), &Outcome::Ready),
+        );
+        report.join_us = micros(at - started);
         Self {
             splits: Gathered::Ready(Arc::new(warmups)),
             report,
+            at,
             _warmups: Vec::new(),
         }
     }
 }
 
 impl Warmer {
-    /// Joins or starts warmups, and opens splits that have none.
+    /// Joins or starts warmups, and opens splits that have none, for a search that began at
+    /// `started`, which is now.
     pub(super) async fn joined(
         &self,
         splits: &[SplitAddress],
         work: &Work,
         options: &SearchOptions,
-    ) -> Result<Joined> {
-        let mut start = Start::now();
-        let started = start.at();
-        let warmups: Vec<_> = splits
-            .iter()
-            .map(|split| self.begun(split, work, options.warming, &mut start))
-            .collect();
-        drop(start);
-        let is_ready = |begun: &Option<Begun>| {
+        started: Instant,
+    ) -> Result<Box<Joined>> {
+        let mut start = Start::of(started);
+        let mut warmups = Vec::with_capacity(splits.len());
+        let mut are_ready = true;
+        for split in splits {
+            let begun = self.begun(split, work, options.warming, &mut start);
             let found = begun.as_ref().filter(|begun| !begun.is_ours);
-            found.is_some_and(|begun| begun.warmup.warmed().is_some())
-        };
-        if !warmups.iter().all(is_ready) {
-            // Boxed, for the future of a search is moved about, and most find all ready.
-            return Box::pin(self.waited(splits, work, options, warmups, started)).await;
+            are_ready &= found.is_some_and(|begun| begun.warmup.warmed().is_some());
+            warmups.push(begun);
+        }
+        drop(start);
+        if !are_ready {
+            // Boxed, for the future of a search is large, and most find all ready.
+            let waited = Box::pin(self.waited(splits, work, options, warmups, started));
+            return waited.await.map(Box::new);
         }
         count_ready(warmups.len());
-        let mut report = SearchReport::new(splits.len(), &Outcome::Ready);
-        report.join_us = micros(started.elapsed());
-        Ok(Joined::at_once(warmups, report))
+        Ok(Box::new(Joined::at_once(warmups, started)))
     }
 
     /// Waits for warmups that began at `started`, and opens splits that have none.
@@ -139,20 +153,16 @@ impl Warmer {
         warming: Warming,
         start: &mut Start,
     ) -> Option<Begun> {
-        match warming {
-            Warming::JoinOnly => {
-                let found = self.find(split, work.fingerprint(), start.at());
-                found.map(|warmup| Begun {
-                    warmup,
-                    is_ours: false,
-                })
-            }
-            Warming::Off => None,
-            Warming::Start => {
-                let (warmup, is_ours) = self.begin_warmup(split, work, start);
-                Some(Begun { warmup, is_ours })
-            }
+        if warming == Warming::Off {
+            return None;
         }
+        let found = self.find(split, work.fingerprint(), start.at());
+        let (warmup, is_ours) = match found {
+            Some(warmup) => (warmup, false),
+            None if warming == Warming::Start => self.begin_warmup(split, work, start),
+            None => return None,
+        };
+        Some(Begun { warmup, is_ours })
     }
 
     /// What a search needs of all splits; what opening those cost that were not warmed, and how
@@ -161,14 +171,14 @@ impl Warmer {
         &self,
         arrivals: Vec<Arrival<'_>>,
         work: &Work,
-    ) -> Result<(Vec<Prepared>, Traffic, Duration)> {
+    ) -> Result<(Vec<Prepared<'static>>, Traffic, Duration)> {
         let mut same = SameFilter::new(work);
         let mut prepared = Vec::with_capacity(arrivals.len());
         let mut rest = Vec::new();
         for arrival in arrivals {
             match arrival.warmed {
                 Some(warmed) if same.is(&warmed) => {
-                    prepared.push(Some(Prepared::of(arrival.place, warmed)));
+                    prepared.push(Some(Prepared::of(arrival.place, Cow::Owned(warmed))));
                 }
                 warmed => {
                     prepared.push(None);
@@ -195,7 +205,7 @@ impl Warmer {
         &self,
         arrival: Arrival<'_>,
         work: &Work,
-    ) -> Result<(Prepared, Traffic, Duration)> {
+    ) -> Result<(Prepared<'static>, Traffic, Duration)> {
         let warmed = arrival.warmed;
         let started = Instant::now();
         let traffic = TrafficCounter::default();

@@ -44,7 +44,7 @@ pub(super) struct Progressive<'a> {
     ready: Vec<Ready<'a>>,
     /// Those that were not warmed, where they come last.
     cold: Vec<Ready<'a>>,
-    searched: Vec<Prepared>,
+    searched: Vec<Prepared<'static>>,
     page: Page,
     /// Of splits that were searched: see [`Joined`].
     warmups: Vec<Warmup>,
@@ -337,7 +337,8 @@ impl<'a> Progressive<'a> {
         let (arrivals, page) = (self.arrivals(group), take(&mut self.page));
         let mut search = pin!(async move {
             let (prepared, opened, opening) = run.warmer.prepared(arrivals, run.work).await?;
-            let (prepared, started): (Arc<[Prepared]>, _) = (prepared.into(), Instant::now());
+            let (prepared, started): (Arc<[Prepared<'static>]>, _) =
+                (prepared.into(), Instant::now());
             let page = run.search(asked, &prepared, page).await?;
             Ok::<_, Error>((page, prepared, opened, opening, started.elapsed()))
         });
@@ -372,8 +373,9 @@ impl<'a> Progressive<'a> {
         report.join_us = micros(self.waiting);
         let mut joined = Joined::new(self.searched, report, self.warmups);
         let answer = run.answer(asked, &mut joined, Some(rest.into()), self.page);
-        let answer = answer.await?;
-        run.respond(asked, answer, joined.report).await
+        let mut answer = answer.await?;
+        run.complete(&mut answer, &mut joined.report).await?;
+        Ok(run.respond(asked, answer, joined.report))
     }
 
     fn arrivals(&mut self, group: Vec<Ready<'a>>) -> Vec<Arrival<'a>> {

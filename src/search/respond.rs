@@ -14,17 +14,27 @@ use crate::directory::ReadScope;
 use crate::error::{ErrorKind, Result};
 
 impl Run<'_> {
-    pub(super) async fn respond(
+    /// Fetches what the hits of an answer bring, as far as it is not in memory.
+    pub(super) async fn complete(
+        &self,
+        answer: &mut Answer,
+        report: &mut SearchReport,
+    ) -> Result<()> {
+        if answer.documents.is_complete() {
+            return Ok(());
+        }
+        // Boxed, for the future of a search is large, and most find all in memory.
+        Box::pin(self.fetch(answer, report)).await
+    }
+
+    /// The response of an answer that is complete.
+    pub(super) fn respond(
         &self,
         asked: &Asked,
-        mut answer: Answer,
+        mut answer: Box<Answer>,
         mut report: SearchReport,
-    ) -> Result<SearchResponse> {
+    ) -> SearchResponse {
         let warmer = self.warmer;
-        if !answer.documents.is_complete() {
-            // Boxed, for the future of a search is moved about, and most find all in memory.
-            Box::pin(self.fetch(&mut answer, &mut report)).await?;
-        }
         let brought = answer.documents.take_brought();
         if answer.documents.is_complete() && !brought.is_empty() {
             warmer.note_documents(self.work, &asked.request, brought);
@@ -32,7 +42,7 @@ impl Run<'_> {
         report.then(self.late.traffic());
         report.late_reads = self.late.count();
         warmer.count_reads(&self.late);
-        Ok(asked.respond(answer, report))
+        asked.respond(answer, report)
     }
 
     /// Fetches what hits bring that is not in memory.

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Instant;
 
 use tantivy::aggregation::AggregationLimitsGuard;
 
@@ -76,7 +75,7 @@ impl<'a> Run<'a> {
     pub(super) async fn search(
         &self,
         asked: &Asked,
-        splits: &Arc<[Prepared]>,
+        splits: &Arc<[Prepared<'static>]>,
         mut page: Page,
     ) -> Result<Page> {
         let (asked, splits) = (asked.clone(), Gathered::Prepared(Arc::clone(splits)));
@@ -92,10 +91,9 @@ impl<'a> Run<'a> {
         &self,
         asked: &Asked,
         joined: &mut Joined,
-        rest: Option<Arc<[Prepared]>>,
+        rest: Option<Arc<[Prepared<'static>]>>,
         mut page: Page,
-    ) -> Result<Answer> {
-        let started = Instant::now();
+    ) -> Result<Box<Answer>> {
         let searched = asked.clone();
         let warming = self.options.warming;
         let answer = self.part(&joined.splits, move |splits, scope, late| {
@@ -113,7 +111,7 @@ impl<'a> Run<'a> {
         let (answer, planned) = answer.await?;
         let documents = micros(answer.reading_documents);
         let report = &mut joined.report;
-        report.search_us += micros(started.elapsed()).saturating_sub(documents);
+        report.search_us += micros(joined.at.elapsed()).saturating_sub(documents);
         report.fetch_docs_us = documents;
         report.planned_splits = planned;
         self.settle(&joined.splits, report);

@@ -239,10 +239,9 @@ impl Registry {
 
     /// The table that warmups of the split at `path` are in, locked, and the hash of one there.
     fn shard(&self, path: &Path, fingerprint: Fingerprint) -> (MutexGuard<'_, Shard>, u64) {
-        let mut hasher = self.hash_of(path);
+        let hasher = self.hash_of(path);
         let shard = self.shard_of(hasher.finish());
-        fingerprint.hash(&mut hasher);
-        (lock(shard), hasher.finish())
+        (lock(shard), with(hasher, fingerprint))
     }
 
     fn shard_of(&self, hash: u64) -> &Mutex<Shard> {
@@ -256,10 +255,16 @@ impl Registry {
     }
 
     fn hash(&self, key: &WarmupKey) -> u64 {
-        let mut hasher = self.hash_of(&key.path);
-        key.fingerprint.hash(&mut hasher);
-        hasher.finish()
+        with(self.hash_of(&key.path), key.fingerprint)
     }
+}
+
+/// The hash of a path and a fingerprint, of which a part does: it is a hash itself, of a request that
+/// was asked here.
+fn with(mut hasher: impl Hasher, fingerprint: Fingerprint) -> u64 {
+    let part = fingerprint.as_bytes().first_chunk();
+    hasher.write_u64(part.map_or(0, |part| u64::from_le_bytes(*part)));
+    hasher.finish()
 }
 
 impl Known {

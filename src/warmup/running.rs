@@ -70,10 +70,14 @@ impl<T: Clone + Send + Sync + 'static> Running<T> {
     }
 
     /// What came of the work, once it has ended.
+    #[inline]
     pub(super) fn ended(&self) -> Option<&Result<T>> {
-        if let Some(ended) = self.ended.get() {
-            return Some(ended);
-        }
+        self.ended.get().or_else(|| self.look())
+    }
+
+    /// Whether the work has told its end, as far as nobody has looked yet.
+    #[cold]
+    fn look(&self) -> Option<&Result<T>> {
         let ended = self.finished.borrow().clone()?;
         Some(self.ended.get_or_init(|| ended))
     }

@@ -11,8 +11,13 @@ pub(crate) struct Start {
 
 impl Start {
     pub(crate) fn now() -> Self {
+        Self::of(Instant::now())
+    }
+
+    /// The moment `at`, which is now.
+    pub(crate) fn of(at: Instant) -> Self {
         Self {
-            at: Instant::now(),
+            at,
             held: Vec::new(),
         }
     }

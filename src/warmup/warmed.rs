@@ -57,7 +57,11 @@ impl Warmed {
     pub(crate) fn count_search(&self) {
         // As far as the cache counts. Later it is told now and then, for what it has counted fades.
         const TELLING: u32 = 16;
-        let searches = self.searches.fetch_add(1, Ordering::Relaxed);
+        // Searches at the same moment may be one: what it is counted for need not be exact, and they
+        // would wait for each other.
+        let searches = self.searches.load(Ordering::Relaxed);
+        self.searches
+            .store(searches.wrapping_add(1), Ordering::Relaxed);
         if searches < TELLING || searches.is_multiple_of(TELLING) {
             self.split.files().extents().touch(&self.lease);
         }
