@@ -70,42 +70,67 @@ pub(super) enum Hopeless {
     Skipped,
 }
 
+/// What the query of a split weighs.
+enum Weighed<'a> {
+    Kept(&'a dyn Weight),
+    Now(Box<dyn Weight>),
+}
+
+impl Weighed<'_> {
+    fn weight(&self) -> &dyn Weight {
+        match self {
+            Self::Kept(weight) => *weight,
+            Self::Now(weight) => weight.as_ref(),
+        }
+    }
+}
+
 /// Searches all segments of all splits and merges what was collected. Runs on the calling thread,
 /// which must be one of the pool's, and its siblings.
-pub(super) fn collect<C: Collector>(
-    splits: &[Prepared],
+pub(super) fn collect<'s, C: Collector>(
+    splits: &'s [Prepared<'_>],
     numbers: &SegmentNumbers,
     collector: &C,
     hopeless: Hopeless,
     reading: &Reading,
 ) -> Result<C::Fruit> {
-    let searchers = splits
-        .iter()
-        .map(|prepared| prepared.split().searcher().clone())
-        .collect();
-    let statistics = GlobalStatistics::new(searchers);
+    let scored = collector.requires_scoring();
+    let statistics = scored.then(|| {
+        let searchers = splits.iter().map(|split| split.split().searcher().clone());
+        GlobalStatistics::new(searchers.collect())
+    });
     let in_scope = |split: &Split, work: &mut (dyn FnMut() -> tantivy::Result<()> + Send)| {
         guarded(|| reading.enter(work))
             .and_then(|done| done.map_err(|error| Error::from_tantivy(split.path(), error)))
     };
 
-    let weigh = |prepared: &Prepared| -> Result<Box<dyn Weight>> {
-        let mut weight = None;
+    let kept = |prepared: &'s Prepared<'_>| prepared.weight().filter(|_| !scored);
+    let weigh = |prepared: &'s Prepared<'_>| -> Result<Weighed<'s>> {
+        let mut weighed = None;
         in_scope(prepared.split(), &mut || {
             let searcher = prepared.split().searcher();
             collector.check_schema(searcher.schema())?;
-            let seen = statistics.seen_from(searcher.schema());
-            let scoring = if collector.requires_scoring() {
-                EnableScoring::enabled_from_statistics_provider(&seen, searcher)
-            } else {
-                EnableScoring::disabled_from_searcher(searcher)
+            if let Some(kept) = kept(prepared) {
+                weighed = Some(Weighed::Kept(kept));
+                return Ok(());
+            }
+            let seen = statistics
+                .as_ref()
+                .map(|it| it.seen_from(searcher.schema()));
+            let scoring = match &seen {
+                Some(seen) => EnableScoring::enabled_from_statistics_provider(seen, searcher),
+                None => EnableScoring::disabled_from_searcher(searcher),
             };
-            weight = Some(prepared.query().weight(scoring)?);
+            weighed = Some(Weighed::Now(prepared.query().weight(scoring)?));
             Ok(())
         })?;
-        weight.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a query made no weight"))
+        weighed.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a query made no weight"))
     };
-    let weights: Vec<Box<dyn Weight>> = splits.par_iter().map(weigh).collect::<Result<_>>()?;
+    // What takes no time is not worth the threads.
+    let weights: Vec<Weighed<'_>> = match splits.iter().all(|split| kept(split).is_some()) {
+        true => splits.iter().map(weigh).collect::<Result<_>>()?,
+        false => splits.par_iter().map(weigh).collect::<Result<_>>()?,
+    };
 
     let is_hopeless = |at: usize, segment: u32| {
         let known = splits[at].hopeless().get(segment as usize);
@@ -126,7 +151,7 @@ pub(super) fn collect<C: Collector>(
             let weight = if is_hopeless(at, segment) {
                 &EmptyWeight
             } else {
-                weights[at].as_ref()
+                weights[at].weight()
             };
             fruit = Some(collector.collect_segment(weight, number, reader)?);
             Ok(())

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tantivy::query::Query;
+use tantivy::query::{Query, Weight};
 
 use crate::split::Split;
 use crate::warmup::{Compiled, Extras, Warmed};
@@ -65,14 +65,22 @@ impl<'a> Prepared<'a> {
 
     pub(super) fn query(&self) -> &dyn Query {
         match &self.runs {
-            Runs::Warmed(warmed) => &*warmed.query,
+            Runs::Warmed(warmed) => &*warmed.compiled.query,
             Runs::Own(own) => &*own.compiled.query,
+        }
+    }
+
+    /// What the query weighs where nothing is scored, as far as that is kept.
+    pub(super) fn weight(&self) -> Option<&dyn Weight> {
+        match &self.runs {
+            Runs::Warmed(warmed) => warmed.compiled.weight.as_deref(),
+            Runs::Own(own) => own.compiled.weight.as_deref(),
         }
     }
 
     pub(super) fn extras(&self) -> &Extras {
         match &self.runs {
-            Runs::Warmed(warmed) => &warmed.extras,
+            Runs::Warmed(warmed) => &warmed.compiled.extras,
             Runs::Own(own) => &own.compiled.extras,
         }
     }

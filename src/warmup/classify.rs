@@ -206,8 +206,8 @@ impl Warmer {
             return false;
         }
         let demand = demands.of(split, || {
-            let bound = work.bind(split.index(), &self.settings().expansion, false);
-            bound.ok().map(|bound| bound.demand)
+            let demand = work.demand(split.index(), &self.settings().expansion, false);
+            demand.ok()
         });
         demand.is_some_and(|demand| is_proven_empty(split, demand, absences))
     }

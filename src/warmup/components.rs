@@ -201,7 +201,7 @@ impl Warmer {
         let split = self.open_counted(address, traffic).await?;
         let (demand, choices) = match work {
             Some(work) => {
-                let demand = self.compile(&split, work, false).await?.demand;
+                let demand = self.demand(&split, work, false).await?;
                 let choices = selection.of_needs(&split, &demand.needs)?;
                 (demand, choices)
             }

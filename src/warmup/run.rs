@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::warmed::{Finished, Noted, Warmed};
 use super::warmer::Warmer;
-use super::work::{BoundWork, Work};
+use super::work::Work;
 use crate::cache::LeaseBuilder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::needs::Demand;
 use crate::plan::{Depth, PlanEntry, Resolution, SplitPlan, resolve};
 use crate::pool;
 use crate::split::{Split, SplitAddress};
@@ -164,8 +165,7 @@ impl Warmer {
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: compiled.query,
-            extras: compiled.extras,
+            compiled,
             lease: Arc::new(lease.build()),
             hopeless: plan.hopeless.clone().into(),
             plan: Some(Arc::clone(entry)),
@@ -194,9 +194,11 @@ impl Warmer {
         let _holding = traffic.holding();
         let split = self.open_counted(address, traffic).await?;
         let opening = started.elapsed();
-        let bound = self.compile(&split, work, false).await?;
-        let planner = &self.inner.planner;
-        let resolution = resolve(&split, bound.demand, Depth::Data, planner, traffic).await?;
+        let demand = self.demand(&split, work, false).await?;
+        let (planner, limits) = (&self.inner.planner, &self.settings().expansion);
+        let resolution = resolve(&split, demand, Depth::Data, planner, traffic);
+        let compiled = work.compiled(&split, limits, self.pool());
+        let (resolution, compiled) = try_join(resolution, compiled).await?;
         let Resolution {
             lease,
             findings,
@@ -204,16 +206,14 @@ impl Warmer {
             planned: ranges,
             ..
         } = resolution;
-        let planned = work.planned(&self.settings().expansion);
-        let plan = planned.and_then(|planned| {
+        let plan = work.planned(limits).and_then(|planned| {
             let plans = &self.inner.planner.plans;
             plans.record(&split, planned, ranges, &findings.hopeless)
         });
         Ok(Arc::new(Warmed {
             split,
             filter: work.filter().clone(),
-            query: bound.clause.query(&self.settings().expansion).into(),
-            extras: bound.extras,
+            compiled,
             lease: Arc::new(lease),
             hopeless: findings.hopeless.into(),
             plan,
@@ -227,21 +227,21 @@ impl Warmer {
         }))
     }
 
-    /// Binds the work to the split's schema.
-    pub(crate) async fn compile(
+    /// What the work reads, once it has met the split's schema.
+    pub(crate) async fn demand(
         &self,
         split: &Arc<Split>,
         work: &Work,
         labelled: bool,
-    ) -> Result<BoundWork> {
+    ) -> Result<Demand> {
         let learnt = self.inner.learned.of(split, work.recurring());
         let split = Arc::clone(split);
         let work = work.clone();
         let limits = self.settings().expansion;
         pool::run(self.pool(), move || {
-            let mut bound = work.bind(split.index(), &limits, labelled)?;
-            bound.demand.learnt = learnt.to_vec();
-            Ok(bound)
+            let mut demand = work.demand(split.index(), &limits, labelled)?;
+            demand.learnt = learnt.to_vec();
+            Ok(demand)
         })
         .await
     }

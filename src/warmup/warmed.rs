@@ -2,9 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tantivy::query::Query;
-
-use super::work::Extras;
+use super::work::Compiled;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::Result;
@@ -18,10 +16,9 @@ pub(crate) type Finished = Result<Arc<Warmed>>;
 /// What a warmup brought: everything that its search reads in its split.
 pub(crate) struct Warmed {
     pub(crate) split: Arc<Split>,
-    /// What `query` was compiled from. Others that read the same join too, and compile their own.
+    /// What `compiled` was made from. Others that read the same join too, and compile their own.
     pub(crate) filter: Filter,
-    pub(crate) query: Arc<dyn Query>,
-    pub(crate) extras: Arc<Extras>,
+    pub(crate) compiled: Compiled,
     pub(crate) lease: Arc<Lease>,
     /// By segment: whether it is proven to hold no match, so that it need not be searched.
     pub(crate) hopeless: Arc<[bool]>,

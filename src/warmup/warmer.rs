@@ -245,7 +245,7 @@ impl Warmer {
         // As a warmup would.
         let traffic = TrafficCounter::default().hurried();
         let split = self.open_counted(split, &traffic).await?;
-        let demand = self.compile(&split, &work, true).await?.demand;
+        let demand = self.demand(&split, &work, true).await?;
         let planner = &self.inner.planner;
         let resolution = resolve(&split, demand, Depth::Dictionaries, planner, &traffic).await?;
         let mut explanation = Explanation::new(&split, &resolution)?;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rayon::ThreadPool;
 use serde_json::json;
 use tantivy::Index;
-use tantivy::query::Query;
+use tantivy::query::{EnableScoring, Query, Weight};
 use tokio::sync::OnceCell;
 
 use crate::error::Result;
@@ -44,13 +44,9 @@ struct Shared {
 #[derive(Clone)]
 pub(crate) struct Compiled {
     pub(crate) query: Arc<dyn Query>,
-    pub(crate) extras: Arc<Extras>,
-}
-
-/// Work that has met the schema of a split.
-pub(crate) struct BoundWork {
-    pub(crate) clause: BoundClause,
-    pub(crate) demand: Demand,
+    /// What `query` weighs where nothing is scored, kept for all searches that join. None where that
+    /// depends on the split, or on something of the caller's.
+    pub(crate) weight: Option<Arc<dyn Weight>>,
     pub(crate) extras: Arc<Extras>,
 }
 
@@ -84,8 +80,26 @@ impl Compiled {
         needs_of_sort(request, &index.schema())?;
         Ok(Self {
             query: bound.clause.query(limits).into(),
+            weight: None,
             extras: Arc::new(bound.extras(limits)),
         })
+    }
+
+    /// The same, weighed for `request` as far as no split has a say in it.
+    fn weighed(self, request: &SearchRequest, index: &Index) -> Self {
+        // A query of the caller's may weigh something else each time.
+        let is_ours = request.filter().clause().is_some();
+        if request.is_scored() || !is_ours {
+            return self;
+        }
+        // What wants a split fails here, and is weighed by each search.
+        let weight = self
+            .query
+            .weight(EnableScoring::disabled_from_schema(&index.schema()));
+        Self {
+            weight: weight.ok().map(Arc::from),
+            ..self
+        }
     }
 }
 
@@ -226,7 +240,7 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// As [`demand`](Self::demand).
     pub(crate) async fn compiled(
         &self,
         split: &Arc<Split>,
@@ -248,7 +262,7 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// As [`demand`](Self::demand).
     pub(crate) fn compiled_here(
         &self,
         split: &Split,
@@ -287,18 +301,18 @@ impl Work {
         }
     }
 
-    /// Binds the filter to the schema of `index`, and tells what it and the collector read; clauses
-    /// are `labelled` for people only where they are shown.
+    /// What the filter and the collector read, once they have met the schema of `index`; clauses are
+    /// `labelled` for people only where they are shown.
     ///
     /// # Errors
     ///
     /// `InvalidRequest`, naming clause and field.
-    pub(crate) fn bind(
+    pub(crate) fn demand(
         &self,
         index: &Index,
         limits: &ExpansionSettings,
         labelled: bool,
-    ) -> Result<BoundWork> {
+    ) -> Result<Demand> {
         match &self.0.collect {
             Collect::Custom {
                 filter,
@@ -321,13 +335,9 @@ impl Work {
                     subpaths: false,
                 }));
                 demand.needs.push(Need::Collector(Arc::clone(collector)));
-                Ok(BoundWork {
-                    clause,
-                    demand,
-                    extras: Arc::default(),
-                })
+                Ok(demand)
             }
-            Collect::Hits(request) => Self::bind_request(request, index, limits, labelled),
+            Collect::Hits(request) => Self::demand_of(request, index, limits, labelled),
         }
     }
 
@@ -335,26 +345,30 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// As [`demand`](Self::demand).
     pub(crate) fn compile(&self, index: &Index, limits: &ExpansionSettings) -> Result<Compiled> {
         match &self.0.collect {
             Collect::Custom { filter, now, .. } => {
                 let clause = filter.bind_at(index, "query", *now)?;
                 Ok(Compiled {
                     query: clause.query(limits).into(),
+                    weight: None,
                     extras: Arc::default(),
                 })
             }
-            Collect::Hits(request) => Compiled::of_request(request, index, limits),
+            Collect::Hits(request) => {
+                let compiled = Compiled::of_request(request, index, limits)?;
+                Ok(compiled.weighed(request, index))
+            }
         }
     }
 
-    fn bind_request(
+    fn demand_of(
         request: &SearchRequest,
         index: &Index,
         limits: &ExpansionSettings,
         labelled: bool,
-    ) -> Result<BoundWork> {
+    ) -> Result<Demand> {
         let schema = index.schema();
         let purpose = Purpose {
             scored: request.is_scored(),
@@ -377,12 +391,7 @@ impl Work {
             let needs = needs_of_aggregations(bound, &schema);
             demand.needs.extend(needs);
         }
-        let extras = Arc::new(bound.extras(limits));
-        Ok(BoundWork {
-            clause: bound.clause,
-            demand,
-            extras,
-        })
+        Ok(demand)
     }
 }
 
@@ -432,5 +441,36 @@ impl BoundRequest {
             aggregations: self.aggregations.clone(),
             named: named.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tantivy::query::AllQuery;
+    use tantivy::schema::{Schema, TEXT};
+
+    use super::*;
+    use crate::filter::Clause;
+
+    #[test]
+    fn what_neither_a_split_nor_a_caller_has_a_say_in_is_weighed_once() {
+        let mut schema = Schema::builder();
+        schema.add_text_field("body", TEXT);
+        let index = Index::create_in_ram(schema.build());
+        let is_weighed = |request: SearchRequest| {
+            let compiled =
+                Work::of_request(&request).compile(&index, &ExpansionSettings::default());
+            compiled.unwrap().weight.is_some()
+        };
+        let words = || SearchRequest::new(Clause::match_text("body", "sea"));
+        assert!(is_weighed(words().size(0)));
+        // Scores are of all splits of a search, ids of one split.
+        assert!(!is_weighed(words()));
+        assert!(!is_weighed(
+            SearchRequest::new(Clause::ids(["0:1"])).size(0)
+        ));
+        assert!(!is_weighed(
+            SearchRequest::new(Filter::query(Box::new(AllQuery))).size(0)
+        ));
     }
 }
