@@ -196,31 +196,35 @@ impl ReadScope {
         if !matches!(self.mode, Mode::Search { .. }) || self.reads.is_some() {
             return None;
         }
-        NOTED.with(|noted| {
-            let bytes = self.lease(split, noted)?.read_one(range, Reader::Search)?;
-            noted.count();
-            Some(bytes)
-        })
+        let bytes = self.lease(split)?.read_one(range, Reader::Search)?;
+        NOTED.with(Noted::count);
+        Some(bytes)
     }
 
     /// The bytes of `range` of a split, when its lease holds all of them: a read that memory answered.
     /// This thread must be in the scope.
     pub(super) fn read_leased(&self, split: u64, range: &Range<u64>) -> Option<OwnedBytes> {
-        NOTED.with(|noted| {
-            let bytes = self.lease(split, noted)?.read(range, self.reader())?;
-            noted.count();
-            Some(bytes)
-        })
+        let bytes = self.lease(split)?.read(range, self.reader())?;
+        NOTED.with(Noted::count);
+        Some(bytes)
     }
 
     /// What is leased of a split.
     #[inline]
-    fn lease(&self, split: u64, noted: &Noted) -> Option<&Lease> {
-        let at = match self.leases.get(noted.lease.get()) {
-            Some((last, _)) if *last == split => noted.lease.get(),
-            _ => self.find(split)?,
-        };
-        noted.lease.set(at);
+    fn lease(&self, split: u64) -> Option<&Lease> {
+        // Nothing more is done within reach of the thread's own, so that the compiler writes it here.
+        let last = NOTED.with(|noted| noted.lease.get());
+        match self.leases.get(last) {
+            Some((id, lease)) if *id == split => Some(lease),
+            _ => self.other_lease(split),
+        }
+    }
+
+    /// What is leased of a split that this thread did not read last.
+    #[cold]
+    fn other_lease(&self, split: u64) -> Option<&Lease> {
+        let at = self.find(split)?;
+        NOTED.with(|noted| noted.lease.set(at));
         Some(&self.leases[at].1)
     }
 
