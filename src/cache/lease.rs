@@ -34,15 +34,29 @@ impl Lease {
         if range.start >= range.end {
             return Some(OwnedBytes::empty());
         }
-        self.read_one(range, reader)
-            .or_else(|| self.joined(range, reader))
+        match self.holder(range) {
+            Some(at) => Some(self.extents[at].extent().read(range, reader)),
+            None => self.joined(range, reader),
+        }
     }
 
-    /// The bytes of `range`, which must not be empty, when one extent holds all of them.
+    /// The bytes of `range`, which must not be empty, when the extent at this place holds all of
+    /// them.
     #[inline]
-    pub(crate) fn read_one(&self, range: &Range<u64>, reader: Reader) -> Option<OwnedBytes> {
-        let extent = self.extents[self.last_at(range.start)?].extent();
+    pub(crate) fn read_at(
+        &self,
+        at: usize,
+        range: &Range<u64>,
+        reader: Reader,
+    ) -> Option<OwnedBytes> {
+        let extent = self.extents.get(at)?.extent();
         extent.covers(range).then(|| extent.read(range, reader))
+    }
+
+    /// The place of the one extent that holds all bytes of `range`, which must not be empty.
+    pub(crate) fn holder(&self, range: &Range<u64>) -> Option<usize> {
+        let at = self.last_at(range.start)?;
+        self.extents[at].extent().covers(range).then_some(at)
     }
 
     /// The bytes of `range` that stand in several extents in a row: one copy.

@@ -107,17 +107,10 @@ impl HasLen for SplitFile {
 impl FileHandle for SplitFile {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         // What is hot is always read there: that copy was checked when the split was opened.
-        let bytes = match self.hot.read(&range).or_else(|| self.read_warm(&range)) {
-            Some(bytes) => bytes,
-            None => self.read_unguarded(range.clone())?,
-        };
-        if let Some(guard) = &self.guard {
-            guard.check(&range, &bytes).map_err(|detail| {
-                let place = format!("{self:?}: bytes {range:?}: {detail}");
-                io::Error::new(io::ErrorKind::InvalidData, Error::corrupt(place))
-            })?;
+        match self.hot.read(&range).or_else(|| self.read_warm(&range)) {
+            Some(bytes) if self.guard.is_none() => Ok(bytes),
+            found => self.read_guarded(found, range),
         }
-        Ok(bytes)
     }
 
     async fn read_bytes_async(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
@@ -130,11 +123,30 @@ impl SplitFile {
     /// its reads, of which a pattern makes tens of thousands, of a few bytes each.
     #[inline]
     fn read_warm(&self, range: &Range<usize>) -> Option<OwnedBytes> {
-        if !SCOPE.is_set() || range.start >= range.end || range.end > self.len() {
+        if !ReadScope::is_warm() || range.start >= range.end || range.end > self.len() {
             return None;
         }
         let at = self.range.start + range.start as u64..self.range.start + range.end as u64;
         SCOPE.with(|scope| scope.read_warm(self.id, &at))
+    }
+
+    /// Checks what was read, if it was.
+    fn read_guarded(
+        &self,
+        found: Option<OwnedBytes>,
+        range: Range<usize>,
+    ) -> io::Result<OwnedBytes> {
+        let bytes = match found {
+            Some(bytes) => bytes,
+            None => self.read_unguarded(range.clone())?,
+        };
+        if let Some(guard) = &self.guard {
+            guard.check(&range, &bytes).map_err(|detail| {
+                let place = format!("{self:?}: bytes {range:?}: {detail}");
+                io::Error::new(io::ErrorKind::InvalidData, Error::corrupt(place))
+            })?;
+        }
+        Ok(bytes)
     }
 
     /// Probes, recorded searches, ranges that several extents hold, and what is missing.

@@ -70,6 +70,9 @@ struct Noted {
     found: Cell<u64>,
     /// Which of the leases was read last: the next read is mostly of the same.
     lease: Cell<usize>,
+    /// Which of its extents: short lists stand side by side, and are read one after the other.
+    extent: Cell<usize>,
+    is_warm: Cell<bool>,
 }
 
 impl Noted {
@@ -77,6 +80,8 @@ impl Noted {
         Self {
             found: Cell::new(0),
             lease: Cell::new(0),
+            extent: Cell::new(0),
+            is_warm: Cell::new(false),
         }
     }
 
@@ -189,16 +194,35 @@ impl ReadScope {
         self.leases.len()
     }
 
-    /// The bytes of `range` of a split, when a search reads in the scope, nobody records what, and
-    /// one leased extent holds all of them.
+    /// The bytes of `range` of a split, when one leased extent holds all of them; the scope must be
+    /// [one of a search](Self::is_warm).
     #[inline]
     pub(super) fn read_warm(&self, split: u64, range: &Range<u64>) -> Option<OwnedBytes> {
-        if !matches!(self.mode, Mode::Search { .. }) || self.reads.is_some() {
-            return None;
+        let lease = self.lease(split)?;
+        let last = NOTED.with(|noted| noted.extent.get());
+        match lease.read_at(last, range, Reader::Search) {
+            Some(bytes) => {
+                NOTED.with(Noted::count);
+                Some(bytes)
+            }
+            None => Self::read_elsewhere(lease, range),
         }
-        let bytes = self.lease(split)?.read_one(range, Reader::Search)?;
+    }
+
+    /// The same, of an extent that this thread did not read last.
+    #[cold]
+    fn read_elsewhere(lease: &Lease, range: &Range<u64>) -> Option<OwnedBytes> {
+        let at = lease.holder(range)?;
+        NOTED.with(|noted| noted.extent.set(at));
         NOTED.with(Noted::count);
-        Some(bytes)
+        lease.read_at(at, range, Reader::Search)
+    }
+
+    /// Whether this thread is in a scope where a search reads what was warmed for it, and nobody
+    /// records what.
+    #[inline]
+    pub(super) fn is_warm() -> bool {
+        NOTED.with(|noted| noted.is_warm.get())
     }
 
     /// The bytes of `range` of a split, when its lease holds all of them: a read that memory answered.
@@ -240,16 +264,28 @@ impl ReadScope {
     /// Runs `work` on this thread inside the scope.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         /// What was noted in the scope that the thread was in before.
-        struct Leave<'a>(&'a ReadScope, u64);
+        struct Leave<'a> {
+            scope: &'a ReadScope,
+            found: u64,
+            is_warm: bool,
+        }
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
-                let found = NOTED.with(|noted| noted.found.replace(self.1));
+                let found = NOTED.with(|noted| {
+                    noted.is_warm.set(self.is_warm);
+                    noted.found.replace(self.found)
+                });
                 if found > 0 {
-                    self.0.count_found(found);
+                    self.scope.count_found(found);
                 }
             }
         }
-        let _leave = Leave(self, NOTED.with(|noted| noted.found.replace(0)));
+        let is_warm = matches!(self.mode, Mode::Search { .. }) && self.reads.is_none();
+        let _leave = NOTED.with(|noted| Leave {
+            scope: self,
+            found: noted.found.replace(0),
+            is_warm: noted.is_warm.replace(is_warm),
+        });
         SCOPE.set(self, work)
     }
 }
@@ -285,6 +321,23 @@ mod tests {
         });
         assert!(!SCOPE.is_set());
         assert_eq!((outer_late.found(), inner_late.found()), (2, 3));
+    }
+
+    #[test]
+    fn a_thread_is_warm_where_a_search_reads_that_nobody_records() {
+        let (warm, _) = search();
+        let (recorded, _) = search();
+        let recorded = recorded.recording(Some(Arc::default()));
+        let probe = warm.probing(Arc::default());
+        assert!(!ReadScope::is_warm());
+        warm.enter(|| {
+            assert!(ReadScope::is_warm());
+            for other in [&recorded, &probe] {
+                other.enter(|| assert!(!ReadScope::is_warm()));
+                assert!(ReadScope::is_warm());
+            }
+        });
+        assert!(!ReadScope::is_warm());
     }
 
     #[test]
