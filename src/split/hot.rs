@@ -136,9 +136,16 @@ impl HotBytes {
         self.files.get(file).is_some_and(|file| file.covers(range))
     }
 
-    /// Size of the encoded hot bytes, in bytes: what holding them costs.
+    /// Size of the encoded hot bytes, in bytes.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes that holding them costs: those, and where each slice of them is.
+    pub(crate) fn weight(&self) -> usize {
+        const SLICE_BYTES: usize = size_of::<HotSlice>() + size_of::<usize>();
+        let slices = self.files.values().map(|file| file.slices.len());
+        self.len + SLICE_BYTES * slices.sum::<usize>()
     }
 }
 

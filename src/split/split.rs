@@ -222,7 +222,8 @@ impl Split {
         /// tantivy's readers of one segment, the decompressed blocks of its document store
         /// included.
         const SEGMENT_BYTES: u64 = 96 << 10;
-        let mut weight = self.hot_bytes() + SEGMENT_BYTES * self.num_segments() as u64;
+        let hot = self.files.hot().weight() as u64;
+        let mut weight = hot + SEGMENT_BYTES * self.num_segments() as u64;
         if cfg!(not(feature = "sstable")) {
             // An FST is read whole when its field's reader opens, and stays.
             let terms = self
