@@ -4,6 +4,7 @@
 //! after another; a look-up per term reads one block each, all at once when warmed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tantivy::postings::TermInfo;
 use tantivy::query::{
@@ -18,12 +19,14 @@ use tantivy::{
 #[derive(Clone)]
 pub(crate) struct TermsQuery {
     field: Field,
-    terms: Vec<Term>,
+    /// Weights have them, too.
+    terms: Arc<[Term]>,
 }
 
 impl TermsQuery {
     /// All terms are of `field`.
     pub(crate) fn new(field: Field, terms: Vec<Term>) -> Self {
+        let terms = terms.into();
         Self { field, terms }
     }
 
@@ -48,7 +51,7 @@ impl Query for TermsQuery {
     }
 
     fn query_terms<'a>(&'a self, visitor: &mut dyn FnMut(&'a Term, bool)) {
-        for term in &self.terms {
+        for term in &*self.terms {
             visitor(term, false);
         }
     }
@@ -58,7 +61,7 @@ impl Weight for TermsQuery {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
         let inverted_index = reader.inverted_index(self.field)?;
         let mut union = Union::new(reader);
-        for term in &self.terms {
+        for term in &*self.terms {
             if let Some(info) = inverted_index.get_term_info(term)? {
                 union.add(&inverted_index, &info)?;
             }

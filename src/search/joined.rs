@@ -68,7 +68,7 @@ impl Joined {
 
 impl Warmer {
     /// Joins or starts warmups, and opens splits that have none, for a search that began at
-    /// `started`, which is now.
+    /// `started`, just now.
     pub(super) async fn joined(
         &self,
         splits: &[SplitAddress],

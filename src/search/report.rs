@@ -37,7 +37,7 @@ pub struct SearchReport {
     pub open_us: u64,
     /// Time to warm them, opening included, the slowest one, in microseconds.
     pub warmup_us: u64,
-    /// Time this search waited for warmups, in microseconds.
+    /// Time this search looked for warmups and waited for them, in microseconds.
     pub join_us: u64,
     /// Time to search and merge, in microseconds, and to compile the request where the warmups that it
     /// found ready were of another one that reads the same.

@@ -262,8 +262,7 @@ impl Registry {
 /// The hash of a path and a fingerprint, of which a part does: it is a hash itself, of a request that
 /// was asked here.
 fn with(mut hasher: impl Hasher, fingerprint: Fingerprint) -> u64 {
-    let part = fingerprint.as_bytes().first_chunk();
-    hasher.write_u64(part.map_or(0, |part| u64::from_le_bytes(*part)));
+    hasher.write_u64(fingerprint.part());
     hasher.finish()
 }
 

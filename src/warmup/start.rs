@@ -14,7 +14,7 @@ impl Start {
         Self::of(Instant::now())
     }
 
-    /// The moment `at`, which is now.
+    /// The moment `at`, which was just now.
     pub(crate) fn of(at: Instant) -> Self {
         Self {
             at,

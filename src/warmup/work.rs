@@ -44,8 +44,8 @@ struct Shared {
 #[derive(Clone)]
 pub(crate) struct Compiled {
     pub(crate) query: Arc<dyn Query>,
-    /// What `query` weighs where nothing is scored, kept for all searches that join. None where that
-    /// depends on the split, or on something of the caller's.
+    /// What `query` weighs where nothing is scored, kept for all searches that join a warmup. None where
+    /// scores are wanted, and where it depends on the split or on something of the caller's.
     pub(crate) weight: Option<Arc<dyn Weight>>,
     pub(crate) extras: Arc<Extras>,
 }
