@@ -72,6 +72,7 @@ struct Noted {
     lease: Cell<usize>,
     /// Which of its extents: short lists stand side by side, and are read one after the other.
     extent: Cell<usize>,
+    /// See [`ReadScope::is_warm`].
     is_warm: Cell<bool>,
 }
 

@@ -52,10 +52,8 @@ impl Joined {
 
     /// Of splits whose warmups were all ready when a search that began at `started` looked.
     fn at_once(warmups: Vec<Option<Begun>>, started: Instant) -> Self {
-        let (at, mut report) = (
-            Instant::now(),
-            SearchReport::new(warmups.len(), &Outcome::Ready),
-        );
+        let at = Instant::now();
+        let mut report = SearchReport::new(warmups.len(), &Outcome::Ready);
         report.join_us = micros(at - started);
         Self {
             splits: Gathered::Ready(Arc::new(warmups)),
@@ -153,14 +151,13 @@ impl Warmer {
         warming: Warming,
         start: &mut Start,
     ) -> Option<Begun> {
-        if warming == Warming::Off {
-            return None;
-        }
-        let found = self.find(split, work.fingerprint(), start.at());
-        let (warmup, is_ours) = match found {
-            Some(warmup) => (warmup, false),
-            None if warming == Warming::Start => self.begin_warmup(split, work, start),
-            None => return None,
+        let (warmup, is_ours) = match warming {
+            Warming::Off => return None,
+            Warming::JoinOnly => {
+                let found = self.find(split, work.fingerprint(), start.at());
+                (found?, false)
+            }
+            Warming::Start => self.begin_warmup(split, work, start),
         };
         Some(Begun { warmup, is_ours })
     }
