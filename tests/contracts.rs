@@ -24,6 +24,8 @@ mod hostile;
 mod hostile_requests;
 #[path = "contracts/hot_set.rs"]
 mod hot_set;
+#[path = "contracts/kept_terms.rs"]
+mod kept_terms;
 #[path = "contracts/killed.rs"]
 mod killed;
 #[path = "contracts/lifecycle.rs"]

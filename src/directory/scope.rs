@@ -222,7 +222,7 @@ impl ReadScope {
     /// Whether this thread is in a scope where a search reads what was warmed for it, and nobody
     /// records what.
     #[inline]
-    pub(super) fn is_warm() -> bool {
+    pub(crate) fn is_warm() -> bool {
         NOTED.with(|noted| noted.is_warm.get())
     }
 

@@ -204,6 +204,26 @@ impl BoundClause {
         }
     }
 
+    /// How many of its parts stand for terms that only a dictionary tells.
+    pub(crate) fn expansions(&self) -> usize {
+        match self {
+            Self::Automaton { .. } | Self::TermRange { .. } => 1,
+            Self::Boost(clause, _) | Self::Constant(clause, _) => clause.expansions(),
+            Self::Bool(clause) => clause.parts().map(Self::expansions).sum(),
+            Self::DisMax { queries, .. } => queries.iter().map(Self::expansions).sum(),
+            Self::All
+            | Self::ColumnRange { .. }
+            | Self::Empty
+            | Self::Exists { .. }
+            | Self::Ids(_)
+            | Self::Opaque(_)
+            | Self::Phrase { .. }
+            | Self::PhrasePrefix { .. }
+            | Self::Term { .. }
+            | Self::Terms { .. } => 0,
+        }
+    }
+
     /// The query as a part of a scored combination.
     fn scored_part(&self, limits: &ExpansionSettings) -> Box<dyn Query> {
         match self {
@@ -251,6 +271,11 @@ impl BoundBool {
             }
         }
         BoundClause::Bool(self)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &BoundClause> {
+        let required = self.must.iter().chain(&self.filter);
+        required.chain(&self.should).chain(&self.must_not)
     }
 
     fn query(&self, limits: &ExpansionSettings) -> Box<dyn Query> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "sstable")]
@@ -14,6 +15,7 @@ use tantivy::{DocId, InvertedIndexReader, Score, SegmentReader};
 
 use crate::error::{Error, ErrorKind};
 use crate::filter::automaton::TermAutomaton;
+use crate::filter::kept_terms::KeptTerms;
 use crate::filter::queries::{Union, explain_constant};
 
 /// How far one clause may expand in one segment: prefixes, wildcards, regular expressions, fuzzy
@@ -260,7 +262,11 @@ pub(crate) fn is_past_limit(error: &tantivy::TantivyError) -> bool {
 
 /// Documents with any of the terms that a clause stands for, all with the same score.
 #[derive(Clone, Debug)]
-pub(crate) struct ExpansionQuery {
+pub(crate) struct ExpansionQuery(Arc<Expanding>);
+
+/// A clause that expands in each segment that is searched.
+#[derive(Debug)]
+pub(super) struct Expanding {
     field: Field,
     expansion: Expansion,
     limits: ExpansionSettings,
@@ -268,6 +274,20 @@ pub(crate) struct ExpansionQuery {
 
 impl ExpansionQuery {
     pub(crate) fn new(field: Field, expansion: Expansion, limits: ExpansionSettings) -> Self {
+        Self(Arc::new(Expanding::new(field, expansion, limits)))
+    }
+
+    pub(crate) fn field(&self) -> Field {
+        self.0.field
+    }
+
+    pub(crate) fn expansion(&self) -> &Expansion {
+        &self.0.expansion
+    }
+}
+
+impl Expanding {
+    pub(super) fn new(field: Field, expansion: Expansion, limits: ExpansionSettings) -> Self {
         Self {
             field,
             expansion,
@@ -275,12 +295,20 @@ impl ExpansionQuery {
         }
     }
 
-    pub(crate) fn field(&self) -> Field {
-        self.field
-    }
-
-    pub(crate) fn expansion(&self) -> &Expansion {
-        &self.expansion
+    /// The terms in a segment, in their order.
+    fn terms(
+        &self,
+        index: &InvertedIndexReader,
+        schema: &Schema,
+    ) -> tantivy::Result<Vec<TermInfo>> {
+        let mut expanded = Expanded::new(&self.limits, schema, self.field);
+        let mut terms = Vec::new();
+        self.expansion.for_each(index, None, |info| {
+            expanded.add(info.postings_range.len())?;
+            terms.push(info.clone());
+            Ok(())
+        })?;
+        Ok(terms)
     }
 }
 
@@ -292,24 +320,16 @@ impl Query for ExpansionQuery {
 
 impl Weight for ExpansionQuery {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        let inverted_index = reader.inverted_index(self.field)?;
+        let Self(expanding) = self;
+        let index = reader.inverted_index(expanding.field)?;
         let mut union = Union::new(reader);
-        if self.limits.past_limit == PastLimit::Stream {
-            self.expansion.for_each(&inverted_index, None, |info| {
-                union.add(&inverted_index, info)
-            })?;
-            return Ok(union.scorer(boost));
-        }
-        let mut expanded = Expanded::new(&self.limits, reader.schema(), self.field);
-        let mut terms = Vec::new();
-        // No postings are read before it is known how many there are.
-        self.expansion.for_each(&inverted_index, None, |info| {
-            expanded.add(info.postings_range.len())?;
-            terms.push(info.clone());
-            Ok(())
-        })?;
-        for info in &terms {
-            union.add(&inverted_index, info)?;
+        let mut add = |info: &TermInfo| union.add(&index, info);
+        if expanding.limits.past_limit == PastLimit::Stream {
+            expanding.expansion.for_each(&index, None, add)?;
+        } else {
+            // No postings are read before it is known how many there are.
+            let expand = || expanding.terms(&index, reader.schema());
+            KeptTerms::visit(expanding, reader.segment_id(), expand, &mut add)?;
         }
         Ok(union.scorer(boost))
     }

@@ -8,6 +8,7 @@ use tantivy::query::{EmptyWeight, EnableScoring, Weight};
 use super::prepared::Prepared;
 use super::reading::Reading;
 use super::statistics::GlobalStatistics;
+use crate::directory::ReadScope;
 use crate::error::{Error, Result};
 use crate::pool::guarded;
 use crate::split::Split;
@@ -153,7 +154,13 @@ pub(super) fn collect<'s, C: Collector>(
             } else {
                 weights[at].weight()
             };
-            fruit = Some(collector.collect_segment(weight, number, reader)?);
+            let searched = || collector.collect_segment(weight, number, reader);
+            // What a probe is shown is not all real, and who records reads wants to see all.
+            let kept = splits[at].kept_terms().filter(|_| ReadScope::is_warm());
+            fruit = Some(match kept {
+                Some(kept) => kept.enter(searched)?,
+                None => searched()?,
+            });
             Ok(())
         })?;
         fruit.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a segment gave no fruit"))

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tantivy::query::{Query, Weight};
 
+use crate::filter::KeptTerms;
 use crate::split::Split;
 use crate::warmup::{Compiled, Extras, Warmed};
 
@@ -75,6 +76,14 @@ impl<'a> Prepared<'a> {
         match &self.runs {
             Runs::Warmed(warmed) => warmed.compiled.weight.as_deref(),
             Runs::Own(own) => own.compiled.weight.as_deref(),
+        }
+    }
+
+    /// Where what the query expands to is kept, if it does: with the warmup that compiled it.
+    pub(super) fn kept_terms(&self) -> Option<&KeptTerms> {
+        match &self.runs {
+            Runs::Warmed(warmed) => Some(&warmed.kept).filter(|kept| kept.has_room()),
+            Runs::Own(_) => None,
         }
     }
 

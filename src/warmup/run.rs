@@ -162,11 +162,13 @@ impl Warmer {
             .into_iter()
             .for_each(|extent| lease.add(extent));
         self.inner.planner.plans.count_hit(entry);
+        let lease = lease.build();
         Ok(Arc::new(Warmed {
+            kept: Warmed::room(&compiled, &split, &lease),
             split,
             filter: work.filter().clone(),
             compiled,
-            lease: Arc::new(lease.build()),
+            lease: Arc::new(lease),
             hopeless: plan.hopeless.clone().into(),
             plan: Some(Arc::clone(entry)),
             replayed: true,
@@ -211,6 +213,7 @@ impl Warmer {
             plans.record(&split, planned, ranges, &findings.hopeless)
         });
         Ok(Arc::new(Warmed {
+            kept: Warmed::room(&compiled, &split, &lease),
             split,
             filter: work.filter().clone(),
             compiled,

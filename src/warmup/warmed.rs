@@ -6,9 +6,14 @@ use super::work::Compiled;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::Result;
-use crate::filter::{Filter, SearchRequest};
+use crate::filter::{Filter, KeptTerms, SearchRequest};
 use crate::plan::PlanEntry;
 use crate::split::Split;
+
+/// What expansions come to takes at most so many bytes and one part in so many of what is leased: of
+/// which a term takes some bytes in both its dictionary and its postings, and three of these.
+const KEPT_BYTES: u64 = 1 << 10;
+const KEPT_SHARE: u64 = 4;
 
 /// How a warmup ended.
 pub(crate) type Finished = Result<Arc<Warmed>>;
@@ -20,6 +25,8 @@ pub(crate) struct Warmed {
     pub(crate) filter: Filter,
     pub(crate) compiled: Compiled,
     pub(crate) lease: Arc<Lease>,
+    /// What `compiled` came to when it was first searched.
+    pub(crate) kept: KeptTerms,
     /// By segment: whether it is proven to hold no match, so that it need not be searched.
     pub(crate) hopeless: Arc<[bool]>,
     /// What is remembered of it for next time.
@@ -39,9 +46,15 @@ pub(crate) struct Warmed {
 }
 
 impl Warmed {
-    /// Bytes that it keeps alive: those leased, and its opened split.
+    /// Bytes that it keeps alive: those leased, its opened split, and what expansions come to.
     pub(super) fn weight(&self) -> u64 {
-        self.lease.bytes() + self.split.weight()
+        self.lease.bytes() + self.split.weight() + self.kept.weight()
+    }
+
+    /// Room for what `compiled` comes to in a split of which `lease` is held.
+    pub(super) fn room(compiled: &Compiled, split: &Split, lease: &Lease) -> KeptTerms {
+        let expansions = compiled.expansions.saturating_mul(split.num_segments());
+        KeptTerms::with_room(expansions, KEPT_BYTES + lease.bytes() / KEPT_SHARE)
     }
 
     /// Whether it was warmed by a plan that was known.

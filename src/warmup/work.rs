@@ -47,6 +47,8 @@ pub(crate) struct Compiled {
     /// What `query` weighs where nothing is scored, kept for all searches that join a warmup. None where
     /// scores are wanted, and where it depends on the split or on something of the caller's.
     pub(crate) weight: Option<Arc<dyn Weight>>,
+    /// How many parts of `query` expand in each segment.
+    pub(crate) expansions: usize,
     pub(crate) extras: Arc<Extras>,
 }
 
@@ -81,6 +83,7 @@ impl Compiled {
         Ok(Self {
             query: bound.clause.query(limits).into(),
             weight: None,
+            expansions: bound.clause.expansions(),
             extras: Arc::new(bound.extras(limits)),
         })
     }
@@ -353,6 +356,7 @@ impl Work {
                 Ok(Compiled {
                     query: clause.query(limits).into(),
                     weight: None,
+                    expansions: clause.expansions(),
                     extras: Arc::default(),
                 })
             }
