@@ -77,8 +77,7 @@ impl KeptTerms {
     }
 
     /// Bytes of the terms that are kept.
-    #[cfg(test)]
-    fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.room - self.left.load(Ordering::Relaxed)
     }
 

@@ -86,6 +86,29 @@ impl Weighed<'_> {
     }
 }
 
+/// The place of the segment that takes longest, where that is plain to see before it is searched: of
+/// a split where expansions came to more than twice as many terms as in the first, or, without any,
+/// where more than twice as much is leased, which is what is read of it.
+fn longest(splits: &[Prepared<'_>], segments: &[(usize, u32)]) -> Option<usize> {
+    let weight = |&(at, _): &(usize, u32)| {
+        let warmed = splits[at].warmed();
+        warmed.map_or((0, 0), |warmed| (warmed.kept.len(), warmed.lease.bytes()))
+    };
+    let first = weight(segments.first()?);
+    let (mut place, mut most) = (0, first);
+    for (other, segment) in segments.iter().enumerate().skip(1) {
+        let weight = weight(segment);
+        if weight > most {
+            (place, most) = (other, weight);
+        }
+    }
+    let is_plain = match most {
+        (0, leased) => leased / 2 > first.1,
+        (terms, _) => terms / 2 > first.0,
+    };
+    is_plain.then_some(place)
+}
+
 /// Searches all segments of all splits and merges what was collected. Runs on the calling thread,
 /// which must be one of the pool's, and its siblings.
 pub(super) fn collect<'s, C: Collector>(
@@ -137,7 +160,7 @@ pub(super) fn collect<'s, C: Collector>(
         let known = splits[at].hopeless().get(segment as usize);
         known.is_some_and(|hopeless| *hopeless)
     };
-    let segments: Vec<(usize, u32)> = splits
+    let mut segments: Vec<(usize, u32)> = splits
         .iter()
         .enumerate()
         .flat_map(|(at, split)| (0..split.split().num_segments() as u32).map(move |seg| (at, seg)))
@@ -165,10 +188,19 @@ pub(super) fn collect<'s, C: Collector>(
         })?;
         fruit.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a segment gave no fruit"))
     };
-    let fruits = segments
+    // This thread searches the first one, others what they can take. It should not have to wait for
+    // one of them: to be woken takes longer than many a search.
+    let longest = longest(splits, &segments);
+    if let Some(place) = longest {
+        segments.swap(0, place);
+    }
+    let mut fruits = segments
         .par_iter()
         .map(search)
         .collect::<Result<Vec<_>>>()?;
+    if let Some(place) = longest {
+        fruits.swap(0, place);
+    }
     guarded(|| reading.enter(|| collector.merge_fruits(fruits)))?
         .map_err(|error| Error::from_tantivy("the fruits of the segments", error))
 }
