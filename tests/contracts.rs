@@ -65,6 +65,8 @@ mod results_versions;
 mod rounds;
 #[path = "contracts/schedules.rs"]
 mod schedules;
+#[path = "contracts/segments.rs"]
+mod segments;
 #[path = "contracts/shop.rs"]
 mod shop;
 #[path = "contracts/small_splits.rs"]

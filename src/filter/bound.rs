@@ -204,7 +204,7 @@ impl BoundClause {
         }
     }
 
-    /// How many of its parts stand for terms that only a dictionary tells.
+    /// How many of its parts are an [`ExpansionQuery`] once it is a query.
     pub(crate) fn expansions(&self) -> usize {
         match self {
             Self::Automaton { .. } | Self::TermRange { .. } => 1,
@@ -308,5 +308,32 @@ impl BoundBool {
             parts,
             self.minimum_should_match,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expansions_are_counted_wherever_they_are() {
+        let expanding = || BoundClause::TermRange {
+            field: Field::from_field_id(0),
+            lower: Bound::Unbounded,
+            upper: Bound::Unbounded,
+        };
+        assert_eq!(expanding().expansions(), 1);
+        assert_eq!(BoundClause::All.expansions(), 0);
+        let all_kinds = BoundClause::Bool(BoundBool {
+            must: vec![expanding(), BoundClause::Empty],
+            filter: vec![BoundClause::Boost(Box::new(expanding()), 2.0)],
+            should: vec![BoundClause::Constant(Box::new(expanding()), 0.5)],
+            must_not: vec![BoundClause::DisMax {
+                queries: vec![expanding(), expanding()],
+                tie_breaker: 0.1,
+            }],
+            minimum_should_match: 0,
+        });
+        assert_eq!(all_kinds.expansions(), 5);
     }
 }

@@ -15,16 +15,19 @@ use tantivy::postings::TermInfo;
 
 use super::expansion::Expanding;
 
-/// What is kept for one split does without more than so many expansions of one segment each: they
-/// are looked through.
+/// Of one split no more than so many expansions of one segment each are kept: they are looked through.
 const MOST_EXPANSIONS: usize = 64;
+
+/// Bytes that a term takes at least, where its postings stand beside those of the term before.
+const TERM_BYTES: u64 = 2;
 
 scoped_thread_local! {
     /// Of the split that this thread searches.
     static KEPT: KeptTerms
 }
 
-/// The terms of a few expansions in one split. Nobody waits for anybody to find or keep them.
+/// The terms of a few expansions in one split. To find them takes no lock.
+#[derive(Default)]
 pub(crate) struct KeptTerms {
     /// Filled from the front.
     expansions: Box<[OnceLock<Kept>]>,
@@ -41,16 +44,15 @@ struct Kept {
     terms: Terms,
 }
 
-/// Terms in their order: of each a [`Step`], so that most take three bytes, where postings stand side
-/// by side.
+/// Terms in their order, of each a [`Step`], and after that the bytes between its postings and those
+/// before, if there are any. Most take two bytes.
 struct Terms(Box<[u8]>);
 
-/// From the postings of one term to those of the next.
+/// A term, after the one before it.
 #[derive(Deserialize, Serialize)]
 struct Step {
-    /// Bytes in between.
-    gap: usize,
-    postings_bytes: usize,
+    /// Twice the bytes of its postings, and one more where a gap comes before them.
+    postings: u64,
     doc_freq: u32,
 }
 
@@ -81,10 +83,14 @@ impl KeptTerms {
         self.room - self.left.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` on this thread, which then finds here what is kept and keeps here what it
-    /// expands.
-    pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
-        KEPT.set(self, work)
+    /// Runs `work` on this thread, which then finds in `kept` what is kept and keeps there what it
+    /// expands; without it, nothing is found or kept.
+    pub(crate) fn enter<T>(kept: Option<&Self>, work: impl FnOnce() -> T) -> T {
+        match kept {
+            Some(kept) => KEPT.set(kept, work),
+            None if KEPT.is_set() => KEPT.set(&Self::default(), work),
+            None => work(),
+        }
     }
 
     /// Visits the terms of an expansion in a segment: those that are kept, or those that `expand`
@@ -117,8 +123,8 @@ impl KeptTerms {
 
     /// Keeps terms, where there is room and they are not kept yet.
     fn keep(&self, of: &Arc<Expanding>, segment: SegmentId, terms: &[TermInfo]) {
-        let mut free = self.expansions.iter().skip_while(|one| one.get().is_some());
-        if free.next().is_none() {
+        let is_full = self.expansions.iter().all(|one| one.get().is_some());
+        if is_full || TERM_BYTES * terms.len() as u64 > self.left.load(Ordering::Relaxed) {
             return;
         }
         let Some(terms) = Terms::of(terms) else {
@@ -161,13 +167,17 @@ impl Terms {
         let (mut terms, mut at) = (Vec::new(), 0);
         for info in infos {
             let range = &info.postings_range;
+            let gap = range.start.checked_sub(at)?;
+            let bytes = range.end.checked_sub(range.start)? as u64;
             let step = Step {
-                gap: range.start.checked_sub(at)?,
-                postings_bytes: range.end.checked_sub(range.start)?,
+                postings: bytes.checked_mul(2)? + u64::from(gap > 0),
                 doc_freq: info.doc_freq,
             };
-            at = range.end;
             terms = postcard::to_extend(&step, terms).ok()?;
+            if gap > 0 {
+                terms = postcard::to_extend(&gap, terms).ok()?;
+            }
+            at = range.end;
         }
         Some(Self(terms.into()))
     }
@@ -179,11 +189,12 @@ impl Terms {
     ) -> tantivy::Result<()> {
         let (mut left, mut at) = (&*self.0, 0);
         while !left.is_empty() {
-            let (step, rest) = postcard::take_from_bytes::<Step>(left)
-                .map_err(|error| TantivyError::InternalError(error.to_string()))?;
-            let start = at + step.gap;
-            at = start + step.postings_bytes;
-            left = rest;
+            let step: Step = take(&mut left)?;
+            if step.postings % 2 == 1 {
+                at += take::<usize>(&mut left)?;
+            }
+            let start = at;
+            at += (step.postings / 2) as usize;
             visit(&TermInfo {
                 doc_freq: step.doc_freq,
                 postings_range: start..at,
@@ -194,19 +205,25 @@ impl Terms {
     }
 }
 
+/// Takes a value from the front of `left`.
+fn take<'a, T: Deserialize<'a>>(left: &mut &'a [u8]) -> tantivy::Result<T> {
+    let (value, rest) = postcard::take_from_bytes(left)
+        .map_err(|error| TantivyError::InternalError(error.to_string()))?;
+    *left = rest;
+    Ok(value)
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
     use std::ops::Bound;
 
+    use proptest::prelude::*;
     use tantivy::schema::Field;
 
     use super::*;
     use crate::filter::ExpansionSettings;
     use crate::filter::expansion::Expansion;
-
-    /// A gap, bytes and documents, each of one byte.
-    const TERM_BYTES: u64 = 3;
 
     fn expansion() -> Arc<Expanding> {
         let all = Expansion::Range(Bound::Unbounded, Bound::Unbounded);
@@ -217,7 +234,7 @@ mod tests {
     fn infos(terms: usize) -> Vec<TermInfo> {
         let info = |at: usize| TermInfo {
             doc_freq: at as u32 + 1,
-            postings_range: at * 10..at * 10 + 7,
+            postings_range: at * 7..at * 7 + 7,
             positions_range: at..at + 1,
         };
         (0..terms).map(info).collect()
@@ -244,8 +261,8 @@ mod tests {
         let kept = KeptTerms::with_room(4, 1 << 10);
         let (one, other) = (expansion(), expansion());
         let (here, there) = (SegmentId::generate_random(), SegmentId::generate_random());
-        let all = vec![(1, 0), (2, 10), (3, 20)];
-        kept.enter(|| {
+        let all = vec![(1, 0), (2, 7), (3, 14)];
+        KeptTerms::enter(Some(&kept), || {
             for (of, segment) in [(&one, here), (&one, there), (&other, here)] {
                 assert_eq!(visited(of, segment, 3), (all.clone(), true));
                 assert_eq!(visited(of, segment, 3), (all.clone(), false));
@@ -253,8 +270,45 @@ mod tests {
             assert_eq!(visited(&other, there, 0), (Vec::new(), true));
             assert_eq!(visited(&other, there, 0), (Vec::new(), false));
         });
-        // Outside of a search nobody keeps or finds anything.
-        assert_eq!(visited(&one, here, 3), (all, true));
+        // Outside of a search nobody keeps or finds anything, nor in one that keeps nothing.
+        assert_eq!(visited(&one, here, 3), (all.clone(), true));
+        KeptTerms::enter(Some(&kept), || {
+            KeptTerms::enter(None, || {
+                assert_eq!(visited(&one, here, 3), (all.clone(), true))
+            });
+            assert_eq!(visited(&one, here, 3), (all, false));
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn kept_terms_are_those_that_were_found(
+            terms in prop::collection::vec((0_usize..3, 0_usize..1 << 40, any::<u32>()), 0..40),
+        ) {
+            let mut at = 0;
+            let infos: Vec<TermInfo> = terms
+                .into_iter()
+                .map(|(gap, bytes, doc_freq)| {
+                    let start = at + gap;
+                    at = start + bytes;
+                    TermInfo { doc_freq, postings_range: start..at, positions_range: 0..0 }
+                })
+                .collect();
+            let kept = Terms::of(&infos).unwrap();
+            let mut seen = Vec::new();
+            kept.visit(|info| {
+                seen.push(info.clone());
+                Ok(())
+            }).unwrap();
+            prop_assert_eq!(seen, infos);
+        }
+    }
+
+    #[test]
+    fn postings_in_another_order_are_not_kept() {
+        let mut infos = infos(3);
+        infos.swap(1, 2);
+        assert!(Terms::of(&infos).is_none());
     }
 
     #[test]
@@ -263,7 +317,7 @@ mod tests {
         let segment = SegmentId::generate_random();
         let kept = KeptTerms::with_room(2, 5 * TERM_BYTES);
         assert!(kept.weight() > 5 * TERM_BYTES);
-        kept.enter(|| {
+        KeptTerms::enter(Some(&kept), || {
             // Of these the second does not fit, and the fourth has no place.
             for (of, terms, is_kept) in [
                 (&first, 3, true),
@@ -277,7 +331,7 @@ mod tests {
         });
         let none = KeptTerms::with_room(0, 1 << 20);
         assert_eq!(none.weight(), 0);
-        none.enter(|| {
+        KeptTerms::enter(Some(&none), || {
             assert!(visited(&first, segment, 1).1);
             assert!(visited(&first, segment, 1).1);
         });
@@ -290,7 +344,7 @@ mod tests {
         let kept = KeptTerms::with_room(3, 30 * TERM_BYTES);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build();
         pool.unwrap().broadcast(|thread| {
-            kept.enter(|| {
+            KeptTerms::enter(Some(&kept), || {
                 for at in 0..3 {
                     let of = &expansions[(at + thread.index()) % 3];
                     assert_eq!(visited(of, segment, 10).0.len(), 10);
@@ -298,6 +352,8 @@ mod tests {
             });
         });
         assert_eq!(kept.len(), 30 * TERM_BYTES);
-        kept.enter(|| assert!(expansions.iter().all(|of| !visited(of, segment, 10).1)));
+        KeptTerms::enter(Some(&kept), || {
+            assert!(expansions.iter().all(|of| !visited(of, segment, 10).1))
+        });
     }
 }

@@ -10,6 +10,7 @@ use super::reading::Reading;
 use super::statistics::GlobalStatistics;
 use crate::directory::ReadScope;
 use crate::error::{Error, Result};
+use crate::filter::KeptTerms;
 use crate::pool::guarded;
 use crate::split::Split;
 
@@ -87,26 +88,23 @@ impl Weighed<'_> {
 }
 
 /// The place of the segment that takes longest, where that is plain to see before it is searched: of
-/// a split where expansions came to more than twice as many terms as in the first, or, without any,
-/// where more than twice as much is leased, which is what is read of it.
+/// a split where more than twice as much is leased as in the first, which is what is read of it; or,
+/// where what expansions came to is kept of all, more than twice as much of that.
 fn longest(splits: &[Prepared<'_>], segments: &[(usize, u32)]) -> Option<usize> {
-    let weight = |&(at, _): &(usize, u32)| {
-        let warmed = splits[at].warmed();
-        warmed.map_or((0, 0), |warmed| (warmed.kept.len(), warmed.lease.bytes()))
-    };
-    let first = weight(segments.first()?);
+    let kept = |at: usize| splits[at].kept_terms().map_or(0, KeptTerms::len);
+    let leased = |at: usize| splits[at].warmed().map_or(0, |warmed| warmed.lease.bytes());
+    // One that keeps nothing may have had no room for all that it came to.
+    let all_kept = segments.iter().all(|&(at, _)| kept(at) > 0);
+    let weight = |at: usize| if all_kept { kept(at) } else { leased(at) };
+    let first = weight(segments.first()?.0);
     let (mut place, mut most) = (0, first);
-    for (other, segment) in segments.iter().enumerate().skip(1) {
-        let weight = weight(segment);
+    for (other, &(at, _)) in segments.iter().enumerate().skip(1) {
+        let weight = weight(at);
         if weight > most {
             (place, most) = (other, weight);
         }
     }
-    let is_plain = match most {
-        (0, leased) => leased / 2 > first.1,
-        (terms, _) => terms / 2 > first.0,
-    };
-    is_plain.then_some(place)
+    (most / 2 > first).then_some(place)
 }
 
 /// Searches all segments of all splits and merges what was collected. Runs on the calling thread,
@@ -180,10 +178,7 @@ pub(super) fn collect<'s, C: Collector>(
             let searched = || collector.collect_segment(weight, number, reader);
             // What a probe is shown is not all real, and who records reads wants to see all.
             let kept = splits[at].kept_terms().filter(|_| ReadScope::is_warm());
-            fruit = Some(match kept {
-                Some(kept) => kept.enter(searched)?,
-                None => searched()?,
-            });
+            fruit = Some(KeptTerms::enter(kept, searched)?);
             Ok(())
         })?;
         fruit.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a segment gave no fruit"))

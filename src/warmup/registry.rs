@@ -166,7 +166,7 @@ impl Registry {
         task
     }
 
-    /// Holds a warmup for a while that keeps so many bytes alive: those leased, and its opened split.
+    /// Holds a warmup for a while that keeps so many bytes alive.
     pub(super) fn keep(&self, task: Arc<Task>, bytes: u64) {
         let key = task.key().clone();
         // One that was forgotten meanwhile has no say in who is found.

@@ -11,9 +11,12 @@ use crate::plan::PlanEntry;
 use crate::split::Split;
 
 /// What expansions come to takes at most so many bytes and one part in so many of what is leased: of
-/// which a term takes some bytes in both its dictionary and its postings, and three of these.
+/// which a term takes some bytes in both its dictionary and its postings.
 const KEPT_BYTES: u64 = 1 << 10;
-const KEPT_SHARE: u64 = 4;
+const KEPT_SHARE: u64 = 2;
+
+/// More bytes than almost any term takes of that.
+const TERM_BYTES: u64 = 8;
 
 /// How a warmup ended.
 pub(crate) type Finished = Result<Arc<Warmed>>;
@@ -54,7 +57,9 @@ impl Warmed {
     /// Room for what `compiled` comes to in a split of which `lease` is held.
     pub(super) fn room(compiled: &Compiled, split: &Split, lease: &Lease) -> KeptTerms {
         let expansions = compiled.expansions.saturating_mul(split.num_segments());
-        KeptTerms::with_room(expansions, KEPT_BYTES + lease.bytes() / KEPT_SHARE)
+        let terms = compiled.most_terms.saturating_mul(expansions as u64);
+        let room = KEPT_BYTES + lease.bytes() / KEPT_SHARE;
+        KeptTerms::with_room(expansions, room.min(terms.saturating_mul(TERM_BYTES)))
     }
 
     /// Whether it was warmed by a plan that was known.

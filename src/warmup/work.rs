@@ -9,8 +9,8 @@ use tokio::sync::OnceCell;
 
 use crate::error::Result;
 use crate::filter::{
-    BoundAggregations, BoundClause, Budget, ExpansionSettings, Filter, Fingerprint, Moment,
-    SearchRequest,
+    AggregationRead, BoundAggregations, BoundClause, Budget, ExpansionSettings, Filter,
+    Fingerprint, Moment, PastLimit, SearchRequest,
 };
 use crate::needs::{
     Demand, MATCHING, Need, ProbeCollector, Purpose, needs_of, needs_of_aggregations, needs_of_sort,
@@ -47,8 +47,9 @@ pub(crate) struct Compiled {
     /// What `query` weighs where nothing is scored, kept for all searches that join a warmup. None where
     /// scores are wanted, and where it depends on the split or on something of the caller's.
     pub(crate) weight: Option<Arc<dyn Weight>>,
-    /// How many parts of `query` expand in each segment.
+    /// How many expansions are kept of each segment, of which no one comes to more than so many terms.
     pub(crate) expansions: usize,
+    pub(crate) most_terms: u64,
     pub(crate) extras: Arc<Extras>,
 }
 
@@ -83,7 +84,8 @@ impl Compiled {
         Ok(Self {
             query: bound.clause.query(limits).into(),
             weight: None,
-            expansions: bound.clause.expansions(),
+            expansions: bound.expansions(limits),
+            most_terms: limits.max_terms,
             extras: Arc::new(bound.extras(limits)),
         })
     }
@@ -356,7 +358,9 @@ impl Work {
                 Ok(Compiled {
                     query: clause.query(limits).into(),
                     weight: None,
-                    expansions: clause.expansions(),
+                    // Nobody asks for the same again.
+                    expansions: 0,
+                    most_terms: 0,
                     extras: Arc::default(),
                 })
             }
@@ -434,6 +438,20 @@ impl BoundRequest {
             named,
             aggregations,
         })
+    }
+
+    /// How many clauses expand where the query and its aggregations are searched, and are bounded.
+    fn expansions(&self, limits: &ExpansionSettings) -> usize {
+        if limits.past_limit == PastLimit::Stream {
+            return 0;
+        }
+        let aggregations = self.aggregations.iter().flat_map(|bound| bound.reads());
+        let filters = aggregations.filter_map(|read| match read {
+            AggregationRead::Filter(clause) => Some(clause),
+            _ => None,
+        });
+        let clauses = std::iter::once(&self.clause).chain(filters);
+        clauses.map(BoundClause::expansions).sum()
     }
 
     fn extras(&self, limits: &ExpansionSettings) -> Extras {
