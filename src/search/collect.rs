@@ -128,14 +128,15 @@ pub(super) fn collect<'s, C: Collector>(
 
     let kept = |prepared: &'s Prepared<'_>| prepared.weight().filter(|_| !scored);
     let weigh = |prepared: &'s Prepared<'_>| -> Result<Weighed<'s>> {
+        let searcher = prepared.split().searcher();
+        collector
+            .check_schema(searcher.schema())
+            .map_err(|error| Error::from_tantivy(prepared.split().path(), error))?;
+        if let Some(kept) = kept(prepared) {
+            return Ok(Weighed::Kept(kept));
+        }
         let mut weighed = None;
         in_scope(prepared.split(), &mut || {
-            let searcher = prepared.split().searcher();
-            collector.check_schema(searcher.schema())?;
-            if let Some(kept) = kept(prepared) {
-                weighed = Some(Weighed::Kept(kept));
-                return Ok(());
-            }
             let seen = statistics
                 .as_ref()
                 .map(|it| it.seen_from(searcher.schema()));
