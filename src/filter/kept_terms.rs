@@ -115,9 +115,8 @@ impl KeptTerms {
     }
 
     fn find(&self, of: &Arc<Expanding>, segment: SegmentId) -> Option<&Terms> {
-        let kept = self.expansions.iter().map_while(OnceLock::get);
-        kept.into_iter()
-            .find(|kept| kept.is(of, segment))
+        let mut kept = self.expansions.iter().map_while(OnceLock::get);
+        kept.find(|kept| kept.is(of, segment))
             .map(|kept| &kept.terms)
     }
 

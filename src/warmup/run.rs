@@ -164,7 +164,7 @@ impl Warmer {
         self.inner.planner.plans.count_hit(entry);
         let lease = lease.build();
         Ok(Arc::new(Warmed {
-            kept: Warmed::room(&compiled, &split, &lease),
+            kept: Warmed::room(&compiled, &self.settings().expansion, &split, &lease),
             split,
             filter: work.filter().clone(),
             compiled,
@@ -213,7 +213,7 @@ impl Warmer {
             plans.record(&split, planned, ranges, &findings.hopeless)
         });
         Ok(Arc::new(Warmed {
-            kept: Warmed::room(&compiled, &split, &lease),
+            kept: Warmed::room(&compiled, &self.settings().expansion, &split, &lease),
             split,
             filter: work.filter().clone(),
             compiled,

@@ -6,7 +6,7 @@ use super::work::Compiled;
 use crate::Traffic;
 use crate::cache::Lease;
 use crate::error::Result;
-use crate::filter::{Filter, KeptTerms, SearchRequest};
+use crate::filter::{ExpansionSettings, Filter, KeptTerms, SearchRequest};
 use crate::plan::PlanEntry;
 use crate::split::Split;
 
@@ -55,9 +55,14 @@ impl Warmed {
     }
 
     /// Room for what `compiled` comes to in a split of which `lease` is held.
-    pub(super) fn room(compiled: &Compiled, split: &Split, lease: &Lease) -> KeptTerms {
+    pub(super) fn room(
+        compiled: &Compiled,
+        limits: &ExpansionSettings,
+        split: &Split,
+        lease: &Lease,
+    ) -> KeptTerms {
         let expansions = compiled.expansions.saturating_mul(split.num_segments());
-        let terms = compiled.most_terms.saturating_mul(expansions as u64);
+        let terms = limits.max_terms.saturating_mul(expansions as u64);
         let room = KEPT_BYTES + lease.bytes() / KEPT_SHARE;
         KeptTerms::with_room(expansions, room.min(terms.saturating_mul(TERM_BYTES)))
     }

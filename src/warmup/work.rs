@@ -47,9 +47,8 @@ pub(crate) struct Compiled {
     /// What `query` weighs where nothing is scored, kept for all searches that join a warmup. None where
     /// scores are wanted, and where it depends on the split or on something of the caller's.
     pub(crate) weight: Option<Arc<dyn Weight>>,
-    /// How many expansions are kept of each segment, of which no one comes to more than so many terms.
+    /// How many expansions are kept of each segment.
     pub(crate) expansions: usize,
-    pub(crate) most_terms: u64,
     pub(crate) extras: Arc<Extras>,
 }
 
@@ -85,7 +84,6 @@ impl Compiled {
             query: bound.clause.query(limits).into(),
             weight: None,
             expansions: bound.expansions(limits),
-            most_terms: limits.max_terms,
             extras: Arc::new(bound.extras(limits)),
         })
     }
@@ -360,7 +358,6 @@ impl Work {
                     weight: None,
                     // Nobody asks for the same again.
                     expansions: 0,
-                    most_terms: 0,
                     extras: Arc::default(),
                 })
             }
